@@ -1,0 +1,116 @@
+#include "base/clock.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+double tn_clock_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void tn_clock_iso(char out[32])
+{
+    time_t now = time(NULL);
+    struct tm parts;
+    gmtime_r(&now, &parts);
+    strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &parts);
+}
+
+uint64_t tn_peak_memory(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
+}
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int signal_number)
+{
+    if (interrupted)
+        _exit(128 + signal_number);
+    interrupted = 1;
+}
+
+void tn_interrupt_install(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+tn_status tn_interrupt_check(tn_err *err)
+{
+    return interrupted ? tn_fail(err, TN_EINTR, "interrupted") : TN_OK;
+}
+
+static int terminal_width(void)
+{
+    struct winsize size;
+    return ioctl(2, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+}
+
+static void end_bar(tn_progress *p)
+{
+    if (p->open && isatty(2))
+        fputc('\n', stderr);
+    p->open = false;
+}
+
+void tn_progress_show(tn_progress *p, const char *label, uint64_t done, uint64_t total, const char *note)
+{
+    double now = tn_clock_seconds();
+    if (!p || p->quiet)
+        return;
+    if (strncmp(p->label, label, sizeof p->label - 1) != 0 || !p->open) {
+        end_bar(p);
+        snprintf(p->label, sizeof p->label, "%s", label);
+        p->start = now;
+        p->last = 0;
+        p->open = true;
+    }
+    bool tty = isatty(2), finished = done >= total;
+    /* Ten redraws a second on a terminal, a line every ten seconds in a log. */
+    if (!finished && now - p->last < (tty ? 0.1 : 10))
+        return;
+    bool first = p->last == 0;
+    p->last = now;
+    double share = total ? (double)done / (double)total : 1, spent = now - p->start;
+    char left[48] = "";
+    if (!finished && share > 0.02)
+        snprintf(left, sizeof left, " %.0f s left", spent / share - spent);
+    if (!tty) {
+        if (!first || finished)
+            fprintf(stderr, "%s %llu/%llu %.0f s%s%s%s\n", label, (unsigned long long)done, (unsigned long long)total,
+                    spent, left, note ? "  " : "", note ? note : "");
+    } else {
+        int cells = terminal_width() - 50 > 30 ? 30 : 10, full = (int)(share * cells);
+        fprintf(stderr, "\r\033[K%-20s ", label);
+        for (int i = 0; i < cells; i++)
+            fputs(i < full ? "\u2588" : "\u2591", stderr);
+        fprintf(stderr, " %3.0f%%%s%s%s", 100 * share, left, note ? "  " : "", note ? note : "");
+    }
+    if (finished)
+        end_bar(p);
+    fflush(stderr);
+}
+
+void tn_progress_say(tn_progress *p, const char *fmt, ...)
+{
+    if (!p || p->quiet)
+        return;
+    end_bar(p);
+    va_list ap;
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+}

@@ -1,0 +1,31 @@
+#ifndef TN_BASE_FINDING_H
+#define TN_BASE_FINDING_H
+/// A finding: one of the project's rules says no. A result that is collected and shown, not a crash.
+
+#include "base/str.h"
+
+typedef enum { TN_ADVICE, TN_WARNING, TN_ERROR } tn_severity;
+const char *tn_severity_name(tn_severity s); /* "advice", "warning", "error" */
+
+typedef struct {
+    const char *rule;     /* id in DISCIPLINE: "data-fit" */
+    tn_severity severity;
+    tn_str path;          /* file, or empty */
+    uint32_t line, column; /* from 1; 0 = not about a place */
+    tn_str message;       /* one sentence */
+    tn_str evidence;      /* the words or numbers it rests on */
+    tn_str remedy;        /* what to do */
+} tn_finding;
+
+typedef struct {
+    tn_arena *arena; /* texts of findings live here */
+    TN_VEC(tn_finding) list;
+} tn_findings;
+
+tn_status tn_findings_init(tn_findings *f, tn_err *err);
+void tn_findings_free(tn_findings *f);
+/// Copies the finding with its texts; rule must be a literal.
+tn_status tn_findings_add(tn_findings *f, tn_finding finding, tn_err *err);
+size_t tn_findings_count(const tn_findings *f, tn_severity at_least);
+
+#endif
