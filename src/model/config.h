@@ -1,0 +1,51 @@
+#ifndef TN_MODEL_CONFIG_H
+#define TN_MODEL_CONFIG_H
+/// config.json of a Hub folder: what kind of network the weights are, and the names of its labels.
+///
+/// Only values that differ from the class default are stored in the file, so each field has its default here.
+/// Source: transformers 5.23, configuration_bert.py and configuration_utils.py.
+
+#include "codec/json.h"
+
+typedef enum {
+    TN_ACT_GELU,      /* "gelu": x/2 (1 + erf(x/sqrt 2)) */
+    TN_ACT_GELU_TANH, /* "gelu_new", "gelu_pytorch_tanh", "gelu_fast", "gelu_accurate" */
+    TN_ACT_RELU,
+    TN_ACT_SILU,
+    TN_ACT_TANH,
+} tn_activation;
+
+typedef enum {
+    TN_PROBLEM_UNSET, /* null in the file: one label means regression, several mean one label a row */
+    TN_PROBLEM_REGRESSION,
+    TN_PROBLEM_SINGLE_LABEL,
+    TN_PROBLEM_MULTI_LABEL,
+} tn_problem;
+
+typedef struct {
+    tn_str model_type; /* "bert" */
+    int32_t vocab_size, hidden_size, n_layers, n_heads, intermediate_size, max_positions, type_vocab_size;
+    int32_t pad_token_id; /* -1 when null */
+    tn_activation activation;
+    double layer_norm_eps, initializer_range;
+    double hidden_dropout, attention_dropout;
+    double classifier_dropout; /* resolved: hidden_dropout when the file has none */
+    int32_t n_labels;
+    tn_str *label; /* [n_labels], by id */
+    tn_problem problem;
+    const tn_json *json; /* the file, for fields that we keep and do not read */
+} tn_config;
+
+/// Reads config.json's text. Strings point into `a`, and `json` too.
+/// TN_EFORMAT names the field that is ill-formed or out of bounds; TN_EINVALID for what we refuse to load: an unknown
+/// model_type (the sentence lists the known ones), remote code (auto_map), quantised weights, relative positions.
+tn_status tn_config_parse(tn_str text, tn_arena *a, tn_config *out, tn_err *err);
+
+/// Appends config.json of a sequence classifier: the source file's fields in their order, with architectures, id2label,
+/// label2id, problem_type, dtype and the label set of `c` in place of what was there.
+tn_status tn_config_write(const tn_config *c, tn_buf *out, tn_err *err);
+
+/// What the outputs mean: never TN_PROBLEM_UNSET.
+tn_problem tn_config_problem(const tn_config *c);
+
+#endif
