@@ -1,0 +1,67 @@
+#ifndef TN_EVAL_BASELINE_H
+#define TN_EVAL_BASELINE_H
+/// What a model must beat: the majority class, a strong linear model on word and character n-grams, and a linear probe on
+/// the untouched encoder's features. All fitted on the training side only.
+
+#include "base/clock.h"
+#include "base/pool.h"
+#include "metric/classification.h"
+
+/// ---- multinomial logistic regression ----
+/// Minimises mean cross-entropy + l2/2 |W|^2 (bias not penalised) by L-BFGS in double precision, from zero, to a gradient
+/// norm of `tolerance`; the same bits for any number of threads.
+typedef struct {
+    int32_t n_labels;
+    int32_t width;  /* features */
+    double *weight; /* [n_labels, width] */
+    double *bias;   /* [n_labels] */
+    int32_t n_iterations;
+    bool converged;
+} tn_logistic;
+
+typedef struct {
+    double l2;             /* penalty per row: 1/(C n) in scikit-learn's terms */
+    int32_t max_iterations; /* 0 = 300 */
+    double tolerance;       /* 0 = 1e-5 */
+    tn_pool *pool;
+} tn_logistic_options;
+
+/// x [n, width] dense.
+tn_status tn_logistic_fit(const float *x, int32_t n, int32_t width, const int32_t *label, int32_t n_labels,
+                          const tn_logistic_options *options, tn_arena *a, tn_logistic *out, tn_err *err);
+/// probability [n, n_labels]
+void tn_logistic_predict(const tn_logistic *m, const float *x, int32_t n, float *probability);
+
+/// ---- majority ----
+/// probability rows are the training shares of the labels; the prediction is the commonest, the first of equals.
+void tn_majority_predict(const int32_t *train_label, int32_t n_train, int32_t n_labels, int32_t n, float *probability);
+
+/// ---- n-grams ----
+/// TF-IDF of word 1-2-grams and character 2-5-grams inside word boundaries (lower-cased NFC, sublinear tf, smooth idf,
+/// L2 norm of each block), features seen at least twice in training, then logistic regression; the penalty is chosen by
+/// 5-fold cross-validation on the training rows among stated values.
+typedef struct tn_ngram tn_ngram;
+tn_status tn_ngram_fit(const tn_str *text, const int32_t *label, int32_t n, int32_t n_labels, tn_pool *pool,
+                       tn_progress *progress, tn_ngram **out, tn_err *err);
+tn_status tn_ngram_predict(const tn_ngram *m, const tn_str *text, int32_t n, float *probability, tn_err *err);
+void tn_ngram_free(tn_ngram *m);
+/// "word 1-2-grams and character 2-5-grams, TF-IDF, logistic regression, C = 10, 23456 features", for records.
+const char *tn_ngram_settings(const tn_ngram *m);
+
+/// ---- probe ----
+/// Logistic regression on standardised frozen features (mean and deviation of the training rows), penalty chosen by
+/// cross-validation on the training rows among stated values.
+typedef struct {
+    tn_logistic model;
+    float *mean, *scale; /* [width] */
+    double l2;
+    double cv_mean, cv_se; /* of macro F1 over the folds, at the chosen penalty */
+    int32_t n_folds;
+} tn_probe;
+/// n_folds 0 = 5 (fewer when a class is smaller); folds are stratified by the counter rng.
+tn_status tn_probe_fit(const float *x, int32_t n, int32_t width, const int32_t *label, int32_t n_labels, int32_t n_folds,
+                       tn_pool *pool, tn_arena *a, tn_probe *out, tn_err *err);
+/// probability [n, n_labels]; TN_ENOMEM
+tn_status tn_probe_predict(const tn_probe *p, const float *x, int32_t n, float *probability, tn_err *err);
+
+#endif

@@ -1,0 +1,26 @@
+#ifndef TN_EVAL_RECORD_H
+#define TN_EVAL_RECORD_H
+/// Evaluation records of a run folder: values in, JSON and CSV text out. Files are the caller's.
+
+#include "codec/json.h"
+#include "eval/interval.h"
+
+/// The object {"n","accuracy","macro_f1","weighted_f1","mcc","log_loss","balanced_accuracy","per_class":[...],
+/// "confusion":[[...]],"intervals":{...}}; intervals for the metrics in `interval` (by tn_metric_id; value NAN = left out).
+void tn_record_scores(const tn_scores_class *s, const tn_str *label, const tn_interval *interval, tn_json_writer *w);
+
+/// id,label,predicted,then a probability column a label; one row a prediction. Floats as shortest decimals.
+tn_status tn_record_predictions(const tn_outcomes *o, const tn_str *id, const tn_str *label, tn_buf *out, tn_err *err);
+/// Reads such a file back: for verify, compare and reports. Labels must be `label` in order.
+typedef struct {
+    int32_t n;
+    tn_str *id;
+    tn_outcomes outcomes;
+} tn_predictions;
+tn_status tn_record_predictions_parse(tn_str csv, const tn_str *label, int32_t n_labels, tn_arena *a, tn_predictions *out,
+                                      tn_err *err);
+
+/// The n rows with the largest confidence in a wrong label, most confident first: indices into o, *n_out of them.
+tn_status tn_worst_errors(const tn_outcomes *o, int32_t n, tn_arena *a, int32_t **row, int32_t *n_out, tn_err *err);
+
+#endif
