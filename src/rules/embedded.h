@@ -1,0 +1,14 @@
+#ifndef TN_RULES_EMBEDDED_H
+#define TN_RULES_EMBEDDED_H
+/// Text files that are compiled in (tools/embed.py): the catalogue's tables.
+
+#include "base/str.h"
+
+typedef struct {
+    const char *name; /* file name, NULL ends the list */
+    tn_str text;
+} tn_embedded;
+
+extern const tn_embedded tn_catalog_files[];
+
+#endif
