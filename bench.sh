@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Ours and the peer's in one go, a JSON line each with the ratio. Wants an idle machine.
+#   ./bench.sh [NAME]      NAME: part of a bench's name (gemm, train, embed, tokenizer, example)
+set -euo pipefail
+cd "$(dirname "$0")"
+tools/setup.sh build
+[ -e build-bench/build.ninja ] || meson setup build-bench -Dbench=true >/dev/null
+meson compile -C build-bench >/dev/null
+[ -e build/build.ninja ] || meson setup build >/dev/null
+meson compile -C build >/dev/null
+tools/setup.sh models
+tools/setup.sh peers
+for script in bench/*"${1:-}"*.sh; do bash "$script"; done
