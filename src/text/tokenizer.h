@@ -1,0 +1,81 @@
+#ifndef TN_TEXT_TOKENIZER_H
+#define TN_TEXT_TOKENIZER_H
+/// Text to token ids and back, as the Hub's `tokenizer.json` says: same ids, same offsets as the tokenizers package 0.23.
+///
+/// A tokenizer never changes after it was opened, so any number of threads may share it. What a call needs for itself
+/// comes from the caller's arena. Models: WordPiece, Unigram. The truncation and padding saved in the file are off:
+/// what to cut is the caller's word (`max_length`), and nothing is ever padded.
+/// Source: reference/tokenizer.md; parity: tests/parity/tokenizer_parity.py.
+
+#include "base/mem.h"
+#include "base/str.h"
+
+typedef struct tn_tokenizer tn_tokenizer;
+
+/// Reads the text of a tokenizer.json. The tokenizer borrows nothing from it.
+/// TN_EFORMAT: not JSON, a part of a type that is not known (named), a vocabulary with holes or repeated ids, a missing
+/// unknown token ... each with "LINE:COLUMN: ...". TN_ELIMIT: larger than the bounds of codec/json.h or nested too deep.
+tn_status tn_tokenizer_parse(tn_str tokenizer_json, tn_tokenizer **out, tn_err *err);
+/// The same from a file, or from `tokenizer.json` in a folder. The path stands before the sentence of a failure.
+tn_status tn_tokenizer_open(const char *path, tn_tokenizer **out, tn_err *err);
+void tn_tokenizer_free(tn_tokenizer *t);
+
+typedef struct {
+    bool plain;          /* no special tokens around the text ([CLS] ... [SEP]) */
+    uint32_t max_length; /* tokens at most, special ones included; 0 = no limit */
+    bool cut_left;       /* drop tokens from the front, not from the end, when there are too many */
+    bool only_first;     /* of a pair shorten only the first text; otherwise the longer one first */
+    bool lossy;          /* ill-formed bytes of the text count as U+FFFD instead of failing */
+} tn_encode_options;
+
+/// One encoded text. All arrays have n elements and live in the arena of the call.
+typedef struct {
+    size_t n;
+    uint32_t *ids;
+    tn_str *tokens;      /* as in the vocabulary; of an unknown word the unknown token's name */
+    uint32_t *start;     /* the token is text[start, end), counted in code points of the text as given; */
+    uint32_t *end;       /* 0, 0 for the special tokens around it */
+    uint8_t *special;    /* 1 = put there by the template */
+    uint8_t *type_ids;   /* 0 or 1: which text of a pair */
+    size_t n_unknown;    /* tokens of the text that are the unknown token, before cutting */
+    size_t n_words;      /* pieces of the text that went into the model, before cutting */
+    size_t n_cut;        /* tokens that max_length removed */
+} tn_encoding;
+
+/// TN_EFORMAT with the byte position when the text is not UTF-8 (unless lossy). TN_EINVALID when a limit leaves no room
+/// (max_length below the number of special tokens: the tokenizers package would then not cut at all) or when the model
+/// has no unknown token and meets a character it does not know. TN_ELIMIT for a text of 1 GiB or more.
+/// `options` NULL means all zero. On failure *out is zeroed.
+tn_status tn_tokenizer_encode(const tn_tokenizer *t, tn_str text, const tn_encode_options *options, tn_arena *arena,
+                              tn_encoding *out, tn_err *err);
+/// Two texts in one sequence. `type_ids` tells them apart where the template does. Offsets count in their own text.
+tn_status tn_tokenizer_encode_pair(const tn_tokenizer *t, tn_str first, tn_str second,
+                                   const tn_encode_options *options, tn_arena *arena, tn_encoding *out, tn_err *err);
+/// The ids of tn_tokenizer_encode and nothing else: no offsets, no names. For training and embedding in bulk.
+tn_status tn_tokenizer_ids(const tn_tokenizer *t, tn_str text, const tn_encode_options *options, tn_arena *arena,
+                           uint32_t **ids, size_t *n, tn_err *err);
+
+/// Text of ids through the file's decoder, appended to `out`. Ids that are not in the vocabulary are skipped, as are the
+/// special ones when `skip_special`.
+tn_status tn_tokenizer_decode(const tn_tokenizer *t, const uint32_t *ids, size_t n, bool skip_special, tn_arena *arena,
+                              tn_str *out, tn_err *err);
+
+/// Ids are below this: one more than the largest id, added tokens included.
+uint32_t tn_tokenizer_vocab_size(const tn_tokenizer *t);
+/// False when there is no such token.
+bool tn_tokenizer_id_of(const tn_tokenizer *t, tn_str token, uint32_t *id);
+/// Empty for an id that is not in the vocabulary.
+tn_str tn_tokenizer_token_of(const tn_tokenizer *t, uint32_t id);
+/// True for added tokens that the file marks special ([CLS], <s>, <mask>).
+bool tn_tokenizer_is_special(const tn_tokenizer *t, uint32_t id);
+/// False when the model has none.
+bool tn_tokenizer_unknown_id(const tn_tokenizer *t, uint32_t *id);
+/// Special tokens that the template puts around one text, or around a pair.
+uint32_t tn_tokenizer_n_special(const tn_tokenizer *t, bool pair);
+/// "WordPiece" or "Unigram".
+const char *tn_tokenizer_model_name(const tn_tokenizer *t);
+
+/// The text after the file's normaliser alone: what lossy normalisation is measured with. Same failures as encode.
+tn_status tn_tokenizer_normalize(const tn_tokenizer *t, tn_str text, tn_arena *arena, tn_str *out, tn_err *err);
+
+#endif
