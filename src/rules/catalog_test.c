@@ -19,7 +19,7 @@ static void rows_are_found_by_a_column(void **state)
 
 static void every_row_has_every_column(void **state)
 {
-    static const char *tables[] = {"tasks", "models", "languages", "phrases"};
+    static const char *tables[] = {"tasks", "models", "languages", "licences", "phrases"};
     for (size_t t = 0; t < TN_COUNT(tables); t++) {
         tn_catalog_row row;
         assert_true(tn_catalog_first(tables[t], &row));
