@@ -1,0 +1,48 @@
+#ifndef TN_FLOW_BRIEF_H
+#define TN_FLOW_BRIEF_H
+/// A brief, read: what the user wants, always with the words it came from.
+///
+/// The text is the template's four parts in prose (Task / Why it matters / Where this applies / When this is needed, in
+/// any order and case, as plain lines or Markdown headings) or free prose; front matter says what prose cannot.
+/// What the text does not say stays unsaid: it is listed in `missing`, never guessed here (brief-owner).
+
+#include "base/str.h"
+#include "codec/json.h"
+
+typedef struct {
+    const char *field; /* "action", "task", "modality", "problem", "language", "goal", "environment", "phase",
+                          "licence_use", "max_latency_ms", "max_memory_mb", "budget_minutes", "labels", "label",
+                          "min_metric" */
+    tn_str value;      /* the reading: "fine-tune", "vi", "120"; for min_metric "f1 >= 0.8" */
+    tn_str words;      /* the words of the brief it came from, as written */
+    uint32_t line;     /* of those words, from 1, in the file */
+} tn_fact;
+
+typedef enum { TN_WHAT, TN_WHY, TN_WHERE, TN_WHEN, TN_N_PARTS } tn_brief_part;
+
+typedef struct {
+    tn_str text;               /* the prose, without front matter */
+    tn_str part[TN_N_PARTS];   /* as written; empty when the brief has no such part; free prose is all "what" */
+    const tn_json *front;      /* front matter, or NULL */
+    TN_VEC(tn_fact) facts;     /* by field, then in order of mention */
+    TN_VEC(const char *) missing; /* codes: "task", "goal", "environment", "phase", "data", "metric", ... */
+} tn_brief;
+
+#define TN_BRIEF_INIT ((tn_brief){0})
+
+/// Reads a brief; texts point into `text`, which must outlive it, or into the arena. `path` is for messages.
+/// Front matter keys: data, model, recipe, budget, use, target, language; an unknown key is an error that lists them.
+/// Fails with TN_EFORMAT (not UTF-8, broken front matter), TN_ELIMIT over 1 MiB, TN_ENOMEM.
+tn_status tn_brief_parse(tn_str text, const char *path, tn_arena *a, tn_brief *out, tn_err *err);
+void tn_brief_free(tn_brief *b);
+
+/// The first fact of a field, or NULL; `after` NULL starts, else continues behind it.
+const tn_fact *tn_brief_fact(const tn_brief *b, const char *field, const tn_fact *after);
+bool tn_brief_has(const tn_brief *b, const char *field, const char *value);
+bool tn_brief_is_missing(const tn_brief *b, const char *code);
+
+/// The reading as one JSON object: actions, task, problem, modality, languages, goals, environment, phase,
+/// constraints, missing, and `words` (field → the words of the brief).
+void tn_brief_write(const tn_brief *b, tn_json_writer *w);
+
+#endif

@@ -1,0 +1,144 @@
+/* Promises of flow/brief.h: what a brief says is read with its words, and nothing else is. */
+#include "test.h"
+
+#include "flow/brief.h"
+
+static const char example[] =
+    "---\ndata: reviews.csv\n---\n"
+    "Task:\nSelect and fine-tune a sentiment analysis model for Vietnamese customer reviews.\n\n"
+    "Why it matters:\nManual review analysis does not scale and delays product feedback.\n\n"
+    "Where this applies:\nCloud-based inference API for an e-commerce platform.\n\n"
+    "When this is needed:\nBefore launching the next product feedback dashboard.\n";
+
+static void the_documents_example_is_understood(void **state)
+{
+    tn_arena *a = tn_arena_new(0);
+    tn_brief b;
+    tn_err err;
+    ASSERT_OK(tn_brief_parse(tn_str_of(example), "brief.md", a, &b, &err), &err);
+    ASSERT_STR(tn_brief_fact(&b, "task", NULL)->value, "text-classification");
+    ASSERT_STR(tn_brief_fact(&b, "task", NULL)->words, "sentiment");
+    assert_int_equal(tn_brief_fact(&b, "task", NULL)->line, 5);
+    assert_true(tn_brief_has(&b, "action", "select") && tn_brief_has(&b, "action", "fine-tune"));
+    assert_false(tn_brief_has(&b, "action", "evaluate"));
+    assert_false(tn_brief_has(&b, "action", "pipeline"));
+    assert_false(tn_brief_has(&b, "action", "deploy"));
+    assert_true(tn_brief_has(&b, "language", "vi"));
+    assert_true(tn_brief_has(&b, "goal", "feature"));
+    assert_true(tn_brief_has(&b, "environment", "production"));
+    assert_true(tn_brief_has(&b, "phase", "deploy"));
+    assert_true(tn_brief_has(&b, "licence_use", "commercial"));
+    assert_true(tn_brief_has(&b, "problem", "single-label"));
+    assert_false(tn_brief_is_missing(&b, "data"));
+    assert_true(tn_brief_is_missing(&b, "metric"));
+    ASSERT_STR(b.part[TN_WHY], "Manual review analysis does not scale and delays product feedback.");
+    tn_brief_free(&b);
+    tn_arena_free(a);
+}
+
+static void facts_are_read_from_prose(void **state)
+{
+    static const struct {
+        const char *text, *field, *value; /* value NULL: the field must stay unset */
+    } row[] = {
+        {"Classify tickets, p95 under 120 ms.", "max_latency_ms", "120"},
+        {"Answers within 0.5 seconds for intent detection.", "max_latency_ms", "500"},
+        {"Spam filter, the model fits in 2 GB of RAM.", "max_memory_mb", "2048"},
+        {"Sentiment model, macro F1 at least 0.85.", "min_metric", "macro_f1 >= 0.85"},
+        {"Sentiment model with accuracy above 90 %.", "min_metric", "accuracy >= 0.9"},
+        {"Route mails to one of six teams: motor, property, other.", "labels", "6"},
+        {"Route mails to one of six teams: motor, property, other.", "label", "motor"},
+        {"77 intents of bank customers.", "labels", "77"},
+        {"Use an existing model, no fine-tuning.", "action", NULL},
+        {"Sentiment for a university thesis.", "licence_use", "research"},
+        {"Sentiment of reviews. Data: 900 reviews.", "language", NULL},
+        {"German and Polish reviews by sentiment.", "language", "de"},
+        {"Even so, classify the mails.", "language", NULL},
+        {"Runs on CPU virtual machines; classify intents.", "environment", "cloud-cpu"},
+        {"Make tea.", "task", NULL},
+    };
+    for (size_t i = 0; i < TN_COUNT(row); i++) {
+        tn_arena *a = tn_arena_new(0);
+        tn_brief b;
+        tn_err err;
+        ASSERT_OK(tn_brief_parse(tn_str_of(row[i].text), "b", a, &b, &err), &err);
+        const tn_fact *f = tn_brief_fact(&b, row[i].field, NULL);
+        if (!row[i].value ? f != NULL : !tn_brief_has(&b, row[i].field, row[i].value))
+            fail_msg("\"%s\": %s is \"%s\", wanted %s", row[i].text, row[i].field, f ? f->value.ptr : "", row[i].value ? row[i].value : "nothing");
+        tn_brief_free(&b);
+        tn_arena_free(a);
+    }
+}
+
+static void parts_are_found_in_any_order_and_dress(void **state)
+{
+    static const char *text[] = {
+        "when: soon\nWHERE THIS APPLIES: here\nTask: classify\nwhy it matters: money",
+        "## When\n\nsoon\n\n## Where this applies\nhere\n\n# Task\nclassify\n\n### Why it matters\nmoney\n",
+        "**Task:** classify\n**Why it matters:** money\n**Where this applies:** here\n**When this is needed:** soon\n",
+        "Task:\nclassify\n\nWhy it matters:\nmoney\n\nWhere this applies:\nhere\n(Optional)\n\nWhen this is needed:\nsoon\n",
+    };
+    for (size_t i = 0; i < TN_COUNT(text); i++) {
+        tn_arena *a = tn_arena_new(0);
+        tn_brief b;
+        tn_err err;
+        ASSERT_OK(tn_brief_parse(tn_str_of(text[i]), "b", a, &b, &err), &err);
+        ASSERT_STR(b.part[TN_WHAT], "classify");
+        ASSERT_STR(b.part[TN_WHY], "money");
+        assert_true(tn_str_starts(b.part[TN_WHERE], "here"));
+        ASSERT_STR(b.part[TN_WHEN], "soon");
+        tn_brief_free(&b);
+        tn_arena_free(a);
+    }
+}
+
+static void bad_briefs_are_refused(void **state)
+{
+    static const struct {
+        const char *text;
+        tn_status status;
+    } row[] = {
+        {"Task: \xFF", TN_EFORMAT},
+        {"---\ndata: [\n---\nTask: x", TN_EFORMAT},
+        {"---\nmodell: x\n---\nTask: x", TN_EFORMAT},
+        {"---\n- a\n---\nTask: x", TN_EFORMAT},
+        {"---\ndata: x", TN_EFORMAT},
+    };
+    for (size_t i = 0; i < TN_COUNT(row); i++) {
+        tn_arena *a = tn_arena_new(0);
+        tn_brief b;
+        tn_err err;
+        ASSERT_FAILS(tn_brief_parse(tn_str_of(row[i].text), "b", a, &b, &err), row[i].status, &err);
+        tn_arena_free(a);
+    }
+}
+
+static tn_status parse_example(void)
+{
+    tn_arena *a = tn_arena_new(0);
+    tn_brief b;
+    tn_err err;
+    tn_status st = a ? tn_brief_parse(tn_str_of(example), "brief.md", a, &b, &err) : TN_ENOMEM;
+    if (st == TN_OK)
+        tn_brief_free(&b);
+    tn_arena_free(a);
+    return st;
+}
+
+static void every_failed_allocation_is_reported(void **state)
+{
+    tn_status st;
+    FOR_EACH_FAILED_ALLOCATION(st, st = parse_example());
+}
+
+int main(void)
+{
+    const struct CMUnitTest test[] = {
+        cmocka_unit_test(the_documents_example_is_understood),
+        cmocka_unit_test(facts_are_read_from_prose),
+        cmocka_unit_test(parts_are_found_in_any_order_and_dress),
+        cmocka_unit_test(bad_briefs_are_refused),
+        cmocka_unit_test(every_failed_allocation_is_reported),
+    };
+    return cmocka_run_group_tests(test, NULL, NULL);
+}

@@ -1,0 +1,29 @@
+#ifndef TN_FLOW_FOLDER_H
+#define TN_FLOW_FOLDER_H
+/// The run folder: its paths, and how records get into it. Plain files; each is written whole or not at all.
+
+#include "base/file.h"
+#include "codec/json.h"
+
+typedef struct {
+    const char *dir;
+    tn_arena *arena; /* paths */
+} tn_run_folder;
+
+/// Makes the folder with its parts (data, experiment, tune, eval, deploy), mode 0700. An existing one is used as it is.
+tn_status tn_folder_make(const char *dir, tn_arena *a, tn_run_folder *out, tn_err *err);
+/// Path of a record ("eval/metrics.json"); NULL when out of memory.
+const char *tn_folder_path(const tn_run_folder *f, const char *record);
+bool tn_folder_has(const tn_run_folder *f, const char *record);
+/// Writes a record and frees the buffer, also on failure.
+tn_status tn_folder_write(const tn_run_folder *f, const char *record, tn_buf *text, tn_err *err);
+/// Reads a record into the arena; TN_ENOENT when it is not there.
+tn_status tn_folder_read(const tn_run_folder *f, const char *record, tn_arena *a, tn_str *out, tn_err *err);
+tn_status tn_folder_read_json(const tn_run_folder *f, const char *record, tn_arena *a, const tn_json **out, tn_err *err);
+/// SHA-256 of a record's bytes.
+tn_status tn_folder_digest(const tn_run_folder *f, const char *record, char hex[65], tn_err *err);
+
+/// The byte-equal set (DESIGN, promise 2): names of the records, NULL at the end.
+extern const char *const tn_folder_same_bytes[];
+
+#endif

@@ -1,0 +1,492 @@
+/* The plan is a tree and stays one: it is built here from the brief, the data and the models at hand, written as YAML,
+ * edited by people, and read back by path. So a value lives in one place, with its reason beside it, and code that needs
+ * it asks for it by name and bounds.
+ *
+ * Estimates come from sizes alone. Floating-point operations a token are 2 (forward) or 6 (forward and backward) times
+ * the encoder's parameters, plus attention, which at review lengths is below 3 %. Rates are what one core of the stated
+ * kind was measured to reach over a whole training step, not the peak. */
+#include "flow/plan.h"
+
+#include "base/finding.h"
+#include "codec/yaml.h"
+#include "rules/catalog.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PLAN_VERSION "0.1.0"
+
+/* ---- reading ---- */
+
+static const tn_json *walk(const tn_json *v, const char *path)
+{
+    tn_str rest = tn_str_of(path), key;
+    while (v && tn_str_cut(&rest, '/', &key))
+        v = tn_json_get_str(v, key);
+    return v;
+}
+
+const tn_json *tn_plan_at(const tn_json *plan, const char *path)
+{
+    const tn_json *v = walk(plan, path), *inner = tn_json_get(v, "value");
+    return inner ? inner : v;
+}
+
+static tn_status unusable(const tn_json *v, const char *path, const char *wanted, tn_err *err)
+{
+    if (!v)
+        return tn_fail(err, TN_EINVALID, "plan: %s is missing; it must be %s", path, wanted);
+    return tn_fail(err, TN_EINVALID, "plan:%u:%u: %s must be %s, it is \"%.*s\"", tn_json_line(v), tn_json_column(v), path,
+                   wanted, TN_ARG(tn_json_text(v)));
+}
+
+tn_status tn_plan_i64(const tn_json *plan, const char *path, int64_t min, int64_t max, int64_t *out, tn_err *err)
+{
+    const tn_json *v = tn_plan_at(plan, path);
+    char wanted[96];
+    snprintf(wanted, sizeof wanted, "a whole number from %lld to %lld", (long long)min, (long long)max);
+    return tn_json_i64(v, out) && *out >= min && *out <= max ? TN_OK : unusable(v, path, wanted, err);
+}
+
+tn_status tn_plan_f64(const tn_json *plan, const char *path, double min, double max, double *out, tn_err *err)
+{
+    const tn_json *v = tn_plan_at(plan, path);
+    char wanted[96];
+    snprintf(wanted, sizeof wanted, "a number from %g to %g", min, max);
+    return tn_json_f64(v, out) && *out >= min && *out <= max ? TN_OK : unusable(v, path, wanted, err);
+}
+
+tn_status tn_plan_str(const tn_json *plan, const char *path, tn_str *out, tn_err *err)
+{
+    const tn_json *v = tn_plan_at(plan, path);
+    *out = tn_json_str(v);
+    return tn_json_type(v) == TN_JSON_STRING ? TN_OK : unusable(v, path, "text", err);
+}
+
+tn_str tn_plan_origin(const tn_json *plan, const char *path)
+{
+    const tn_json *v = tn_json_get(walk(plan, path), "origin");
+    return v ? tn_json_str(v) : TN_STR("stated");
+}
+
+tn_str tn_plan_reason(const tn_json *plan, const char *path)
+{
+    return tn_json_str(tn_json_get(walk(plan, path), "reason"));
+}
+
+tn_status tn_plan_parse(tn_str text, tn_arena *a, tn_json **plan, tn_err *err)
+{
+    const tn_json *v;
+    TN_TRY(tn_yaml_parse(text, a, &v, err));
+    if (tn_json_type(v) != TN_JSON_OBJECT || !tn_json_get(v, "recipe") || !tn_json_get(v, "task"))
+        return tn_fail(err, TN_EFORMAT, "this is no plan: the keys `task` and `recipe` are missing; `tenet plan BRIEF` writes one");
+    *plan = tn_json_dup(a, v);
+    return *plan ? TN_OK : tn_fail_nomem(err, text.len);
+}
+
+tn_status tn_plan_write(const tn_json *plan, tn_buf *out, tn_err *err)
+{
+    tn_buf_c(out, "# The plan of a tenet run. Every value it will use is here, with its reason and origin: stated, inferred (from\n"
+                  "# the quoted words of the brief) or assumed. Edit a value and run the file: tenet run plan.yaml\n");
+    tn_yaml_write(plan, out);
+    return tn_buf_status(out, err);
+}
+
+/* ---- questions ---- */
+
+static const tn_plan_question questions[] = {
+    {"data", "Which file or folder holds the labelled texts?", "no data: the plan stops before the first phase"},
+    {"goal", "Why does it matter: accuracy, cost, a new ability, a prototype, production?",
+     "the goal is a new ability: quality counts first, then latency"},
+    {"environment", "Where will it run: research, production, on a device, cloud CPU, cloud GPU, a regulated field?",
+     "it runs on a server without GPU, like this machine"},
+    {"phase", "When is it needed: exploring, choosing, training, before a release, after it?",
+     "all three phases run: experiment, tune, deploy"},
+    {"metric", "Which metric and value would make it good enough?",
+     "macro F1 above every baseline, beyond the 95 % interval; no fixed threshold"},
+    {"licence-use", "Is the use commercial, or research only?", "the use is commercial: the stricter reading"},
+    {"latency", "How fast must one answer be?", "no latency limit; latency is measured and reported"},
+    {NULL, NULL, NULL},
+};
+
+const tn_plan_question *tn_plan_questions(void)
+{
+    return questions;
+}
+
+/* ---- estimates ---- */
+
+/* Sustained rate of one core over a whole training step, GFLOP/s. Measured for avx512; the others scale with width. */
+static double core_rate(const char *isa)
+{
+    return strcmp(isa, "avx512") == 0 ? 60e9 : strcmp(isa, "avx2") == 0 ? 40e9 : 2e9;
+}
+
+tn_plan_estimate tn_plan_estimate_of(const tn_plan_candidate *c, uint64_t n_train, uint64_t n_other, int64_t epochs,
+                                     int64_t batch_size, int threads, const char *isa)
+{
+    double rate = core_rate(isa) * (threads > 0 ? threads : 1), tokens = c->mean_tokens > 0 ? c->mean_tokens : 40;
+    double forward = 2.0 * (double)c->n_encoder * tokens / rate; /* seconds a row */
+    double n = (double)n_train, all = n + (double)n_other;
+    tn_plan_estimate e = {.experiment_seconds = all * forward + 15, /* the n-gram baseline and the probe: seconds */
+                          .tune_seconds = (double)epochs * (n * 3 * forward + (double)n_other * forward),
+                          .evaluate_seconds = (double)n_other * forward + 10};
+    e.seconds = e.experiment_seconds + e.tune_seconds + e.evaluate_seconds;
+    /* Weights are mapped; training adds gradients, two moments and packed copies of the encoder (5 times its size), the
+     * touched rows of the tables, and about 45 activations of the hidden width a token and layer in 4-byte floats. */
+    double layers = (double)c->n_encoder / (12.0 * c->hidden_size * c->hidden_size + 1);
+    double activations = (double)batch_size * tokens * layers * 45.0 * c->hidden_size * 4;
+    e.bytes = (uint64_t)((double)c->n_parameters * 4 + (double)c->n_encoder * 4 * 5 + activations + 64e6);
+    return e;
+}
+
+/* ---- building ---- */
+
+typedef struct {
+    tn_arena *a;
+    const tn_plan_input *in;
+    tn_json *plan;
+    bool ok;
+} maker;
+
+static void set(maker *m, tn_json *at, const char *key, tn_json *v)
+{
+    m->ok = m->ok && tn_json_set(m->a, at, key, v);
+}
+
+static void set_text(maker *m, tn_json *at, const char *key, const char *text)
+{
+    set(m, at, key, tn_json_new_str(m->a, tn_str_of(text)));
+}
+
+static tn_json *section(maker *m, const char *name)
+{
+    tn_json *v = tn_json_new_object(m->a);
+    set(m, m->plan, name, v);
+    return v;
+}
+
+/* A value with its origin and reason; `fact` supplies the words it was inferred from. */
+static void put(maker *m, tn_json *at, const char *key, tn_json *value, const char *origin, const char *reason,
+                const tn_fact *fact)
+{
+    tn_json *v = tn_json_new_object(m->a);
+    set(m, v, "value", value);
+    set_text(m, v, "origin", origin);
+    if (fact && fact->words.len)
+        set(m, v, "words", tn_json_new_str(m->a, fact->words));
+    if (reason)
+        set_text(m, v, "reason", reason);
+    set(m, at, key, v);
+}
+
+static void put_text(maker *m, tn_json *at, const char *key, tn_str value, const char *origin, const char *reason,
+                     const tn_fact *fact)
+{
+    put(m, at, key, tn_json_new_str(m->a, value), origin, reason, fact);
+}
+
+/* The value stated in the front matter's recipe, else the given one. */
+static void put_recipe(maker *m, tn_json *recipe, const char *key, tn_json *value, const char *reason)
+{
+    const tn_json *stated = tn_json_get(tn_json_get(m->in->brief->front, "recipe"), key);
+    if (stated)
+        put(m, recipe, key, tn_json_dup(m->a, stated), "stated", "stated in the brief's front matter", NULL);
+    else
+        put(m, recipe, key, value, "assumed", reason, NULL);
+}
+
+static const char *origin_of(const tn_fact *f)
+{
+    return f->words.len ? "inferred" : "stated";
+}
+
+static void put_fact(maker *m, tn_json *at, const char *key, const char *field, const char *fallback, const char *reason)
+{
+    const tn_fact *f = tn_brief_fact(m->in->brief, field, NULL);
+    if (f)
+        put_text(m, at, key, f->value, origin_of(f), NULL, f);
+    else if (fallback)
+        put_text(m, at, key, tn_str_of(fallback), "assumed", reason, NULL);
+}
+
+static void put_facts(maker *m, tn_json *at, const char *key, const char *field, const char *fallback, const char *reason)
+{
+    tn_json *list = tn_json_new_array(m->a);
+    const tn_fact *first = tn_brief_fact(m->in->brief, field, NULL);
+    tn_buf words = TN_BUF_INIT;
+    for (const tn_fact *f = NULL; (f = tn_brief_fact(m->in->brief, field, f));) {
+        m->ok = m->ok && tn_json_push(list, tn_json_new_str(m->a, f->value));
+        if (words.len)
+            tn_buf_c(&words, " … ");
+        tn_buf_str(&words, f->words);
+    }
+    if (!first && fallback)
+        m->ok = m->ok && tn_json_push(list, tn_json_new_str(m->a, tn_str_of(fallback)));
+    tn_fact quoted = {.words = tn_buf_view(&words)};
+    if (first || fallback)
+        put(m, at, key, list, first ? origin_of(first) : "assumed", first ? NULL : reason, first ? &quoted : NULL);
+    tn_buf_free(&words);
+}
+
+static void make_brief(maker *m)
+{
+    tn_json *s = section(m, "brief");
+    const tn_brief *b = m->in->brief;
+    set_text(m, s, "path", m->in->brief_path);
+    static const char *const name[TN_N_PARTS] = {"what", "why", "where", "when"};
+    for (int p = 0; p < TN_N_PARTS; p++)
+        if (b->part[p].len)
+            set(m, s, name[p], tn_json_new_str(m->a, b->part[p]));
+    put_facts(m, s, "actions", "action", NULL, NULL);
+    put_facts(m, s, "goals", "goal", "feature", "the brief gives no why; a new ability is assumed: quality first, then latency");
+    put_facts(m, s, "environment", "environment", "cloud-cpu", "the brief says no where; a server without GPU is assumed");
+    put_facts(m, s, "phase", "phase", "tune", "the brief says no when; all phases are run");
+    put_fact(m, s, "use", "licence_use", "commercial", "the use is not stated; the stricter reading is taken");
+}
+
+static void make_task(maker *m)
+{
+    tn_json *s = section(m, "task");
+    const tn_plan_data *d = m->in->data;
+    put_fact(m, s, "tag", "task", NULL, NULL);
+    put_fact(m, s, "modality", "modality", NULL, NULL);
+    put_fact(m, s, "problem", "problem", "single-label", "each row of the data carries one label");
+    const tn_fact *language = tn_brief_fact(m->in->brief, "language", NULL);
+    if (language || (d && d->language[0]))
+        put_facts(m, s, "languages", "language", d ? d->language : NULL, "seen in the texts of the data");
+    if (d) {
+        tn_json *labels = tn_json_new_array(m->a);
+        for (size_t i = 0; i < d->n_labels; i++)
+            m->ok = m->ok && tn_json_push(labels, tn_json_new_str(m->a, d->label[i]));
+        put(m, s, "labels", labels, "inferred", "the distinct values of the label column", NULL);
+    }
+}
+
+static void make_model(maker *m)
+{
+    tn_json *s = section(m, "model");
+    const tn_json *stated = tn_json_get(m->in->brief->front, "model");
+    if (stated)
+        put_text(m, s, "choice", tn_json_text(stated), "stated", "fixed in the brief's front matter", NULL);
+    else
+        put_text(m, s, "choice", TN_STR("select"), "assumed",
+                 "models at hand are measured on this data: fit of the tokenizer, licence, then a linear probe on frozen features", NULL);
+    put_text(m, s, "rule", TN_STR("highest mean macro F1 of the probe among candidates that fit and whose licence allows the use; "
+                                  "within one standard error the smaller encoder wins"),
+             "assumed", "open models first; a larger model must earn its cost", NULL);
+    tn_json *list = tn_json_new_array(m->a);
+    for (size_t i = 0; i < m->in->n_candidates; i++) {
+        const tn_plan_candidate *c = &m->in->candidate[i];
+        tn_json *v = tn_json_new_object(m->a);
+        set_text(m, v, "id", c->id);
+        set_text(m, v, "revision", c->revision);
+        set_text(m, v, "licence", c->licence);
+        set(m, v, "parameters", tn_json_new_i64(m->a, (int64_t)c->n_parameters));
+        set_text(m, v, "fit", c->fit);
+        set_text(m, v, "fit_reason", c->fit_reason);
+        m->ok = m->ok && tn_json_push(list, v);
+    }
+    set(m, s, "candidates", list);
+}
+
+static void make_data(maker *m)
+{
+    tn_json *s = section(m, "data");
+    const tn_plan_data *d = m->in->data;
+    if (!d) {
+        put_text(m, s, "path", TN_STR(""), "assumed", "the brief names no data; add `data: FILE` to its front matter", NULL);
+        return;
+    }
+    const tn_json *source = tn_json_get(m->in->brief->front, "data");
+    put(m, s, "source", tn_json_dup(m->a, source), "stated", "the brief's front matter", NULL);
+    set_text(m, s, "columns_found", d->columns_reason);
+    put_text(m, s, "text_column", tn_str_of(d->text_column), "inferred", NULL, NULL);
+    put_text(m, s, "label_column", tn_str_of(d->label_column), "inferred", NULL, NULL);
+    if (d->id_column[0])
+        put_text(m, s, "id_column", tn_str_of(d->id_column), "inferred", NULL, NULL);
+    set(m, s, "rows", tn_json_new_i64(m->a, (int64_t)d->n_rows));
+    put(m, s, "near_duplicate_similarity", tn_json_new_f64(m->a, 0.8), "assumed",
+        "Jaccard similarity of character 5-grams above which two texts count as copies; copies leave the training side", NULL);
+    put(m, s, "validation_share", tn_json_new_f64(m->a, d->has_validation ? 0 : 0.15), d->has_validation ? "stated" : "assumed",
+        d->has_validation ? "a validation split is given" : "stratified by label", NULL);
+    put(m, s, "test_share", tn_json_new_f64(m->a, d->has_test ? 0 : 0.2), d->has_test ? "stated" : "assumed",
+        d->has_test ? "a test split is given and is kept as it is" : "stratified by label; opened once", NULL);
+    put(m, s, "split_seed", tn_json_new_i64(m->a, 0), "assumed", "any fixed number", NULL);
+}
+
+/* Few rows: more passes are affordable and needed, early stopping guards them. */
+static int64_t epochs_for(uint64_t n_train)
+{
+    return n_train < 2000 ? 5 : n_train < 20000 ? 3 : 2;
+}
+
+static void make_approach(maker *m, const tn_plan_candidate *c)
+{
+    tn_json *s = section(m, "approach");
+    const tn_plan_data *d = m->in->data;
+    uint64_t n = d ? d->n_train : 0;
+    const tn_fact *asked = NULL;
+    for (const tn_fact *f = NULL; (f = tn_brief_fact(m->in->brief, "action", f));)
+        if (tn_str_is(f->value, "fine-tune"))
+            asked = f;
+    if (asked)
+        put_text(m, s, "method", TN_STR("fine-tune"), "inferred", "asked for by the brief; whether it was worth it is measured against the untouched encoder", asked);
+    else
+        put_text(m, s, "method", TN_STR("fine-tune"), "assumed", "compared with the untouched encoder and a probe on it, which cost less", NULL);
+    put(m, s, "rigor_traded", tn_json_new_str(m->a, TN_STR("one seed, one recipe, no search: minutes instead of hours; intervals come from the test rows")),
+        "assumed", "research rigour against production pragmatism, stated", NULL);
+
+    tn_json *r = section(m, "recipe");
+    int64_t epochs = epochs_for(n);
+    double minutes = 0;
+    bool budget = tn_json_f64(tn_json_get(tn_json_get(m->in->brief->front, "budget"), "minutes"), &minutes);
+    char reason[256];
+    snprintf(reason, sizeof reason, "%llu training rows; early stopping ends it sooner", (unsigned long long)n);
+    if (budget && c) {
+        while (epochs > 1 && tn_plan_estimate_of(c, n, d ? d->n_rows - n : 0, epochs, 16, m->in->threads, m->in->isa).seconds > minutes * 60)
+            epochs--;
+        snprintf(reason, sizeof reason, "%llu training rows and a budget of %g minutes by the estimate", (unsigned long long)n, minutes);
+    }
+    put_recipe(m, r, "epochs", tn_json_new_i64(m->a, epochs), reason);
+    put_recipe(m, r, "batch_size", tn_json_new_i64(m->a, n < 5000 ? 16 : 32), "small data wants more steps a pass; memory stays low");
+    put_recipe(m, r, "learning_rate", tn_json_new_f64(m->a, c && c->hidden_size <= 384 ? 1e-4 : 3e-5), "small encoders take a larger rate than the usual 2e-5 to 5e-5");
+    put_recipe(m, r, "schedule", tn_json_new_str(m->a, TN_STR("linear")), "warm-up, then linear decay to zero");
+    put_recipe(m, r, "warmup_ratio", tn_json_new_f64(m->a, 0.1), "a fresh head must settle before the encoder moves");
+    put_recipe(m, r, "weight_decay", tn_json_new_f64(m->a, 0.01), "the usual AdamW value; not on biases and norms");
+    put_recipe(m, r, "max_grad_norm", tn_json_new_f64(m->a, 1.0), "the Trainer's default");
+    put_recipe(m, r, "dropout", tn_json_new_bool(m->a, true), "as the checkpoint's config says");
+    put_recipe(m, r, "max_tokens", tn_json_new_i64(m->a, c && c->max_tokens < 256 ? c->max_tokens : 256), "the share of texts it cuts is in data/profile.json");
+    put_recipe(m, r, "shards", tn_json_new_i64(m->a, 4), "sums over a batch are cut in four, so that ranks and threads give the same bytes");
+    put_recipe(m, r, "evaluations_per_epoch", tn_json_new_i64(m->a, 1), "validation after each pass");
+    put_recipe(m, r, "patience", tn_json_new_i64(m->a, 2), "passes without a better validation metric before it stops");
+    tn_json *seeds = tn_json_new_array(m->a);
+    m->ok = m->ok && tn_json_push(seeds, tn_json_new_i64(m->a, 0));
+    put_recipe(m, r, "seeds", seeds, "one run; the interval comes from the test rows, not from seeds");
+}
+
+/* Metrics of the brief that this engine computes for classification, by the brief's name. */
+static const char *our_metric(tn_str name)
+{
+    static const char *const known[][2] = {{"macro_f1", "macro_f1"}, {"f1", "macro_f1"}, {"accuracy", "accuracy"}, {"mcc", "mcc"}};
+    for (size_t i = 0; i < TN_COUNT(known); i++)
+        if (tn_str_is(name, known[i][0]))
+            return known[i][1];
+    return NULL;
+}
+
+static void make_evaluation(maker *m)
+{
+    tn_json *s = section(m, "evaluation");
+    const tn_fact *f = NULL;
+    const char *metric = NULL;
+    tn_str name = TN_STR(""), op = TN_STR(""), value = TN_STR("");
+    while (!metric && (f = tn_brief_fact(m->in->brief, "min_metric", f))) {
+        value = f->value;
+        tn_str_cut(&value, ' ', &name);
+        tn_str_cut(&value, ' ', &op);
+        metric = our_metric(name);
+    }
+    double threshold = 0;
+    if (metric && tn_str_to_f64(value, &threshold)) {
+        put_text(m, s, "metric", tn_str_of(metric), origin_of(f), tn_str_is(name, "f1") ? "\"F1\" of several classes is read as macro F1" : NULL, f);
+        put(m, s, "threshold", tn_json_new_f64(m->a, threshold), origin_of(f), NULL, f);
+    } else {
+        put_text(m, s, "metric", TN_STR("macro_f1"), "assumed", "every class counts the same, whatever its share", NULL);
+        put(m, s, "threshold", tn_json_new_null(m->a), "assumed", "the brief states none; the baselines are the bar", NULL);
+    }
+    put_text(m, s, "criterion", TN_STR("better than every baseline on the test split, beyond the 95 % interval"), "assumed", "fixed and hashed before the first step", NULL);
+    tn_json *list = tn_json_new_array(m->a);
+    static const char *const baseline[] = {"majority", "ngram", "probe"};
+    for (size_t i = 0; i < TN_COUNT(baseline); i++)
+        m->ok = m->ok && tn_json_push(list, tn_json_new_str(m->a, tn_str_of(baseline[i])));
+    put(m, s, "baselines", list, "assumed", "the cheapest answer, a strong linear model on word and character n-grams, the untouched encoder", NULL);
+    put(m, s, "bootstrap_resamples", tn_json_new_i64(m->a, 10000), "assumed", "BCa intervals at 95 %", NULL);
+    put(m, s, "bootstrap_seed", tn_json_new_i64(m->a, 0), "assumed", "any fixed number", NULL);
+    const tn_fact *latency = tn_brief_fact(m->in->brief, "max_latency_ms", NULL);
+    double ms;
+    if (latency && tn_str_to_f64(latency->value, &ms))
+        put(m, s, "max_latency_ms", tn_json_new_f64(m->a, ms), origin_of(latency), NULL, latency);
+    const tn_fact *memory = tn_brief_fact(m->in->brief, "max_memory_mb", NULL);
+    double mb;
+    if (memory && tn_str_to_f64(memory->value, &mb))
+        put(m, s, "max_memory_mb", tn_json_new_f64(m->a, mb), origin_of(memory), NULL, memory);
+}
+
+static void make_phases(maker *m)
+{
+    static const char *const phase[][3] = {
+        {"experiment", "profile the data, measure the models at hand, fit the baselines", "two models and one probe each instead of a search over the Hub"},
+        {"tune", "fine-tune the chosen encoder, stop early, keep the best checkpoint", "one seed and no hyper-parameter search"},
+        {"deploy", "open the test once, measure latency and memory, write model, cards and report", "measured on this machine, not on the target's"}};
+    tn_json *s = section(m, "phases");
+    for (size_t i = 0; i < TN_COUNT(phase); i++) {
+        tn_json *v = tn_json_new_object(m->a);
+        set_text(m, v, "does", phase[i][1]);
+        set_text(m, v, "trade_off", phase[i][2]);
+        set(m, s, phase[i][0], v);
+    }
+}
+
+static void make_compute(maker *m, const tn_plan_candidate *c)
+{
+    tn_json *s = section(m, "compute");
+    set(m, s, "threads", tn_json_new_i64(m->a, m->in->threads));
+    set_text(m, s, "isa", m->in->isa);
+    set(m, s, "memory_bytes", tn_json_new_i64(m->a, (int64_t)m->in->memory));
+    if (!c || !m->in->data)
+        return;
+    int64_t epochs = 1, batch = 16;
+    (void)tn_json_i64(tn_plan_at(m->plan, "recipe/epochs"), &epochs);
+    (void)tn_json_i64(tn_plan_at(m->plan, "recipe/batch_size"), &batch);
+    tn_plan_estimate e = tn_plan_estimate_of(c, m->in->data->n_train, m->in->data->n_rows - m->in->data->n_train, epochs,
+                                             batch, m->in->threads, m->in->isa);
+    set(m, s, "estimated_seconds", tn_json_new_i64(m->a, (int64_t)(e.seconds + 0.5)));
+    set(m, s, "estimated_bytes", tn_json_new_i64(m->a, (int64_t)e.bytes));
+    set_text(m, s, "estimate_for", c->id);
+    set_text(m, s, "basis", "2 or 6 operations a parameter and token, at the rate one core of this kind was measured to reach");
+}
+
+static void make_assumptions(maker *m)
+{
+    tn_json *list = tn_json_new_array(m->a);
+    for (const tn_plan_question *q = questions; q->code; q++)
+        if (tn_brief_is_missing(m->in->brief, q->code))
+            m->ok = m->ok && tn_json_push(list, tn_json_new_str(m->a, tn_str_of(q->assumption)));
+    set(m, m->plan, "assumptions", list);
+}
+
+/* Estimates are made for the largest candidate that fits: the choice is not known yet. */
+static const tn_plan_candidate *largest_fitting(const tn_plan_input *in)
+{
+    const tn_plan_candidate *best = NULL;
+    for (size_t i = 0; i < in->n_candidates; i++) {
+        const tn_plan_candidate *c = &in->candidate[i];
+        if (strcmp(c->fit, "mismatch") != 0 && (!best || c->n_encoder > best->n_encoder))
+            best = c;
+    }
+    return best ? best : in->n_candidates ? &in->candidate[0] : NULL;
+}
+
+tn_status tn_plan_make(const tn_plan_input *in, tn_arena *a, tn_json **plan, tn_err *err)
+{
+    maker m = {.a = a, .in = in, .plan = tn_json_new_object(a), .ok = true};
+    if (!tn_brief_fact(in->brief, "task", NULL))
+        return tn_fail(err, TN_ERULE,
+                       "%s: no task follows from the brief (rule constraint-task). Say what the model shall do and with what: "
+                       "\"Task: classify customer reviews by sentiment\"; `tenet help plan` lists the parts of a brief",
+                       in->brief_path);
+    const tn_plan_candidate *c = largest_fitting(in);
+    set_text(&m, m.plan, "tenet", PLAN_VERSION);
+    make_brief(&m);
+    make_task(&m);
+    make_model(&m);
+    make_data(&m);
+    make_approach(&m, c);
+    make_evaluation(&m);
+    make_phases(&m);
+    make_compute(&m, c);
+    make_assumptions(&m);
+    *plan = m.plan;
+    return m.ok ? TN_OK : tn_fail_nomem(err, 4096);
+}

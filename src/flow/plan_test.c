@@ -1,0 +1,131 @@
+/* Promises of flow/plan.h. */
+#include "test.h"
+
+#include "flow/plan.h"
+
+static const char brief_text[] = "---\ndata: reviews.csv\nrecipe: {epochs: 2}\n---\n"
+                                 "Task: Fine-tune a sentiment model for Vietnamese reviews, macro F1 at least 0.8.\nWhy: manual work does not scale\n";
+
+static const tn_plan_candidate candidate = {.id = "org/small", .revision = "abc", .licence = "mit", .languages = "vi", .n_parameters = 118000000,
+                                            .n_encoder = 21000000, .hidden_size = 384, .max_tokens = 512, .mean_tokens = 40, .fit = "fits", .fit_reason = "1.3 tokens a word"};
+
+static tn_status make(const char *text, tn_arena *a, tn_json **plan, tn_err *err)
+{
+    static const tn_str label[] = {{"bad", 3}, {"good", 4}};
+    tn_brief b;
+    TN_TRY(tn_brief_parse(tn_str_of(text), "brief.md", a, &b, err));
+    tn_plan_data data = {.n_rows = 800, .n_train = 520, .text_column = "review", .label_column = "label", .id_column = "id", .columns_reason = "",
+                         .label = label, .n_labels = 2, .language = "vi"};
+    tn_plan_input in = {.brief = &b, .brief_path = "brief.md", .data = tn_json_get(b.front, "data") ? &data : NULL, .candidate = &candidate, .n_candidates = 1,
+                        .threads = 2, .isa = "avx512", .memory = 1u << 30};
+    tn_status st = tn_plan_make(&in, a, plan, err);
+    tn_brief_free(&b);
+    return st;
+}
+
+static void values_carry_origin_and_reason(void **state)
+{
+    tn_arena *a = tn_arena_new(0);
+    tn_json *plan;
+    tn_err err;
+    int64_t epochs;
+    double threshold;
+    tn_str s;
+    ASSERT_OK(make(brief_text, a, &plan, &err), &err);
+    ASSERT_OK(tn_plan_i64(plan, "recipe/epochs", 1, 100, &epochs, &err), &err);
+    assert_int_equal(epochs, 2);
+    ASSERT_STR(tn_plan_origin(plan, "recipe/epochs"), "stated");
+    ASSERT_STR(tn_plan_origin(plan, "recipe/batch_size"), "assumed");
+    assert_true(tn_plan_reason(plan, "recipe/batch_size").len > 0);
+    ASSERT_OK(tn_plan_f64(plan, "evaluation/threshold", 0, 1, &threshold, &err), &err);
+    assert_true(threshold == 0.8);
+    ASSERT_STR(tn_plan_origin(plan, "evaluation/threshold"), "inferred");
+    ASSERT_OK(tn_plan_str(plan, "task/tag", &s, &err), &err);
+    ASSERT_STR(s, "text-classification");
+    ASSERT_FAILS(tn_plan_i64(plan, "recipe/epochs", 3, 9, &epochs, &err), TN_EINVALID, &err);
+    ASSERT_FAILS(tn_plan_i64(plan, "recipe/nothing", 0, 9, &epochs, &err), TN_EINVALID, &err);
+    tn_arena_free(a);
+}
+
+static void five_sections_stand_in_order(void **state)
+{
+    static const char *const order[] = {"task", "model", "data", "approach", "evaluation"};
+    tn_arena *a = tn_arena_new(0);
+    tn_json *plan;
+    tn_err err;
+    ASSERT_OK(make(brief_text, a, &plan, &err), &err);
+    size_t next = 0;
+    for (const tn_json *v = tn_json_first(plan); v; v = tn_json_next(v))
+        if (next < TN_COUNT(order) && tn_str_is(tn_json_key(v), order[next]))
+            next++;
+    assert_int_equal(next, TN_COUNT(order));
+    assert_int_equal(tn_json_len(tn_json_get(plan, "phases")), 3);
+    tn_arena_free(a);
+}
+
+static void a_written_plan_reads_back_and_bare_edits_count(void **state)
+{
+    tn_arena *a = tn_arena_new(0);
+    tn_json *plan, *again;
+    tn_err err;
+    tn_buf text = TN_BUF_INIT;
+    double rate;
+    ASSERT_OK(make(brief_text, a, &plan, &err), &err);
+    ASSERT_OK(tn_plan_write(plan, &text, &err), &err);
+    ASSERT_OK(tn_plan_parse(tn_buf_view(&text), a, &again, &err), &err);
+    assert_true(tn_json_equal(plan, again));
+    ASSERT_OK(tn_plan_parse(TN_STR("task: {tag: text-classification}\nrecipe:\n  learning_rate: 2e-5\n"), a, &again, &err), &err);
+    ASSERT_OK(tn_plan_f64(again, "recipe/learning_rate", 0, 1, &rate, &err), &err);
+    assert_true(rate == 2e-5);
+    ASSERT_STR(tn_plan_origin(again, "recipe/learning_rate"), "stated");
+    ASSERT_FAILS(tn_plan_parse(TN_STR("a: 1\n"), a, &again, &err), TN_EFORMAT, &err);
+    tn_buf_free(&text);
+    tn_arena_free(a);
+}
+
+static void only_a_missing_task_refuses(void **state)
+{
+    tn_arena *a = tn_arena_new(0);
+    tn_json *plan;
+    tn_err err;
+    ASSERT_FAILS(make("Make our shop better.", a, &plan, &err), TN_ERULE, &err);
+    ASSERT_OK(make("Task: transcribe phone calls", a, &plan, &err), &err);
+    assert_true(tn_json_len(tn_json_get(plan, "assumptions")) >= 4);
+    tn_arena_free(a);
+}
+
+static void estimates_grow_with_the_work(void **state)
+{
+    tn_plan_estimate one = tn_plan_estimate_of(&candidate, 1000, 200, 1, 16, 2, "avx512"), two = tn_plan_estimate_of(&candidate, 1000, 200, 2, 32, 2, "avx512");
+    assert_true(two.tune_seconds > 1.9 * one.tune_seconds);
+    assert_true(two.bytes > one.bytes && one.bytes > candidate.n_parameters * 4);
+}
+
+static tn_status make_and_forget(void)
+{
+    tn_arena *a = tn_arena_new(0);
+    tn_json *plan;
+    tn_err err;
+    tn_status st = a ? make(brief_text, a, &plan, &err) : TN_ENOMEM;
+    tn_arena_free(a);
+    return st;
+}
+
+static void every_failed_allocation_is_reported(void **state)
+{
+    tn_status st;
+    FOR_EACH_FAILED_ALLOCATION(st, st = make_and_forget());
+}
+
+int main(void)
+{
+    const struct CMUnitTest test[] = {
+        cmocka_unit_test(values_carry_origin_and_reason),
+        cmocka_unit_test(five_sections_stand_in_order),
+        cmocka_unit_test(a_written_plan_reads_back_and_bare_edits_count),
+        cmocka_unit_test(only_a_missing_task_refuses),
+        cmocka_unit_test(estimates_grow_with_the_work),
+        cmocka_unit_test(every_failed_allocation_is_reported),
+    };
+    return cmocka_run_group_tests(test, NULL, NULL);
+}
