@@ -4,7 +4,7 @@ import pathlib
 import re
 import sys
 
-FLOORS = [["base"], ["codec", "num"], ["net", "text", "tensor"], ["hub", "model", "data", "metric", "rules"],
+FLOORS = [["base"], ["codec", "num"], ["net", "text", "tensor"], ["hub", "model", "data", "metric", "rules", "record"],
           ["train", "eval", "govern", "report"], ["flow", "check", "serve"]]
 floor_of = {folder: i for i, floor in enumerate(FLOORS) for folder in floor}
 problems = []

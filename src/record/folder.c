@@ -1,4 +1,4 @@
-#include "flow/folder.h"
+#include "record/folder.h"
 
 #include "base/sha256.h"
 

@@ -1,6 +1,6 @@
-#ifndef TN_FLOW_FOLDER_H
-#define TN_FLOW_FOLDER_H
-/// The run folder: its paths, and how records get into it. Plain files; each is written whole or not at all.
+#ifndef TN_RECORD_FOLDER_H
+#define TN_RECORD_FOLDER_H
+/// The run folder, written: its paths, and how records get into it. Plain files; each is written whole or not at all.
 
 #include "base/file.h"
 #include "codec/json.h"

@@ -1,0 +1,191 @@
+/* A cache of parsed records by name. Only the first look at a record touches the disk, so that a report made of two
+ * hundred numbers reads each file once and all its numbers agree. */
+#include "record/record.h"
+
+#include "base/file.h"
+#include "base/map.h"
+#include "codec/csv.h"
+#include "codec/yaml.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_RECORD = 256 << 20 };
+
+typedef struct {
+    const tn_json *tree; /* NULL: absent */
+    const char *problem;
+} entry;
+
+struct tn_records {
+    const char *dir;
+    tn_arena *arena;
+    tn_map by_name; /* record → index into entries + 0 */
+    TN_VEC(entry) entries;
+};
+
+tn_status tn_records_open(const char *dir, tn_records **out, tn_err *err)
+{
+    if (!tn_file_is_dir(dir))
+        return tn_fail(err, TN_ENOENT, "%s is no folder", dir);
+    tn_arena *a = tn_arena_new(0);
+    tn_records *r = a ? tn_arena_calloc(a, sizeof *r) : NULL;
+    if (r)
+        r->dir = tn_str_c(a, tn_str_of(dir));
+    if (!r || !r->dir) {
+        tn_arena_free(a);
+        return tn_fail_nomem(err, sizeof *r);
+    }
+    r->arena = a;
+    *out = r;
+    return TN_OK;
+}
+
+void tn_records_close(tn_records *r)
+{
+    if (!r)
+        return;
+    tn_map_free(&r->by_name);
+    TN_VEC_FREE(&r->entries);
+    tn_arena_free(r->arena);
+}
+
+static tn_status read_lines(tn_records *r, tn_str text, const tn_json **out, tn_err *err)
+{
+    tn_json *list = tn_json_new_array(r->arena);
+    tn_str line;
+    for (size_t number = 1; tn_str_cut(&text, '\n', &line); number++) {
+        const tn_json *v;
+        if (tn_str_trim(line).len == 0)
+            continue;
+        if (tn_json_parse(line, r->arena, &v, err) != TN_OK)
+            return tn_fail_prefix(err, "line %zu", number);
+        if (!tn_json_push(list, tn_json_dup(r->arena, v)))
+            return tn_fail_nomem(err, line.len);
+    }
+    *out = list;
+    return TN_OK;
+}
+
+static tn_status read_table(tn_records *r, tn_str text, const tn_json **out, tn_err *err)
+{
+    tn_json *list = tn_json_new_array(r->arena);
+    tn_csv_reader reader;
+    tn_csv_row head, row;
+    bool more;
+    tn_csv_init(&reader, text, &(tn_csv_options){0});
+    TN_TRY(tn_csv_next(&reader, r->arena, &head, &more, err));
+    const char **key = TN_ARENA_ARRAY(r->arena, const char *, head.n);
+    bool ok = list && key;
+    for (size_t i = 0; ok && i < head.n; i++)
+        ok = (key[i] = tn_str_c(r->arena, head.field[i])) != NULL;
+    while (ok && more) {
+        TN_TRY(tn_csv_next(&reader, r->arena, &row, &more, err));
+        if (!more)
+            break;
+        if (row.n != head.n)
+            return tn_fail(err, TN_EFORMAT, "line %u has %zu fields, its head has %zu", row.line, row.n, head.n);
+        tn_json *v = tn_json_new_object(r->arena);
+        for (size_t i = 0; ok && i < row.n; i++)
+            ok = tn_json_set(r->arena, v, key[i], tn_json_new_str(r->arena, row.field[i]));
+        ok = ok && tn_json_push(list, v);
+    }
+    *out = list;
+    return ok ? TN_OK : tn_fail_nomem(err, text.len);
+}
+
+static tn_status load(tn_records *r, const char *path, tn_str name, const tn_json **out, tn_err *err)
+{
+    tn_bytes bytes;
+    TN_TRY(tn_file_read(path, MAX_RECORD, r->arena, &bytes, err));
+    tn_str text = tn_str_from_bytes(bytes);
+    if (tn_str_ends(name, ".json"))
+        return tn_json_parse(text, r->arena, out, err);
+    if (tn_str_ends(name, ".yaml"))
+        return tn_yaml_parse(text, r->arena, out, err);
+    if (tn_str_ends(name, ".csv"))
+        return read_table(r, text, out, err);
+    if (tn_str_ends(name, ".jsonl"))
+        return read_lines(r, text, out, err);
+    tn_json *whole = tn_json_new_str(r->arena, text); /* logs and Markdown: the text itself */
+    *out = whole;
+    return whole ? TN_OK : tn_fail_nomem(err, text.len);
+}
+
+static const entry *find(tn_records *r, tn_str record)
+{
+    static const entry absent = {NULL, "out of memory"};
+    uint64_t *at = tn_map_find(&r->by_name, record);
+    if (at)
+        return &r->entries.ptr[*at];
+    entry e = {0};
+    tn_err err = TN_ERR_INIT;
+    tn_str name = tn_str_dup(r->arena, record);
+    const char *path = name.ptr ? tn_path_join(r->arena, r->dir, name.ptr) : NULL;
+    if (!path)
+        return &absent;
+    if (tn_path_is_safe(name) && tn_file_exists(path) && load(r, path, name, &e.tree, &err) != TN_OK) {
+        e.tree = NULL;
+        e.problem = tn_str_format(r->arena, "%s: %s", name.ptr, err.msg).ptr;
+    }
+    if (!TN_PUSH(&r->entries, e) || !tn_map_put(&r->by_name, name, r->entries.len - 1, NULL))
+        return &absent;
+    return &r->entries.ptr[r->entries.len - 1];
+}
+
+const tn_json *tn_records_get(tn_records *r, const char *record)
+{
+    return find(r, tn_str_of(record))->tree;
+}
+
+const char *tn_records_problem(tn_records *r, const char *record)
+{
+    return find(r, tn_str_of(record))->problem;
+}
+
+const tn_json *tn_records_at(tn_records *r, const char *address)
+{
+    const char *hash = strchr(address, '#');
+    if (!hash)
+        return tn_records_get(r, address);
+    return tn_json_pointer(find(r, (tn_str){address, (size_t)(hash - address)})->tree, hash + 1);
+}
+
+bool tn_records_number(tn_records *r, const char *address, double *out)
+{
+    const tn_json *v = tn_records_at(r, address);
+    return tn_json_f64(v, out) || (tn_json_type(v) == TN_JSON_STRING && tn_str_to_f64(tn_json_str(v), out));
+}
+
+tn_str tn_records_text(tn_records *r, const char *address)
+{
+    return tn_json_text(tn_records_at(r, address));
+}
+
+static void show_count(double v, tn_buf *out)
+{
+    char digits[40];
+    int n = snprintf(digits, sizeof digits, "%.0f", fabs(v));
+    if (v < 0)
+        tn_buf_char(out, '-');
+    for (int i = 0; i < n; i++) {
+        if (i && (n - i) % 3 == 0)
+            tn_buf_char(out, ',');
+        tn_buf_char(out, digits[i]);
+    }
+}
+
+void tn_show_number(double v, tn_str text, tn_show how, tn_buf *out)
+{
+    switch (how) {
+    case TN_SHOW_3: tn_buf_printf(out, "%.3f", v); break;
+    case TN_SHOW_PERCENT: tn_buf_printf(out, "%.1f %%", 100 * v); break;
+    case TN_SHOW_COUNT: show_count(v, out); break;
+    case TN_SHOW_MS: tn_buf_printf(out, v < 100 ? "%.1f ms" : "%.0f ms", v); break;
+    case TN_SHOW_SECONDS: tn_buf_printf(out, v < 10 ? "%.1f s" : "%.0f s", v); break;
+    case TN_SHOW_BYTES: tn_buf_printf(out, v < 1e9 ? "%.1f MB" : "%.2f GB", v < 1e9 ? v / 1e6 : v / 1e9); break;
+    case TN_SHOW_EXACT: tn_buf_str(out, text); break;
+    case TN_SHOW_SIGNED: tn_buf_printf(out, "%+.3f", v); break;
+    }
+}

@@ -1,0 +1,41 @@
+#ifndef TN_RECORD_RECORD_H
+#define TN_RECORD_RECORD_H
+/// The run folder, read: every record is one tree, and every number has an address, "eval/metrics.json#/test/macro_f1".
+///
+/// JSON and YAML are read as they are. JSON lines become an array; CSV becomes an array of objects keyed by the head row,
+/// with text values. So `experiment/candidates.csv#/0/fit` and `tune/steps.jsonl#/0/loss` are addresses too.
+/// Records are read once and kept. A record that is missing is absent (NULL); one that cannot be read is absent too, and
+/// `tn_records_problem` says why: cards and reports print "not measured", `verify` prints the sentence.
+
+#include "codec/json.h"
+
+typedef struct tn_records tn_records;
+
+tn_status tn_records_open(const char *dir, tn_records **out, tn_err *err);
+void tn_records_close(tn_records *r);
+/// The whole record, or NULL.
+const tn_json *tn_records_get(tn_records *r, const char *record);
+/// The value at an address (a record's name, '#', an RFC 6901 pointer), or NULL.
+const tn_json *tn_records_at(tn_records *r, const char *address);
+/// The number at an address; text that reads as a number counts (CSV). False when absent.
+bool tn_records_number(tn_records *r, const char *address, double *out);
+/// The text at an address; empty when absent.
+tn_str tn_records_text(tn_records *r, const char *address);
+/// Why a record that exists could not be read; NULL when it could, or does not exist.
+const char *tn_records_problem(tn_records *r, const char *record);
+
+/// How a number at an address is shown. One mechanism for cards, report and verify.
+typedef enum {
+    TN_SHOW_3,       /* 0.812 */
+    TN_SHOW_PERCENT, /* 81.2 % */
+    TN_SHOW_COUNT,   /* 1,234 */
+    TN_SHOW_MS,      /* 4.1 ms */
+    TN_SHOW_SECONDS, /* 12 s */
+    TN_SHOW_BYTES,   /* 90.9 MB */
+    TN_SHOW_EXACT,   /* as in the record */
+    TN_SHOW_SIGNED,  /* +0.031 */
+} tn_show;
+/// Appends the number in that form. `text` is the record's own spelling for TN_SHOW_EXACT.
+void tn_show_number(double v, tn_str text, tn_show how, tn_buf *out);
+
+#endif
