@@ -15,11 +15,8 @@ typedef struct {
     const int32_t *label; /* [n_rows], in [0, L) */
 } tn_examples;
 
-/// TN_EINVALID names the first row that is empty, too long (max_tokens > 0), or has an id or label out of range.
+/// TN_EINVALID names the first row, from 0, that is empty, too long (max_tokens > 0), or has an id or label out of range.
 tn_status tn_examples_check(const tn_examples *x, int32_t vocab_size, int32_t n_labels, int32_t max_tokens, tn_err *err);
-/// Longest sum of row lengths that `n` rows can have: what a batch of n rows may need.
-size_t tn_examples_max_tokens(const tn_examples *x, int32_t n);
-
 /// Batches given from outside, for parity runs: batch k is row[start[k] .. start[k+1]).
 typedef struct {
     int64_t n_batches;

@@ -9,17 +9,16 @@
 ///
 /// Written into `dir`:
 ///   steps.jsonl  a line a step: {"step","epoch","lr","loss","grad_norm","tokens"}; step counts from 1
-///   evals.jsonl  a line an evaluation: {"step","epoch","loss","accuracy","macro_f1","best"}
+///   evals.jsonl  a line an evaluation: {"step","epoch","loss","accuracy","macro_f1","mcc","best"}
 ///   checkpoint/state.safetensors   weights, moments, counters after the last checkpoint; replaced whole or not at all
 ///   checkpoint/best.safetensors    weights of the best evaluation so far
 /// No clock and no count of threads is in any of them: the same recipe, rows and model give the same bytes, also when
 /// the process was killed at any moment and resumed. What was written after the last checkpoint is cut off and made again.
 
 #include "base/clock.h"
+#include "metric/classification.h"
 #include "train/batch.h"
 #include "train/schedule.h"
-
-typedef enum { TN_BEST_LOSS, TN_BEST_ACCURACY, TN_BEST_MACRO_F1 } tn_best_by;
 
 typedef struct {
     int32_t epochs;       /* used when n_steps is 0 */
@@ -35,7 +34,7 @@ typedef struct {
     uint64_t seed;            /* order of rows, dropout */
     int64_t eval_every;       /* steps; 0: at the end of each epoch. The last step is always evaluated */
     int32_t patience;         /* evaluations without a better one before the run stops; 0: never */
-    tn_best_by best_by;       /* equal values: the earlier one stays */
+    tn_metric_id best_by;     /* equal values: the earlier one stays */
     int64_t checkpoint_every; /* steps, besides each evaluation; 0: only there */
 } tn_recipe;
 
@@ -43,7 +42,7 @@ typedef struct {
 #define TN_RECIPE_INIT                                                                                                 \
     ((tn_recipe){.epochs = 3, .batch_size = 8, .n_shards = 4, .learning_rate = 5e-5, .schedule = TN_SCHEDULE_LINEAR,   \
                  .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .max_grad_norm = 1, .dropout = true,                       \
-                 .best_by = TN_BEST_MACRO_F1})
+                 .best_by = TN_METRIC_MACRO_F1})
 
 /// TN_EINVALID names the first value that makes no sense.
 tn_status tn_recipe_check(const tn_recipe *r, tn_err *err);
@@ -66,7 +65,8 @@ typedef struct {
 tn_learner tn_learner_of(tn_model *m);
 
 typedef struct {
-    double loss, accuracy, macro_f1; /* mean cross-entropy; F1 over all L labels, a label never seen nor given counts 0 */
+    double loss; /* mean cross-entropy, which is the log-loss without clipping */
+    double accuracy, macro_f1, mcc;
 } tn_scores;
 
 /// Scores of the current weights on rows, in batches of batch_size.

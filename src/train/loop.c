@@ -1,0 +1,507 @@
+/* The run is a row of steps with three kinds of stop between them: an evaluation, a checkpoint, an interrupt. What is due
+ * at a step is a function of the step and of `last_eval`, so a resumed run finds its place from the state alone.
+ *
+ * Invariants: a checkpoint is written only between steps, after both journals reached the disk; best.safetensors is
+ * written before the state that names it. A kill in between leaves a best file of a later step than the state knows; the
+ * resumed run reaches that step again, finds the same scores, and writes the same bytes: before that nothing reads it.
+ * Random numbers are functions of (seed, step), so weights, moments and counters are the whole state. */
+#include "train/loop.h"
+#include "base/file.h"
+#include "base/fmath.h"
+#include "codec/json.h"
+#include "train/checkpoint.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- recipe ---- */
+
+tn_status tn_recipe_check(const tn_recipe *r, tn_err *err)
+{
+    const struct {
+        bool bad;
+        const char *what;
+    } rule[] = {
+        {r->n_steps < 0 || (r->n_steps == 0 && r->epochs < 1), "epochs must be at least 1, or steps given"},
+        {r->n_steps >= UINT32_MAX, "too many steps"},
+        {r->batch_size < 1, "batch_size must be at least 1"},
+        {r->n_shards < 1 || r->n_shards > 64, "shards must be from 1 to 64"},
+        {!(r->learning_rate > 0 && r->learning_rate < 1), "learning_rate must be above 0 and below 1"},
+        {!(r->warmup_ratio >= 0 && r->warmup_ratio <= 1), "warmup_ratio must be from 0 to 1"},
+        {!(r->weight_decay >= 0 && r->weight_decay * r->learning_rate < 1), "weight_decay must be from 0 to 1 / learning_rate"},
+        {!(r->beta1 >= 0 && r->beta1 < 1 && r->beta2 >= 0 && r->beta2 < 1), "betas must be from 0 to below 1"},
+        {!(r->eps > 0 && r->eps < 1), "epsilon must be above 0 and below 1"},
+        {!(r->max_grad_norm >= 0 && isfinite(r->max_grad_norm)), "max_grad_norm must be 0 (off) or more"},
+        {r->eval_every < 0 || r->checkpoint_every < 0 || r->patience < 0, "intervals and patience must be 0 or more"},
+    };
+    for (size_t i = 0; i < TN_COUNT(rule); i++)
+        if (rule[i].bad)
+            return tn_fail(err, TN_EINVALID, "recipe: %s", rule[i].what);
+    return TN_OK;
+}
+
+int64_t tn_recipe_n_steps(const tn_recipe *r, int32_t n_rows)
+{
+    int64_t per_epoch = ((int64_t)n_rows + r->batch_size - 1) / r->batch_size;
+    return r->n_steps > 0 ? r->n_steps : r->epochs * per_epoch;
+}
+
+/* ---- model ---- */
+
+static tn_status model_backward(void *self, const tn_train_batch *b, tn_train_result *out, tn_err *err)
+{
+    return tn_model_backward(self, b, out, err);
+}
+
+static tn_status model_logits(void *self, const tn_batch *b, float *logits, tn_err *err)
+{
+    return tn_model_logits(self, b, logits, err);
+}
+
+static void model_params_changed(void *self)
+{
+    tn_model_params_changed(self);
+}
+
+tn_learner tn_learner_of(tn_model *m)
+{
+    const tn_config *c = tn_model_config(m);
+    tn_learner l = {.self = m,
+                    .engine = tn_model_engine(m),
+                    .n_labels = c->n_labels,
+                    .vocab_size = c->vocab_size,
+                    .max_tokens = tn_model_max_tokens(m),
+                    .backward = model_backward,
+                    .logits = model_logits,
+                    .params_changed = model_params_changed};
+    l.param = tn_model_params(m, &l.n_params);
+    return l;
+}
+
+/* ---- evaluation ---- */
+
+/* -log softmax(logits)[label]; a NaN stays one. */
+static double cross_entropy(const float *logits, int32_t n_labels, int32_t label)
+{
+    double max = logits[tn_argmax(logits, n_labels)], sum = 0;
+    for (int32_t c = 0; c < n_labels; c++)
+        sum += tn_exp((double)logits[c] - max);
+    return tn_log(sum) - ((double)logits[label] - max);
+}
+
+typedef struct {
+    int32_t *start, *confusion;
+    float *logits;
+    double loss;
+} evaluation;
+
+static tn_status evaluate_batch(const tn_learner *l, const tn_examples *x, int32_t first, int32_t n, evaluation *e,
+                                tn_err *err)
+{
+    size_t from = x->start[first];
+    for (int32_t i = 0; i <= n; i++)
+        e->start[i] = (int32_t)(x->start[first + i] - from);
+    tn_batch b = {.n_rows = n, .start = e->start, .ids = x->ids + from};
+    TN_TRY(l->logits(l->self, &b, e->logits, err));
+    for (int32_t i = 0; i < n; i++) {
+        const float *row = e->logits + (size_t)i * (size_t)l->n_labels;
+        int32_t label = x->label[first + i];
+        e->loss += cross_entropy(row, l->n_labels, label);
+        e->confusion[label * l->n_labels + tn_argmax(row, l->n_labels)]++;
+    }
+    return TN_OK;
+}
+
+tn_status tn_train_evaluate(const tn_learner *l, const tn_examples *x, int32_t batch_size, tn_scores *out, tn_err *err)
+{
+    size_t n_labels = (size_t)l->n_labels, n = (size_t)(batch_size < x->n_rows ? batch_size : x->n_rows);
+    if (x->n_rows < 1 || batch_size < 1)
+        return tn_fail(err, TN_EINVALID, "no rows to evaluate");
+    tn_status st;
+    evaluation e = {.start = tn_mem_alloc((n + 1) * sizeof *e.start),
+                    .confusion = tn_mem_calloc(n_labels * n_labels * sizeof *e.confusion),
+                    .logits = tn_mem_alloc(n * n_labels * sizeof *e.logits)};
+    if (!e.start || !e.confusion || !e.logits) {
+        st = tn_fail_nomem(err, n * n_labels * sizeof *e.logits);
+        goto done;
+    }
+    for (int32_t i = 0; i < x->n_rows; i += batch_size) {
+        TN_GO(tn_interrupt_check(err));
+        TN_GO(evaluate_batch(l, x, i, x->n_rows - i < batch_size ? x->n_rows - i : batch_size, &e, err));
+    }
+    out->loss = e.loss / x->n_rows;
+    out->accuracy = tn_metric_of_confusion(TN_METRIC_ACCURACY, e.confusion, l->n_labels);
+    out->macro_f1 = tn_metric_of_confusion(TN_METRIC_MACRO_F1, e.confusion, l->n_labels);
+    out->mcc = tn_metric_of_confusion(TN_METRIC_MCC, e.confusion, l->n_labels);
+    st = TN_OK;
+done:
+    tn_mem_free(e.start);
+    tn_mem_free(e.confusion);
+    tn_mem_free(e.logits);
+    return st;
+}
+
+static double score_of(const tn_scores *s, tn_metric_id by)
+{
+    switch (by) {
+    case TN_METRIC_ACCURACY: return s->accuracy;
+    case TN_METRIC_MCC: return s->mcc;
+    case TN_METRIC_LOG_LOSS: return -s->loss;
+    default: return s->macro_f1;
+    }
+}
+
+/* ---- the run ---- */
+
+typedef struct {
+    const tn_train_job *job;
+    const tn_learner *l;
+    const tn_recipe *r;
+    tn_schedule schedule;
+    int64_t per_epoch, eval_every;
+    tn_arena *arena; /* paths */
+    char *state_path, *best_path, *steps_path, *evals_path;
+    tn_batcher *batcher;
+    tn_adamw_state *adamw;
+    tn_journal steps, evals;
+    tn_buf line;
+    tn_train_state s;
+    double started;          /* for the progress line only */
+    uint64_t tokens_at_start;
+} run;
+
+static void hash_bytes(tn_buf *b, const char *what, const void *bytes, size_t n)
+{
+    tn_buf_printf(b, "%s %zu %s\n", what, n, tn_sha256((tn_bytes){bytes, n}).hex);
+}
+
+static void describe_examples(tn_buf *b, const char *what, const tn_examples *x)
+{
+    if (!x || x->n_rows == 0)
+        return;
+    tn_buf_printf(b, "%s\n", what);
+    hash_bytes(b, "start", x->start, ((size_t)x->n_rows + 1) * sizeof *x->start);
+    hash_bytes(b, "ids", x->ids + x->start[0], (x->start[x->n_rows] - x->start[0]) * sizeof *x->ids);
+    hash_bytes(b, "label", x->label, (size_t)x->n_rows * sizeof *x->label);
+}
+
+static void describe_recipe(tn_buf *b, const tn_recipe *r)
+{
+    const double number[] = {r->learning_rate, r->warmup_ratio, r->weight_decay, r->beta1, r->beta2, r->eps,
+                             r->max_grad_norm};
+    tn_buf_printf(b, "%" PRId32 " %" PRId64 " %" PRId32 " %" PRId32 " %d %d %" PRIu64 " %" PRId64 " %" PRId32 " %d", r->epochs,
+                  r->n_steps, r->batch_size, r->n_shards, (int)r->schedule, r->dropout, r->seed, r->eval_every,
+                  r->patience, (int)r->best_by);
+    for (size_t i = 0; i < TN_COUNT(number); i++) {
+        tn_buf_char(b, ' ');
+        tn_buf_f64(b, number[i]);
+    }
+    tn_buf_char(b, '\n');
+}
+
+/* All that decides the numbers, but for the weights that the run starts from: they are in the caller's lock. */
+static tn_status job_digest(const run *u, tn_digest *out, tn_err *err)
+{
+    tn_buf b = TN_BUF_INIT;
+    describe_recipe(&b, u->r);
+    describe_examples(&b, "train", u->job->train);
+    describe_examples(&b, "validation", u->job->validation);
+    if (u->job->order) {
+        const tn_batch_order *o = u->job->order;
+        hash_bytes(&b, "order", o->start, ((size_t)o->n_batches + 1) * sizeof *o->start);
+        hash_bytes(&b, "rows", o->row, o->start[o->n_batches] * sizeof *o->row);
+    }
+    for (size_t i = 0; i < u->l->n_params; i++) {
+        const tn_param *p = &u->l->param[i];
+        tn_buf_printf(&b, "%.*s %zu %" PRId64 "\n", TN_ARG(p->name), p->size, p->dim[0]);
+    }
+    tn_status st = tn_buf_status(&b, err);
+    if (st == TN_OK)
+        *out = tn_sha256(tn_str_bytes(tn_buf_view(&b)));
+    tn_buf_free(&b);
+    return st;
+}
+
+static bool has_validation(const run *u)
+{
+    return u->job->validation && u->job->validation->n_rows > 0;
+}
+
+static bool eval_is_due(const run *u)
+{
+    int64_t step = u->s.step;
+    return has_validation(u) && step > 0 && u->s.last_eval != step &&
+           (step % u->eval_every == 0 || step == u->s.out.n_planned);
+}
+
+static bool patience_is_over(const run *u)
+{
+    return u->r->patience > 0 && u->s.n_worse >= u->r->patience;
+}
+
+static double epoch_of(const run *u)
+{
+    return (double)u->s.step / (double)u->per_epoch;
+}
+
+/* The state as of this step: also in the best file, whose bytes must not tell when the checkpoints were. */
+static tn_status write_state(run *u, const char *path, bool with_moments, tn_err *err)
+{
+    tn_adamw_catch_up_all(u->adamw);
+    TN_TRY(tn_journal_sync(&u->steps, &u->s.steps, err));
+    TN_TRY(tn_journal_sync(&u->evals, &u->s.evals, err));
+    return tn_checkpoint_write(path, u->l, u->adamw, with_moments, &u->s, err);
+}
+
+static tn_status checkpoint(run *u, tn_err *err)
+{
+    return write_state(u, u->state_path, true, err);
+}
+
+static tn_status put_eval_line(run *u, const tn_scores *s, bool best, tn_err *err)
+{
+    tn_json_writer w;
+    tn_buf_clear(&u->line);
+    tn_jw_init(&w, &u->line, 0);
+    tn_jw_begin_object(&w);
+    tn_jw_key(&w, "step"), tn_jw_i64(&w, u->s.step);
+    tn_jw_key(&w, "epoch"), tn_jw_f64(&w, epoch_of(u));
+    tn_jw_key(&w, "loss"), tn_jw_f64(&w, s->loss);
+    tn_jw_key(&w, "accuracy"), tn_jw_f64(&w, s->accuracy);
+    tn_jw_key(&w, "macro_f1"), tn_jw_f64(&w, s->macro_f1);
+    tn_jw_key(&w, "mcc"), tn_jw_f64(&w, s->mcc);
+    tn_jw_key(&w, "best"), tn_jw_bool(&w, best);
+    tn_jw_end_object(&w);
+    tn_buf_char(&u->line, '\n');
+    TN_TRY(tn_buf_status(&u->line, err));
+    return tn_journal_put(&u->evals, tn_buf_view(&u->line), err);
+}
+
+static tn_status put_step_line(run *u, double lr, double loss, double norm, int32_t n_tokens, tn_err *err)
+{
+    tn_json_writer w;
+    tn_buf_clear(&u->line);
+    tn_jw_init(&w, &u->line, 0);
+    tn_jw_begin_object(&w);
+    tn_jw_key(&w, "step"), tn_jw_i64(&w, u->s.step);
+    tn_jw_key(&w, "epoch"), tn_jw_f64(&w, epoch_of(u));
+    tn_jw_key(&w, "lr"), tn_jw_f64(&w, lr);
+    tn_jw_key(&w, "loss"), tn_jw_f64(&w, loss);
+    tn_jw_key(&w, "grad_norm"), tn_jw_f64(&w, norm);
+    tn_jw_key(&w, "tokens"), tn_jw_i64(&w, n_tokens);
+    tn_jw_end_object(&w);
+    tn_buf_char(&u->line, '\n');
+    TN_TRY(tn_buf_status(&u->line, err));
+    return tn_journal_put(&u->steps, tn_buf_view(&u->line), err);
+}
+
+static tn_status evaluate(run *u, tn_err *err)
+{
+    const tn_examples *x = u->job->validation;
+    tn_scores s;
+    tn_adamw_catch_up(u->adamw, x->ids + x->start[0], x->start[x->n_rows] - x->start[0]);
+    TN_TRY(tn_train_evaluate(u->l, x, u->r->batch_size, &s, err));
+    if (!isfinite(s.loss))
+        return tn_fail(err, TN_EINVALID, "step %" PRId64 ": the loss on validation is not finite; try a smaller learning rate "
+                       "(now %g)", u->s.step, u->r->learning_rate);
+    bool best = u->s.out.best_step == 0 || score_of(&s, u->r->best_by) > score_of(&u->s.out.best, u->r->best_by);
+    u->s.last_eval = u->s.step;
+    u->s.n_worse = best ? 0 : u->s.n_worse + 1;
+    if (best) {
+        u->s.out.best = s;
+        u->s.out.best_step = u->s.step;
+    }
+    TN_TRY(put_eval_line(u, &s, best, err));
+    return best ? write_state(u, u->best_path, false, err) : TN_OK;
+}
+
+static tn_status refuse_step(const run *u, const char *what, double value, double lr, tn_err *err)
+{
+    return tn_fail(err, TN_EINVALID,
+                   "step %" PRId64 ": the %s is %s (learning rate %g): the run stopped before it changed the weights; try a "
+                   "smaller learning rate than %g, a longer warm-up, or gradient clipping%s",
+                   u->s.step + 1, what, isnan(value) ? "not a number" : "infinite", lr, u->r->learning_rate,
+                   u->r->max_grad_norm > 0 ? "" : " (off now)");
+}
+
+static void show_progress(const run *u, double loss, double lr)
+{
+    char note[96];
+    double seconds = tn_clock_seconds() - u->started;
+    uint64_t tokens = u->s.out.n_tokens - u->tokens_at_start;
+    snprintf(note, sizeof note, "loss %.4f  lr %.2e  %.0f tokens/s", loss, lr,
+             seconds > 0 ? (double)tokens / seconds : 0);
+    tn_progress_show(u->job->progress, "fine-tuning", (uint64_t)u->s.step, (uint64_t)u->s.out.n_planned, note);
+}
+
+static tn_status train_step(run *u, tn_err *err)
+{
+    tn_train_batch b = {.dropout = u->r->dropout, .seed = u->r->seed, .step = (uint64_t)u->s.step};
+    tn_train_result result;
+    tn_batcher_at(u->batcher, u->s.step, &b);
+    int32_t n_tokens = b.batch.start[b.batch.n_rows];
+    double lr = tn_schedule_at(&u->schedule, u->s.step);
+
+    tn_adamw_catch_up(u->adamw, b.batch.ids, (size_t)n_tokens);
+    TN_TRY(u->l->backward(u->l->self, &b, &result, err));
+    if (!isfinite(result.loss))
+        return refuse_step(u, "loss", result.loss, lr, err);
+    double norm = tn_adamw_grad_norm(u->adamw);
+    if (!isfinite(norm))
+        return refuse_step(u, "norm of the gradient", norm, lr, err);
+    TN_TRY(tn_adamw_step(u->adamw, lr, tn_adamw_clip(norm, u->r->max_grad_norm), err));
+    u->l->params_changed(u->l->self);
+
+    u->s.step = u->s.out.n_steps = u->s.step + 1;
+    u->s.out.n_tokens += (uint64_t)n_tokens;
+    u->s.out.last_loss = result.loss;
+    TN_TRY(put_step_line(u, lr, result.loss, norm, n_tokens, err));
+    show_progress(u, result.loss, lr);
+    return TN_OK;
+}
+
+static tn_status stop_interrupted(run *u, tn_err *err)
+{
+    TN_TRY(checkpoint(u, err));
+    return tn_fail(err, TN_EINTR, "interrupted after step %" PRId64 " of %" PRId64 "; %s holds the state: --resume goes on from "
+                   "there", u->s.step, u->s.out.n_planned, u->state_path);
+}
+
+static tn_status run_steps(run *u, tn_err *err)
+{
+    int64_t written = u->s.step; /* step of the newest checkpoint, or of the beginning */
+    while (!u->s.finished) {
+        bool changed = false;
+        if (eval_is_due(u)) {
+            tn_status st = evaluate(u, err);
+            if (st == TN_EINTR)
+                return stop_interrupted(u, err);
+            TN_TRY(st);
+            changed = true;
+        }
+        u->s.out.stopped_early = u->s.step < u->s.out.n_planned && patience_is_over(u);
+        u->s.finished = u->s.step == u->s.out.n_planned || u->s.out.stopped_early;
+        if (changed || u->s.finished ||
+            (u->r->checkpoint_every > 0 && u->s.step != written && u->s.step % u->r->checkpoint_every == 0)) {
+            TN_TRY(checkpoint(u, err));
+            written = u->s.step;
+        }
+        if (u->s.finished)
+            return TN_OK;
+        if (tn_interrupt_check(err) != TN_OK)
+            return stop_interrupted(u, err);
+        TN_TRY(train_step(u, err));
+    }
+    return TN_OK;
+}
+
+/* The best weights into the parameters. Those of the last step are there already. */
+static tn_status load_best(run *u, tn_err *err)
+{
+    if (u->s.out.best_step == 0 || u->s.out.best_step == u->s.step)
+        return TN_OK;
+    tn_adamw_finish(u->adamw);
+    return tn_checkpoint_read(u->best_path, u->l, u->adamw, false, err);
+}
+
+static tn_status name_files(run *u, tn_err *err)
+{
+    const char *dir = u->job->dir;
+    u->arena = tn_arena_new(4096);
+    if (!u->arena)
+        return tn_fail_nomem(err, 4096);
+    u->state_path = tn_path_join(u->arena, dir, "checkpoint/state.safetensors");
+    u->best_path = tn_path_join(u->arena, dir, "checkpoint/best.safetensors");
+    u->steps_path = tn_path_join(u->arena, dir, "steps.jsonl");
+    u->evals_path = tn_path_join(u->arena, dir, "evals.jsonl");
+    char *folder = tn_path_join(u->arena, dir, "checkpoint");
+    if (!u->state_path || !u->best_path || !u->steps_path || !u->evals_path || !folder)
+        return tn_fail_nomem(err, 4096);
+    return tn_file_mkdirs(folder, err);
+}
+
+static tn_status start_afresh(run *u, tn_err *err)
+{
+    /* The state goes first: without it nothing else here is believed. */
+    TN_TRY(tn_file_remove(u->state_path, err));
+    TN_TRY(tn_file_remove(u->best_path, err));
+    TN_TRY(tn_journal_open(u->steps_path, NULL, &u->steps, err));
+    return tn_journal_open(u->evals_path, NULL, &u->evals, err);
+}
+
+static tn_status go_on(run *u, tn_err *err)
+{
+    tn_train_state old;
+    TN_TRY(tn_checkpoint_peek(u->state_path, &old, err));
+    if (strcmp(old.job.hex, u->s.job.hex) != 0)
+        return tn_fail(err, TN_EINVALID, "%s belongs to another recipe, model or data: start without --resume, or in another "
+                       "folder", u->state_path);
+    u->s = old;
+    TN_TRY(tn_journal_open(u->steps_path, &old.steps, &u->steps, err));
+    TN_TRY(tn_journal_open(u->evals_path, &old.evals, &u->evals, err));
+    return tn_checkpoint_read(u->state_path, u->l, u->adamw, true, err);
+}
+
+static tn_status check_job(const tn_train_job *job, tn_err *err)
+{
+    const tn_learner *l = job->learner;
+    const struct {
+        const char *name;
+        const tn_examples *x;
+    } side[] = {{"training side", job->train}, {"validation side", job->validation}};
+    TN_TRY(tn_recipe_check(job->recipe, err));
+    for (size_t i = 0; i < TN_COUNT(side); i++) {
+        tn_status st = side[i].x ? tn_examples_check(side[i].x, l->vocab_size, l->n_labels, l->max_tokens, err) : TN_OK;
+        if (st != TN_OK) {
+            tn_fail_prefix(err, "%s", side[i].name);
+            return st;
+        }
+    }
+    return TN_OK;
+}
+
+static tn_status open_run(run *u, tn_err *err)
+{
+    const tn_recipe *r = u->r;
+    TN_TRY(check_job(u->job, err));
+    TN_TRY(tn_batcher_new(u->job->train, r->batch_size, r->n_shards, r->seed, u->job->order, &u->batcher, err));
+    u->per_epoch = tn_batcher_per_epoch(u->batcher);
+    int64_t n_steps = r->n_steps > 0 ? r->n_steps : r->epochs * u->per_epoch;
+    if (n_steps >= UINT32_MAX)
+        return tn_fail(err, TN_ELIMIT, "%" PRId64 " steps are too many: take fewer epochs or larger batches", n_steps);
+    u->eval_every = r->eval_every > 0 ? r->eval_every : u->per_epoch;
+    u->schedule = (tn_schedule){r->schedule, r->learning_rate, tn_schedule_warmup(n_steps, r->warmup_ratio), n_steps};
+    u->s.last_eval = -1;
+    u->s.out.n_planned = n_steps;
+    TN_TRY(job_digest(u, &u->s.job, err));
+    tn_adamw_options options = {r->beta1, r->beta2, r->eps, r->weight_decay};
+    TN_TRY(tn_adamw_new(u->l->engine, u->l->param, u->l->n_params, &options, n_steps, &u->adamw, err));
+    TN_TRY(name_files(u, err));
+    bool resume = u->job->resume && tn_file_exists(u->state_path);
+    TN_TRY(resume ? go_on(u, err) : start_afresh(u, err));
+    u->started = tn_clock_seconds();
+    u->tokens_at_start = u->s.out.n_tokens;
+    return TN_OK;
+}
+
+tn_status tn_train_run(const tn_train_job *job, tn_train_outcome *out, tn_err *err)
+{
+    run u = {.job = job, .l = job->learner, .r = job->recipe, .steps = {.fd = -1}, .evals = {.fd = -1}};
+    tn_fp_reset();
+    tn_status st = open_run(&u, err);
+    if (st == TN_OK)
+        st = run_steps(&u, err);
+    if (st == TN_OK)
+        st = load_best(&u, err);
+    if (st == TN_OK)
+        *out = u.s.out;
+    tn_journal_close(&u.steps);
+    tn_journal_close(&u.evals);
+    tn_batcher_free(u.batcher);
+    tn_adamw_free(u.adamw);
+    tn_buf_free(&u.line);
+    tn_arena_free(u.arena);
+    return st;
+}
