@@ -233,6 +233,13 @@ static void files_are_whole_or_absent(void **state)
     tn_file f;
     ASSERT_OK(tn_file_open(path, &f, &err), &err);
     ASSERT_STR(tn_str_from_bytes(f.bytes), "one");
+    tn_file_forget(&f, 0, f.map_len);
+    ASSERT_OK(tn_file_make_private(&f, &err), &err);
+    ((char *)f.map)[0] = 'O'; /* seen here only */
+    ASSERT_STR(tn_str_from_bytes(f.bytes), "One");
+    tn_file_close(&f);
+    ASSERT_OK(tn_file_open(path, &f, &err), &err);
+    ASSERT_STR(tn_str_from_bytes(f.bytes), "one");
     tn_file_close(&f);
     tn_arena *a = tn_arena_new(0);
     tn_bytes b;
@@ -252,6 +259,31 @@ static void files_are_whole_or_absent(void **state)
     ASSERT_OK(tn_file_remove(dir, &err), &err);
     assert_false(tn_file_exists(dir));
     tn_arena_free(a);
+}
+
+static void folders_are_replaced_whole(void **state)
+{
+    tn_err err;
+    char dir[] = "/tmp/tn-base-XXXXXX", from[64], to[64], path[80];
+    assert_non_null(mkdtemp(dir));
+    snprintf(from, sizeof from, "%s/new", dir);
+    snprintf(to, sizeof to, "%s/model", dir);
+    for (int i = 0; i < 3; i++) { /* onto nothing, then twice onto a folder with a file in it */
+        ASSERT_OK(tn_file_mkdirs(from, &err), &err);
+        snprintf(path, sizeof path, "%s/%d", from, i);
+        ASSERT_OK(tn_file_write(path, TN_BYTES("x"), &err), &err);
+        ASSERT_OK(tn_file_replace_dir(from, to, &err), &err);
+        assert_false(tn_file_exists(from));
+        tn_arena *a = tn_arena_new(0);
+        tn_str *names;
+        size_t n;
+        ASSERT_OK(tn_file_list(to, a, &names, &n, &err), &err);
+        assert_int_equal(n, 1);
+        assert_int_equal(names[0].ptr[0], '0' + i);
+        tn_arena_free(a);
+    }
+    ASSERT_FAILS(tn_file_replace_dir(from, to, &err), TN_ENOENT, &err);
+    ASSERT_OK(tn_file_remove(dir, &err), &err);
 }
 
 static void unsafe_paths_are_seen(void **state)
@@ -316,6 +348,7 @@ int main(void)
         cmocka_unit_test(draws_are_uniform_and_shuffles_are_permutations),
         cmocka_unit_test(pool_runs_every_task_once),
         cmocka_unit_test(files_are_whole_or_absent),
+        cmocka_unit_test(folders_are_replaced_whole),
         cmocka_unit_test(unsafe_paths_are_seen),
         cmocka_unit_test(digests_are_the_standard_ones),
         cmocka_unit_test(errors_keep_their_sentence_and_exit_code),

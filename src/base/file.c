@@ -50,6 +50,22 @@ void tn_file_close(tn_file *f)
     *f = (tn_file){.bytes = {(const uint8_t *)"", 0}};
 }
 
+tn_status tn_file_make_private(tn_file *f, tn_err *err)
+{
+    if (f->map && mprotect(f->map, f->map_len, PROT_READ | PROT_WRITE) != 0)
+        return tn_fail_errno(err, "cannot make %zu mapped bytes writable", f->map_len);
+    return TN_OK;
+}
+
+void tn_file_forget(const tn_file *f, size_t from, size_t to)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    from = (from + page - 1) / page * page;
+    to = to / page * page;
+    if (f->map && from < to && to <= f->map_len)
+        madvise((char *)f->map + from, to - from, MADV_DONTNEED);
+}
+
 tn_status tn_file_read(const char *path, size_t max, tn_arena *a, tn_bytes *out, tn_err *err)
 {
     bool is_stdin = strcmp(path, "-") == 0;
@@ -322,6 +338,35 @@ tn_status tn_file_copy(const char *from, const char *to, tn_err *err)
     TN_TRY(tn_file_open(from, &f, err));
     tn_status st = tn_file_write(to, f.bytes, err);
     tn_file_close(&f);
+    return st;
+}
+
+tn_status tn_file_replace_dir(const char *from, const char *to, tn_err *err)
+{
+    if (rename(from, to) == 0) {
+        sync_folder(to);
+        return TN_OK;
+    }
+    /* Onto a folder with something in it: exchange the two names; else the old one steps aside for a moment. */
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE) == 0) {
+        sync_folder(to);
+        return tn_file_remove(from, err);
+    }
+    if (errno != EINVAL && errno != ENOSYS)
+        return tn_fail_errno(err, "cannot put %s in the place of %s", from, to);
+    tn_buf aside = TN_BUF_INIT;
+    tn_buf_printf(&aside, "%s.old.%ld", to, (long)getpid());
+    tn_status st = tn_buf_status(&aside, err);
+    if (st == TN_OK && rename(to, aside.ptr) != 0)
+        st = tn_fail_errno(err, "cannot move %s aside", to);
+    if (st == TN_OK && rename(from, to) != 0) {
+        st = tn_fail_errno(err, "cannot put %s in the place of %s", from, to);
+        rename(aside.ptr, to);
+    } else if (st == TN_OK) {
+        sync_folder(to);
+        st = tn_file_remove(aside.ptr, err);
+    }
+    tn_buf_free(&aside);
     return st;
 }
 

@@ -13,6 +13,12 @@ typedef struct {
 /// Maps a regular file read-only. TN_ENOENT, TN_EIO; TN_EINVALID for a folder or device.
 tn_status tn_file_open(const char *path, tn_file *out, tn_err *err);
 void tn_file_close(tn_file *f);
+/// Makes the mapped bytes writable for this process alone: pages are copied when they are first written, the file never
+/// changes. For weights that are trained where they lie.
+tn_status tn_file_make_private(tn_file *f, tn_err *err);
+/// Tells the system that bytes [from, to) will not be read for a while; they come back from the file when they are. Only
+/// whole pages inside; never after tn_file_make_private.
+void tn_file_forget(const tn_file *f, size_t from, size_t to);
 /// Reads a whole file, pipe or "-" (stdin) of at most `max` bytes into the arena. TN_ELIMIT beyond.
 tn_status tn_file_read(const char *path, size_t max, tn_arena *a, tn_bytes *out, tn_err *err);
 
@@ -35,6 +41,9 @@ tn_status tn_file_mkdirs(const char *path, tn_err *err);
 /// Removes a file or a whole folder; absent is fine. Does not follow links.
 tn_status tn_file_remove(const char *path, tn_err *err);
 tn_status tn_file_copy(const char *from, const char *to, tn_err *err);
+/// Puts the finished folder `from` in the place of `to`, beside it on the same disk, in one step where the system can
+/// exchange names; what `to` was is removed. After a failure at least one of the two is whole.
+tn_status tn_file_replace_dir(const char *from, const char *to, tn_err *err);
 /// Names in a folder without "." and "..", in byte order.
 tn_status tn_file_list(const char *path, tn_arena *a, tn_str **names, size_t *n, tn_err *err);
 /// "dir/name" in the arena; `name` absolute gives `name`. NULL when out of memory.
