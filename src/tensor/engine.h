@@ -5,6 +5,8 @@
 /// One engine serves any number of models, one call at a time: the pool is not reentrant.
 
 #include "base/pool.h"
+#include "num/gemm.h"
+#include "num/kernels.h"
 
 typedef struct tn_engine tn_engine;
 
@@ -19,5 +21,7 @@ int tn_engine_threads(const tn_engine *e);
 const char *tn_engine_isa(const tn_engine *e); /* "ref", "avx2", "avx512" */
 /// False on a CPU without FMA hardware: prediction is slow there and training is refused.
 bool tn_engine_has_fma(const tn_engine *e);
+const tn_kernels *tn_engine_kernels(const tn_engine *e);
+tn_gemm *tn_engine_gemm(const tn_engine *e);
 
 #endif

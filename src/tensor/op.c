@@ -1,0 +1,567 @@
+/* Each op checks shapes, then cuts its work into tasks whose size is fixed by the shapes. No sum crosses a cut, so the
+ * number of threads is not part of any result. */
+#include "tensor/op.h"
+
+#include "base/fmath.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    SPAN = 1 << 14,    /* elements of an elementwise task: 64 KiB, about 5 us */
+    ROW_BLOCK = 32,    /* rows of a row-wise task: at 384 wide the same size */
+    COLUMN_BLOCK = 64, /* columns of a column-wise task: whole cache lines */
+    ID_BLOCK = 16,     /* rows of a table in a task */
+};
+
+/* ---- shapes ---- */
+
+const char *tn_tensor_shape(const tn_tensor *t, char out[96])
+{
+    size_t at = (size_t)snprintf(out, 96, "[");
+    for (int i = 0; i < t->n_dims; i++)
+        at += (size_t)snprintf(out + at, 96 - at, "%s%lld", i ? ", " : "", (long long)t->dim[i]);
+    snprintf(out + at, 96 - at, "]");
+    return out;
+}
+
+static tn_status disagree(tn_err *err, const char *op, const tn_tensor *a, const tn_tensor *b)
+{
+    char x[96], y[96];
+    return tn_fail(err, TN_EINVALID, "%s: the shapes %s and %s do not fit", op, tn_tensor_shape(a, x), tn_tensor_shape(b, y));
+}
+
+static bool same_shape(const tn_tensor *a, const tn_tensor *b)
+{
+    bool same = a->n_dims == b->n_dims;
+    for (int i = 0; same && i < a->n_dims; i++)
+        same = a->dim[i] == b->dim[i];
+    return same;
+}
+
+static bool is_matrix(const tn_tensor *t)
+{
+    return t->n_dims == 2;
+}
+
+static bool is_vector(const tn_tensor *t, int64_t n)
+{
+    return t->n_dims == 1 && t->dim[0] == n;
+}
+
+static size_t n_blocks(size_t n, size_t block)
+{
+    return (n + block - 1) / block;
+}
+
+static size_t block_end(size_t task, size_t block, size_t n)
+{
+    size_t end = (task + 1) * block;
+    return end < n ? end : n;
+}
+
+/* ---- linear ---- */
+
+tn_status tn_op_linear(tn_engine *e, const tn_tensor *x, const tn_gemm_packed *w, const tn_gemm_tail *tail,
+                       bool accumulate, tn_tensor *y, tn_err *err)
+{
+    if (!is_matrix(x) || !is_matrix(y) || x->dim[0] != y->dim[0] || (size_t)x->dim[1] != w->k || (size_t)y->dim[1] != w->n)
+        return disagree(err, "linear", x, y);
+    tn_gemm_run(tn_engine_gemm(e), (size_t)x->dim[0], x->data, w->k, w, y->data, w->n, accumulate, tail);
+    return TN_OK;
+}
+
+struct column_sums {
+    const tn_kernels *k;
+    const tn_tensor *x;
+    const tn_shards *shards;
+    float *out;
+};
+
+static void column_sums_task(void *ctx, size_t task, int worker)
+{
+    const struct column_sums *a = ctx;
+    size_t c = (size_t)a->x->dim[1], from = task * COLUMN_BLOCK;
+    a->k->column_sums(a->x->data + from, c, a->shards, block_end(task, COLUMN_BLOCK, c) - from, a->out + from);
+}
+
+tn_status tn_op_linear_grad(tn_engine *e, const tn_tensor *dy, const tn_tensor *x, const tn_shards *shards, float *dw,
+                            float *db, tn_err *err)
+{
+    if (!is_matrix(dy) || !is_matrix(x) || dy->dim[0] != x->dim[0] || shards->start[shards->n] != (size_t)x->dim[0])
+        return disagree(err, "linear gradient", dy, x);
+    size_t o = (size_t)dy->dim[1], i = (size_t)x->dim[1];
+    tn_gemm_grad(tn_engine_gemm(e), o, i, dy->data, o, x->data, i, shards, dw, i, false);
+    if (db) {
+        struct column_sums a = {tn_engine_kernels(e), dy, shards, db};
+        tn_pool_run(tn_engine_pool(e), n_blocks(o, COLUMN_BLOCK), column_sums_task, &a);
+    }
+    return TN_OK;
+}
+
+/* ---- elementwise ---- */
+
+static float sigmoid(float x)
+{
+    /* Both branches keep exp's argument at or below 0: no overflow. */
+    float e = tn_expf(x > 0 ? -x : x);
+    return x > 0 ? 1 / (1 + e) : e / (1 + e);
+}
+
+static void silu(const float *x, float *y, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = x[i] * sigmoid(x[i]);
+}
+
+static void silu_grad(const float *dy, const float *x, float *dx, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        float s = sigmoid(x[i]);
+        dx[i] = dy[i] * (s * (1 + x[i] * (1 - s)));
+    }
+}
+
+static const float root_2_pi = 0.79788456f, cubic = 0.044715f; /* sqrt(2 / pi) and the published fit */
+
+static void gelu_tanh(const float *x, float *y, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = 0.5f * x[i] * (1 + tn_tanhf(root_2_pi * (x[i] + cubic * x[i] * x[i] * x[i])));
+}
+
+static void gelu_tanh_grad(const float *dy, const float *x, float *dx, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        float t = tn_tanhf(root_2_pi * (x[i] + cubic * x[i] * x[i] * x[i]));
+        float slope = root_2_pi * (1 + 3 * cubic * x[i] * x[i]);
+        dx[i] = dy[i] * (0.5f * (1 + t) + 0.5f * x[i] * (1 - t * t) * slope);
+    }
+}
+
+tn_activation_fn *tn_op_activation_fn(const tn_engine *e, tn_activation f)
+{
+    const tn_kernels *k = tn_engine_kernels(e);
+    switch (f) {
+    case TN_ACT_GELU: return k->gelu;
+    case TN_ACT_GELU_TANH: return gelu_tanh;
+    case TN_ACT_RELU: return k->relu;
+    case TN_ACT_SILU: return silu;
+    case TN_ACT_TANH: return k->tanh;
+    case TN_ACT_NONE: break;
+    }
+    return NULL;
+}
+
+/* tanh has none here: its kernel starts from the result, which needs a buffer and the kernel table. */
+tn_derivative_fn *tn_op_derivative_fn(const tn_engine *e, tn_activation f)
+{
+    const tn_kernels *k = tn_engine_kernels(e);
+    switch (f) {
+    case TN_ACT_GELU: return k->gelu_backward;
+    case TN_ACT_GELU_TANH: return gelu_tanh_grad;
+    case TN_ACT_RELU: return k->relu_backward;
+    case TN_ACT_SILU: return silu_grad;
+    case TN_ACT_TANH:
+    case TN_ACT_NONE: break;
+    }
+    return NULL;
+}
+
+struct elementwise {
+    const tn_kernels *k;
+    const float *a, *b;
+    float *y;
+    size_t n;
+    tn_activation_fn *f;
+    tn_derivative_fn *df;
+};
+
+static void activation_task(void *ctx, size_t task, int worker)
+{
+    const struct elementwise *a = ctx;
+    size_t from = task * SPAN, n = block_end(task, SPAN, a->n) - from;
+    a->f(a->a + from, a->y + from, n);
+}
+
+static void activation_grad_task(void *ctx, size_t task, int worker)
+{
+    const struct elementwise *a = ctx;
+    size_t from = task * SPAN, end = block_end(task, SPAN, a->n);
+    if (a->df) {
+        a->df(a->a + from, a->b + from, a->y + from, end - from);
+        return;
+    }
+    float y[256];
+    for (size_t i = from; i < end; i += 256) {
+        size_t n = end - i < 256 ? end - i : 256;
+        a->k->tanh(a->b + i, y, n);
+        a->k->tanh_backward(a->a + i, y, a->y + i, n);
+    }
+}
+
+tn_status tn_op_activation(tn_engine *e, tn_activation f, const tn_tensor *x, tn_tensor *y, tn_err *err)
+{
+    if (!same_shape(x, y))
+        return disagree(err, "activation", x, y);
+    size_t n = tn_tensor_size(x);
+    struct elementwise a = {tn_engine_kernels(e), x->data, NULL, y->data, n, tn_op_activation_fn(e, f), NULL};
+    TN_ASSERT(a.f);
+    tn_pool_run(tn_engine_pool(e), n_blocks(n, SPAN), activation_task, &a);
+    return TN_OK;
+}
+
+tn_status tn_op_activation_grad(tn_engine *e, tn_activation f, const tn_tensor *dy, const tn_tensor *x, tn_tensor *dx,
+                                tn_err *err)
+{
+    if (!same_shape(dy, x) || !same_shape(x, dx))
+        return disagree(err, "activation gradient", dy, x);
+    size_t n = tn_tensor_size(x);
+    struct elementwise a = {tn_engine_kernels(e), dy->data, x->data, dx->data, n, NULL, tn_op_derivative_fn(e, f)};
+    TN_ASSERT(a.df || f == TN_ACT_TANH);
+    tn_pool_run(tn_engine_pool(e), n_blocks(n, SPAN), activation_grad_task, &a);
+    return TN_OK;
+}
+
+static void add_task(void *ctx, size_t task, int worker)
+{
+    const struct elementwise *a = ctx;
+    size_t from = task * SPAN, n = block_end(task, SPAN, a->n) - from;
+    a->k->add(a->y + from, a->a + from, a->y + from, n);
+}
+
+tn_status tn_op_add(tn_engine *e, const tn_tensor *x, tn_tensor *y, tn_err *err)
+{
+    if (!same_shape(x, y))
+        return disagree(err, "sum", x, y);
+    size_t n = tn_tensor_size(x);
+    struct elementwise a = {tn_engine_kernels(e), x->data, NULL, y->data, n, NULL, NULL};
+    tn_pool_run(tn_engine_pool(e), n_blocks(n, SPAN), add_task, &a);
+    return TN_OK;
+}
+
+struct dropout {
+    const tn_kernels *k;
+    const tn_dropout *d;
+    const tn_places *places;
+    const float *x;
+    float *y;
+    size_t n, c;
+};
+
+static void dropout_task(void *ctx, size_t task, int worker)
+{
+    const struct dropout *a = ctx;
+    size_t end = block_end(task, ROW_BLOCK, a->n);
+    for (size_t i = task * ROW_BLOCK; i < end; i++)
+        a->k->dropout(a->d, (uint32_t)a->places->row[i], (uint32_t)a->places->position[i], 0, a->x + i * a->c, NULL,
+                      a->y + i * a->c, a->c);
+}
+
+tn_status tn_op_dropout(tn_engine *e, const tn_dropout *d, const tn_places *places, const tn_tensor *x, tn_tensor *y,
+                        tn_err *err)
+{
+    if (!is_matrix(x) || !same_shape(x, y))
+        return disagree(err, "dropout", x, y);
+    struct dropout a = {tn_engine_kernels(e), d, places, x->data, y->data, (size_t)x->dim[0], (size_t)x->dim[1]};
+    tn_pool_run(tn_engine_pool(e), n_blocks(a.n, ROW_BLOCK), dropout_task, &a);
+    return TN_OK;
+}
+
+/* ---- layer norm ---- */
+
+struct norm {
+    const tn_kernels *k;
+    tn_layernorm forward;
+    tn_layernorm_dx dx;
+    tn_layernorm_dparams dparams;
+};
+
+static void norm_task(void *ctx, size_t task, int worker)
+{
+    const struct norm *a = ctx;
+    tn_layernorm f = a->forward;
+    size_t from = task * ROW_BLOCK;
+    f.n_rows = block_end(task, ROW_BLOCK, f.n_rows) - from;
+    f.x += from * f.C;
+    f.y += from * f.C;
+    if (f.mean) {
+        f.mean += from;
+        f.rstd += from;
+    }
+    a->k->layernorm(&f);
+}
+
+tn_status tn_op_norm(tn_engine *e, const tn_tensor *x, const tn_tensor *gain, const tn_tensor *bias, double eps,
+                     tn_tensor *y, float *mean, float *rstd, tn_err *err)
+{
+    if (!is_matrix(x) || !same_shape(x, y))
+        return disagree(err, "layer norm", x, y);
+    if (!is_vector(gain, x->dim[1]) || !is_vector(bias, x->dim[1]))
+        return disagree(err, "layer norm", x, gain);
+    struct norm a = {tn_engine_kernels(e),
+                     {.n_rows = (size_t)x->dim[0],
+                      .C = (size_t)x->dim[1],
+                      .x = x->data,
+                      .gamma = gain->data,
+                      .beta = bias->data,
+                      .eps = (float)eps,
+                      .y = y->data,
+                      .mean = mean,
+                      .rstd = rstd}};
+    tn_pool_run(tn_engine_pool(e), n_blocks(a.forward.n_rows, ROW_BLOCK), norm_task, &a);
+    return TN_OK;
+}
+
+static void norm_dx_task(void *ctx, size_t task, int worker)
+{
+    const struct norm *a = ctx;
+    tn_layernorm_dx d = a->dx;
+    size_t from = task * ROW_BLOCK;
+    d.n_rows = block_end(task, ROW_BLOCK, d.n_rows) - from;
+    d.dy += from * d.C;
+    d.x += from * d.C;
+    d.dx += from * d.C;
+    d.mean += from;
+    d.rstd += from;
+    a->k->layernorm_dx(&d);
+}
+
+static void norm_dparams_task(void *ctx, size_t task, int worker)
+{
+    const struct norm *a = ctx;
+    tn_layernorm_dparams d = a->dparams;
+    d.first = task * COLUMN_BLOCK;
+    d.last = block_end(task, COLUMN_BLOCK, d.C);
+    a->k->layernorm_dparams(&d);
+}
+
+tn_status tn_op_norm_grad(tn_engine *e, const tn_tensor *dy, const tn_tensor *x, const tn_tensor *gain,
+                          const float *mean, const float *rstd, const tn_shards *shards, tn_tensor *dx, float *dgain,
+                          float *dbias, tn_err *err)
+{
+    if (!is_matrix(dy) || !same_shape(dy, x) || !same_shape(x, dx) || !is_vector(gain, x->dim[1]) ||
+        shards->start[shards->n] != (size_t)x->dim[0])
+        return disagree(err, "layer norm gradient", dy, x);
+    size_t c = (size_t)x->dim[1], n = (size_t)x->dim[0];
+    struct norm a = {.k = tn_engine_kernels(e),
+                     .dx = {n, c, dy->data, x->data, gain->data, mean, rstd, dx->data},
+                     .dparams = {c, 0, c, dy->data, x->data, mean, rstd, shards, dgain, dbias}};
+    if (dgain)
+        tn_pool_run(tn_engine_pool(e), n_blocks(c, COLUMN_BLOCK), norm_dparams_task, &a);
+    tn_pool_run(tn_engine_pool(e), n_blocks(n, ROW_BLOCK), norm_dx_task, &a);
+    return TN_OK;
+}
+
+/* ---- attention ---- */
+
+static size_t attention_scratch_one(const tn_rows *rows, int64_t head_width)
+{
+    int32_t longest = 0;
+    for (int32_t b = 0; b < rows->n_rows; b++) {
+        int32_t n = rows->start[b + 1] - rows->start[b];
+        longest = n > longest ? n : longest;
+    }
+    return (tn_attention_scratch((size_t)longest, (size_t)head_width) + 15) / 16 * 16; /* each aligned to 64 bytes */
+}
+
+size_t tn_op_attention_scratch(const tn_engine *e, const tn_rows *rows, int64_t head_width)
+{
+    return attention_scratch_one(rows, head_width) * (size_t)tn_engine_threads(e);
+}
+
+struct attention {
+    const tn_kernels *k;
+    const tn_attention_args *args;
+    const float *dout;
+    float *dqkv;
+    size_t c, d, scratch; /* floats of one thread */
+};
+
+/* Head h of row b; max and sum are [H,N], so that a head's numbers are together. */
+static tn_attention one_head(const struct attention *a, size_t task, int worker)
+{
+    const tn_attention_args *g = a->args;
+    size_t b = task / (size_t)g->n_heads, h = task % (size_t)g->n_heads, n = (size_t)tn_rows_tokens(g->rows);
+    size_t first = (size_t)g->rows->start[b];
+    const float *q = g->qkv->data + first * 3 * a->c + h * a->d;
+    return (tn_attention){.T = (size_t)g->rows->start[b + 1] - first,
+                          .d = a->d,
+                          .q = q,
+                          .k = q + a->c,
+                          .v = q + 2 * a->c,
+                          .ld = 3 * a->c,
+                          .o = g->out->data + first * a->c + h * a->d,
+                          .ld_o = a->c,
+                          .max = g->max ? g->max + h * n + first : NULL,
+                          .sum = g->sum ? g->sum + h * n + first : NULL,
+                          .scale = (float)(1 / sqrt((double)a->d)),
+                          .dropout = g->dropout,
+                          .row = (uint32_t)(g->rows->first_row + (int32_t)b),
+                          .head = (uint32_t)h,
+                          .scratch = g->scratch + (size_t)worker * a->scratch};
+}
+
+static void attention_task(void *ctx, size_t task, int worker)
+{
+    const struct attention *a = ctx;
+    tn_attention one = one_head(a, task, worker);
+    a->k->attention(&one);
+}
+
+static void attention_grad_task(void *ctx, size_t task, int worker)
+{
+    const struct attention *a = ctx;
+    tn_attention one = one_head(a, task, worker);
+    float *dq = a->dqkv + (one.q - a->args->qkv->data);
+    a->k->attention_grad(&(tn_attention_grad){.forward = one,
+                                              .d_o = a->dout + (one.o - a->args->out->data),
+                                              .dq = dq,
+                                              .dk = dq + a->c,
+                                              .dv = dq + 2 * a->c,
+                                              .ld_d = 3 * a->c});
+}
+
+static tn_status check_attention(const tn_attention_args *a, tn_err *err)
+{
+    const tn_tensor *x = a->qkv, *y = a->out;
+    if (!is_matrix(x) || !is_matrix(y) || x->dim[0] != y->dim[0] || x->dim[1] != 3 * y->dim[1] ||
+        x->dim[0] != tn_rows_tokens(a->rows) || a->n_heads < 1 || y->dim[1] % (4 * a->n_heads) != 0)
+        return disagree(err, "attention", x, y);
+    return TN_OK;
+}
+
+static struct attention attention_of(tn_engine *e, const tn_attention_args *a)
+{
+    size_t c = (size_t)a->out->dim[1], d = c / (size_t)a->n_heads;
+    return (struct attention){tn_engine_kernels(e), a, NULL, NULL, c, d, attention_scratch_one(a->rows, (int64_t)d)};
+}
+
+tn_status tn_op_attention(tn_engine *e, const tn_attention_args *a, tn_err *err)
+{
+    TN_TRY(check_attention(a, err));
+    struct attention all = attention_of(e, a);
+    tn_pool_run(tn_engine_pool(e), (size_t)a->rows->n_rows * (size_t)a->n_heads, attention_task, &all);
+    return TN_OK;
+}
+
+tn_status tn_op_attention_grad(tn_engine *e, const tn_attention_args *a, const tn_tensor *dout, tn_tensor *dqkv,
+                               tn_err *err)
+{
+    TN_TRY(check_attention(a, err));
+    if (!same_shape(dout, a->out) || !same_shape(dqkv, a->qkv))
+        return disagree(err, "attention gradient", dout, dqkv);
+    struct attention all = attention_of(e, a);
+    all.dout = dout->data;
+    all.dqkv = dqkv->data;
+    tn_pool_run(tn_engine_pool(e), (size_t)a->rows->n_rows * (size_t)a->n_heads, attention_grad_task, &all);
+    return TN_OK;
+}
+
+/* ---- embeddings ---- */
+
+struct embed {
+    const tn_kernels *k;
+    tn_embed forward;
+    tn_embed_grad grad;
+    size_t n_unique;
+};
+
+static void embed_task(void *ctx, size_t task, int worker)
+{
+    const struct embed *a = ctx;
+    tn_embed f = a->forward;
+    size_t from = task * ROW_BLOCK;
+    f.n_tokens = block_end(task, ROW_BLOCK, f.n_tokens) - from;
+    f.id += from;
+    f.position_id += from;
+    if (f.type_id)
+        f.type_id += from;
+    f.y += from * f.C;
+    a->k->embed(&f);
+}
+
+tn_status tn_op_embed(tn_engine *e, const tn_tensor *word, const tn_tensor *type, const tn_tensor *position,
+                      const int32_t *ids, const int32_t *type_ids, const int32_t *positions, tn_tensor *y, tn_err *err)
+{
+    const tn_tensor *table[] = {word, position, type};
+    for (size_t i = 0; i < TN_COUNT(table); i++)
+        if (!is_matrix(y) || !is_matrix(table[i]) || table[i]->dim[1] != y->dim[1])
+            return disagree(err, "embedding", table[i], y);
+    struct embed a = {.k = tn_engine_kernels(e),
+                      .forward = {(size_t)y->dim[0], (size_t)y->dim[1], word->data, type->data, position->data, ids, type_ids,
+                                  positions, y->data}};
+    tn_pool_run(tn_engine_pool(e), n_blocks(a.forward.n_tokens, ROW_BLOCK), embed_task, &a);
+    return TN_OK;
+}
+
+void tn_op_embed_sort(const int32_t *ids, size_t n, tn_embed_work *w)
+{
+    w->n_unique = tn_embed_sort(ids, n, w->sort, w->order, w->unique, w->start);
+}
+
+static void embed_grad_task(void *ctx, size_t task, int worker)
+{
+    const struct embed *a = ctx;
+    tn_embed_grad g = a->grad;
+    g.first = task * ID_BLOCK;
+    g.last = block_end(task, ID_BLOCK, a->n_unique);
+    a->k->embed_grad(&g);
+}
+
+tn_status tn_op_embed_grad(tn_engine *e, const tn_tensor *dy, const tn_embed_work *w, const tn_shards *shards, float *rows,
+                           tn_err *err)
+{
+    TN_ASSERT(is_matrix(dy) && shards->start[shards->n] == (size_t)dy->dim[0]);
+    struct embed a = {.k = tn_engine_kernels(e),
+                      .grad = {(size_t)dy->dim[1], 0, 0, w->order, w->start, shards, dy->data, rows},
+                      .n_unique = w->n_unique};
+    tn_pool_run(tn_engine_pool(e), n_blocks(w->n_unique, ID_BLOCK), embed_grad_task, &a);
+    return TN_OK;
+}
+
+/* ---- the loss: B is small, so one task ---- */
+
+tn_status tn_op_cross_entropy(tn_engine *e, const tn_tensor *logits, const int32_t *label, int32_t n, float *loss,
+                              tn_tensor *dlogits, int32_t *n_correct, tn_err *err)
+{
+    if (!is_matrix(logits) || (dlogits && !same_shape(logits, dlogits)))
+        return disagree(err, "cross-entropy", logits, dlogits ? dlogits : logits);
+    int64_t n_rows = logits->dim[0], n_labels = logits->dim[1];
+    *n_correct = 0;
+    for (int64_t b = 0; b < n_rows; b++) {
+        const float *x = logits->data + b * n_labels;
+        int64_t best = 0;
+        for (int64_t i = 1; i < n_labels; i++)
+            best = x[i] > x[best] ? i : best;
+        *n_correct += best == label[b];
+    }
+    tn_engine_kernels(e)->cross_entropy(&(tn_cross_entropy){.n_rows = (size_t)n_rows,
+                                                            .L = (size_t)n_labels,
+                                                            .logits = logits->data,
+                                                            .label = label,
+                                                            .weight = 1 / (float)n,
+                                                            .loss = loss,
+                                                            .dlogits = dlogits ? dlogits->data : NULL});
+    return TN_OK;
+}
+
+float tn_op_shard_sum(tn_engine *e, const float *x, const tn_shards *shards)
+{
+    float sum = 0;
+    tn_engine_kernels(e)->column_sums(x, 1, shards, 1, &sum);
+    return sum;
+}
+
+void tn_op_softmax(tn_engine *e, float *x, int64_t n_rows, int64_t n)
+{
+    for (int64_t b = 0; b < n_rows; b++)
+        tn_engine_kernels(e)->softmax(x + b * n, x + b * n, (size_t)n);
+}
+
+void tn_op_sigmoid(float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = sigmoid(x[i]);
+}

@@ -1,0 +1,93 @@
+#ifndef TN_TENSOR_OP_H
+#define TN_TENSOR_OP_H
+/// Ops: kernels with shapes checked and work cut over the threads. What each computes, exactly, is said in num/kernels.h
+/// and num/gemm.h. An op never allocates; outputs are written only when it returns TN_OK.
+///
+/// All fail with TN_EINVALID, naming the shapes, when these disagree. C channels, N tokens, B rows, H heads.
+
+#include "tensor/engine.h"
+#include "tensor/tensor.h"
+
+/// ---- linear layers ----
+/// y [N,O] = tail(x [N,I] · w), or added to y; w is W packed for the use at hand.
+tn_status tn_op_linear(tn_engine *e, const tn_tensor *x, const tn_gemm_packed *w, const tn_gemm_tail *tail,
+                       bool accumulate, tn_tensor *y, tn_err *err);
+/// dw [O,I] = dyᵀ · x by shards; db [O] = column sums of dy by shards (NULL: not wanted).
+tn_status tn_op_linear_grad(tn_engine *e, const tn_tensor *dy, const tn_tensor *x, const tn_shards *shards, float *dw,
+                            float *db, tn_err *err);
+
+/// ---- activations ----
+/// y = f(x), in place or not; dx = dy f'(x), dx may be dy.
+tn_status tn_op_activation(tn_engine *e, tn_activation f, const tn_tensor *x, tn_tensor *y, tn_err *err);
+tn_status tn_op_activation_grad(tn_engine *e, tn_activation f, const tn_tensor *dy, const tn_tensor *x, tn_tensor *dx,
+                                tn_err *err);
+/// The two as functions for the tail of a product; NULL where there is none.
+typedef void tn_activation_fn(const float *x, float *y, size_t n);
+typedef void tn_derivative_fn(const float *dy, const float *x, float *dx, size_t n);
+tn_activation_fn *tn_op_activation_fn(const tn_engine *e, tn_activation f);
+tn_derivative_fn *tn_op_derivative_fn(const tn_engine *e, tn_activation f);
+
+/// ---- dropout ----
+/// Which place of the batch each row of a tensor is, for the draws: token n is position[n] of global row row[n].
+typedef struct {
+    const int32_t *row, *position;
+} tn_places;
+/// y = dropout(x), in place or not. Its own backward pass.
+tn_status tn_op_dropout(tn_engine *e, const tn_dropout *d, const tn_places *places, const tn_tensor *x, tn_tensor *y,
+                        tn_err *err);
+
+/// y = y + x.
+tn_status tn_op_add(tn_engine *e, const tn_tensor *x, tn_tensor *y, tn_err *err);
+
+/// ---- layer norm ---- mean and rstd [N], or NULL.
+tn_status tn_op_norm(tn_engine *e, const tn_tensor *x, const tn_tensor *gain, const tn_tensor *bias, double eps,
+                     tn_tensor *y, float *mean, float *rstd, tn_err *err);
+/// dx may be dy. dgain, dbias [C], or NULL: not wanted.
+tn_status tn_op_norm_grad(tn_engine *e, const tn_tensor *dy, const tn_tensor *x, const tn_tensor *gain,
+                          const float *mean, const float *rstd, const tn_shards *shards, tn_tensor *dx, float *dgain,
+                          float *dbias, tn_err *err);
+
+/// ---- attention ----
+typedef struct {
+    const tn_rows *rows;
+    int32_t n_heads;
+    const tn_tensor *qkv; /* [N,3C] */
+    tn_tensor *out;       /* [N,C] */
+    float *max, *sum;     /* [H,N], or NULL when no backward pass follows */
+    const tn_dropout *dropout;
+    float *scratch;       /* tn_op_attention_scratch floats */
+} tn_attention_args;
+/// Floats of scratch for all threads.
+size_t tn_op_attention_scratch(const tn_engine *e, const tn_rows *rows, int64_t head_width);
+tn_status tn_op_attention(tn_engine *e, const tn_attention_args *a, tn_err *err);
+/// dqkv [N,3C] from dout [N,C]; `a` as it was in the forward pass.
+tn_status tn_op_attention_grad(tn_engine *e, const tn_attention_args *a, const tn_tensor *dout, tn_tensor *dqkv,
+                               tn_err *err);
+
+/// ---- embeddings ---- y [N,C] = word[ids] + type[type_ids] + position[positions]; type_ids NULL: 0.
+tn_status tn_op_embed(tn_engine *e, const tn_tensor *word, const tn_tensor *type, const tn_tensor *position,
+                      const int32_t *ids, const int32_t *type_ids, const int32_t *positions, tn_tensor *y, tn_err *err);
+/// Gradient of a table, only of the rows that ids name: rows [n_unique,C], unique ascending.
+typedef struct {
+    uint64_t *sort;   /* [2N] */
+    uint32_t *order;  /* [N] */
+    uint32_t *start;  /* [N + 1] */
+    int32_t *unique;  /* [N]; n_unique of them are written */
+    size_t n_unique;
+} tn_embed_work;
+/// Fills the order; rows come from tn_op_embed_grad, so that the caller can make room for n_unique of them.
+void tn_op_embed_sort(const int32_t *ids, size_t n, tn_embed_work *w);
+tn_status tn_op_embed_grad(tn_engine *e, const tn_tensor *dy, const tn_embed_work *w, const tn_shards *shards, float *rows,
+                           tn_err *err);
+
+/// ---- the loss ---- loss [B], dlogits [B,L] (NULL: not wanted) with weight 1 / n; *n_correct: first largest is the label.
+tn_status tn_op_cross_entropy(tn_engine *e, const tn_tensor *logits, const int32_t *label, int32_t n, float *loss,
+                              tn_tensor *dlogits, int32_t *n_correct, tn_err *err);
+/// Sum of x over shards, folded; each shard's sum from +0 in order.
+float tn_op_shard_sum(tn_engine *e, const float *x, const tn_shards *shards);
+
+/// ---- outputs, in place ----
+void tn_op_softmax(tn_engine *e, float *x, int64_t n_rows, int64_t n);
+void tn_op_sigmoid(float *x, size_t n);
+
+#endif

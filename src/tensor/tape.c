@@ -1,0 +1,646 @@
+/* A step is a list of nodes, newest first. A node keeps what its backward pass needs and nothing else; the gradient of a
+ * value exists only between the first of its users and its maker, so the backward pass holds a handful of buffers, which
+ * go round in a small free list.
+ *
+ * All memory of a step is one arena. When a step needed more than the arena's first block, the next step starts with one
+ * block that is large enough: so in a steady state there is no allocation, and no memory lost between blocks.
+ *
+ * Invariants: a gradient buffer has one owner, a value or the node at work; it is moved, or added and given back. A
+ * value's gradient is complete when its maker's node runs, because nodes run in the reverse order of use. */
+#include "tensor/tape.h"
+
+#include <string.h>
+
+enum {
+    ALIGN = 64,
+    BUFFERS = 16, /* gradients alive at once: at most two a layer in a post-norm encoder, and a few while a node works */
+};
+
+struct node {
+    struct node *before;
+    void (*backward)(tn_tape *t, struct node *n);
+    tn_var *x, *out, *residual;
+    tn_weight *w, *bias;
+    tn_activation act;
+    const float *pre;      /* linear: argument of the activation */
+    bool has_dropout;
+    tn_dropout dropout;
+    float *mean, *rstd;    /* norm */
+    int32_t n_heads;       /* attention */
+    float *max, *sum;
+    const int32_t *ids, *type_ids; /* embedding */
+    tn_weight *position, *type;
+};
+
+struct buffer {
+    float *data;
+    size_t cap;
+    bool is_used;
+};
+
+struct tn_tape {
+    tn_engine *engine;
+    tn_arena *arena;
+    size_t capacity, used, peak; /* bytes: of the first block; taken now; most taken in this step */
+    tn_step step;
+    tn_status status;
+    tn_err err;
+    struct node *last;
+    uint32_t n_sites; /* of dropout, so far in this step */
+    struct buffer buffer[BUFFERS];
+    float *pack; /* room for one packed matrix; lives as long as the tape */
+    size_t pack_cap;
+    int32_t *token_row, *token_position, *row_number, *row_zero;
+    size_t token_start[TN_SHARDS_MAX + 1], row_start[TN_SHARDS_MAX + 1];
+};
+
+/* ---- life and memory ---- */
+
+tn_status tn_tape_new(tn_engine *e, tn_tape **out, tn_err *err)
+{
+    tn_tape *t = tn_mem_calloc(sizeof *t);
+    if (!t)
+        return tn_fail_nomem(err, sizeof *t);
+    t->engine = e;
+    *out = t;
+    return TN_OK;
+}
+
+void tn_tape_free(tn_tape *t)
+{
+    if (!t)
+        return;
+    tn_arena_free(t->arena);
+    tn_mem_free(t->pack);
+    tn_mem_free(t);
+}
+
+size_t tn_tape_size(const tn_tape *t)
+{
+    return (t->arena ? tn_arena_size(t->arena) : 0) + t->pack_cap * sizeof(float);
+}
+
+tn_status tn_tape_status(const tn_tape *t, tn_err *err)
+{
+    if (err && t->status != TN_OK)
+        *err = t->err;
+    return t->status;
+}
+
+/* The first failure stays. */
+static void check(tn_tape *t, tn_status st)
+{
+    if (t->status == TN_OK)
+        t->status = st;
+}
+
+#define DO(t, call)                                                                                                    \
+    do {                                                                                                               \
+        if ((t)->status == TN_OK)                                                                                      \
+            check((t), (call));                                                                                        \
+    } while (0)
+
+static void *take(tn_tape *t, size_t n, size_t size)
+{
+    size_t bytes;
+    if (t->status != TN_OK)
+        return NULL;
+    void *p = tn_size_mul(n, size, &bytes) ? tn_arena_alloc_aligned(t->arena, bytes, ALIGN) : NULL;
+    if (!p) {
+        t->status = tn_fail_nomem(&t->err, bytes);
+        return NULL;
+    }
+    t->used += bytes + ALIGN;
+    t->peak = t->used > t->peak ? t->used : t->peak;
+    return p;
+}
+
+static float *take_floats(tn_tape *t, int64_t rows, int64_t columns)
+{
+    return take(t, (size_t)rows * (size_t)columns, sizeof(float));
+}
+
+static void renew_arena(tn_tape *t)
+{
+    if (t->arena && t->peak <= t->capacity) {
+        tn_arena_reset(t->arena);
+    } else {
+        /* A quarter more, so that batches which grow a little do not do this each time; untouched pages cost nothing. */
+        t->capacity = t->peak + t->peak / 4;
+        tn_arena_free(t->arena);
+        if (!(t->arena = tn_arena_new(t->capacity)))
+            t->status = tn_fail_nomem(&t->err, 64);
+    }
+    t->used = t->peak = 0;
+}
+
+static void mark_places(tn_tape *t)
+{
+    const tn_rows *r = &t->step.rows;
+    int32_t n = tn_rows_tokens(r);
+    t->token_row = take(t, (size_t)n, sizeof(int32_t));
+    t->token_position = take(t, (size_t)n, sizeof(int32_t));
+    t->row_number = take(t, (size_t)r->n_rows, sizeof(int32_t));
+    t->row_zero = take(t, (size_t)r->n_rows, sizeof(int32_t));
+    if (t->status != TN_OK)
+        return;
+    for (int32_t b = 0; b < r->n_rows; b++) {
+        t->row_number[b] = r->first_row + b;
+        t->row_zero[b] = 0;
+        for (int32_t i = r->start[b]; i < r->start[b + 1]; i++) {
+            t->token_row[i] = r->first_row + b;
+            t->token_position[i] = i - r->start[b];
+        }
+    }
+    for (int32_t s = 0; s <= r->n_shards; s++) {
+        t->row_start[s] = (size_t)r->shard[s];
+        t->token_start[s] = (size_t)r->start[r->shard[s]];
+    }
+}
+
+void tn_tape_begin(tn_tape *t, const tn_step *step)
+{
+    TN_ASSERT(step->rows.n_shards >= 1 && step->rows.n_shards <= TN_SHARDS_MAX);
+    t->status = TN_OK;
+    t->step = *step;
+    t->last = NULL;
+    t->n_sites = 0;
+    memset(t->buffer, 0, sizeof t->buffer);
+    renew_arena(t);
+    mark_places(t);
+}
+
+tn_tape_mark tn_tape_here(const tn_tape *t)
+{
+    return (tn_tape_mark){t->status == TN_OK ? tn_arena_save(t->arena) : (tn_arena_mark){NULL, 0}, t->used};
+}
+
+/* ---- values ---- */
+
+static tn_var *new_var(tn_tape *t, int64_t rows, int64_t columns, bool by_row)
+{
+    tn_var *v = take(t, 1, sizeof *v);
+    float *data = take_floats(t, rows, columns);
+    if (!data)
+        return NULL;
+    *v = (tn_var){.value = tn_matrix_view(data, rows, columns), .by_row = by_row};
+    return v;
+}
+
+/* The new place is never behind the old one, and begins like the first value after the mark: memmove is enough. */
+tn_var *tn_tape_keep(tn_tape *t, tn_tape_mark mark, tn_var *x)
+{
+    if (!x || t->step.record || t->status != TN_OK)
+        return x;
+    tn_var old = *x;
+    tn_arena_restore(t->arena, mark.arena);
+    t->used = mark.used;
+    tn_var *v = new_var(t, old.value.dim[0], old.value.dim[1], old.by_row);
+    if (v)
+        memmove(v->value.data, old.value.data, tn_tensor_size(&old.value) * sizeof(float));
+    return v;
+}
+
+static struct node *new_node(tn_tape *t, void (*backward)(tn_tape *, struct node *), tn_var *x, tn_var *out)
+{
+    struct node *n = t->step.record ? take(t, 1, sizeof *n) : NULL;
+    if (!n)
+        return NULL;
+    *n = (struct node){.before = t->last, .backward = backward, .x = x, .out = out};
+    t->last = n;
+    return n;
+}
+
+static tn_places places_of(const tn_tape *t, const tn_var *x)
+{
+    return x->by_row ? (tn_places){t->row_number, t->row_zero} : (tn_places){t->token_row, t->token_position};
+}
+
+static tn_shards shards_of(const tn_tape *t, const tn_var *x)
+{
+    return (tn_shards){(size_t)t->step.rows.n_shards, x->by_row ? t->row_start : t->token_start};
+}
+
+/* ---- gradient buffers ---- */
+
+static float *buffer_take(tn_tape *t, size_t n)
+{
+    struct buffer *best = NULL, *empty = NULL;
+    for (struct buffer *b = t->buffer; b < t->buffer + BUFFERS; b++) {
+        if (!b->data)
+            empty = empty ? empty : b;
+        else if (!b->is_used && b->cap >= n && (!best || b->cap < best->cap))
+            best = b;
+    }
+    if (!best) {
+        float *data = take(t, n, sizeof *data);
+        if (!empty || !data)
+            return data; /* beyond the list, a buffer is used once */
+        *(best = empty) = (struct buffer){data, n, false};
+    }
+    best->is_used = true;
+    return best->data;
+}
+
+static void buffer_give(tn_tape *t, const float *data)
+{
+    for (struct buffer *b = t->buffer; b < t->buffer + BUFFERS; b++)
+        if (data && b->data == data)
+            b->is_used = false;
+}
+
+static tn_tensor grad_view(const tn_var *v, float *grad)
+{
+    tn_tensor g = v->value;
+    g.data = grad;
+    return g;
+}
+
+/* The buffer becomes the value's gradient, or is added to it and given back. */
+static void grad_move(tn_tape *t, tn_var *v, float *buffer)
+{
+    if (!v->grad) {
+        v->grad = buffer;
+        return;
+    }
+    tn_tensor from = grad_view(v, buffer), to = grad_view(v, v->grad);
+    DO(t, tn_op_add(t->engine, &from, &to, &t->err));
+    buffer_give(t, buffer);
+}
+
+/* ---- dropout's place ---- */
+
+static bool next_dropout(tn_tape *t, double p, tn_dropout *out)
+{
+    if (!(p > 0))
+        return false;
+    *out = tn_dropout_at(p, t->step.seed, t->step.step, t->n_sites++);
+    return t->step.dropout;
+}
+
+/* ---- linear ---- */
+
+struct hook {
+    const tn_kernels *k;
+    const tn_dropout *dropout;
+    tn_places places;
+};
+
+static void dropout_hook(void *ctx, size_t row, size_t col, float *y, size_t n)
+{
+    const struct hook *h = ctx;
+    h->k->dropout(h->dropout, (uint32_t)h->places.row[row], (uint32_t)h->places.position[row], (uint32_t)col, y, NULL, y, n);
+}
+
+void tn_tape_pack(tn_tape *t, tn_weight *w, float *storage)
+{
+    size_t o = (size_t)w->value.dim[0], i = (size_t)w->value.dim[1];
+    w->packed = tn_gemm_pack(tn_engine_gemm(t->engine), TN_GEMM_FORWARD, w->value.data, i, o, i, storage);
+}
+
+/* For one product: weights that change each step would be packed each step in any case. */
+static tn_gemm_packed pack_now(tn_tape *t, const tn_weight *w, tn_gemm_use use)
+{
+    size_t o = (size_t)w->value.dim[0], i = (size_t)w->value.dim[1], n = tn_gemm_pack_floats(use, o, i);
+    if (n > t->pack_cap) {
+        tn_mem_free(t->pack);
+        t->pack = tn_mem_alloc_aligned(n * sizeof(float), ALIGN);
+        t->pack_cap = t->pack ? n : 0;
+        if (!t->pack) {
+            t->status = tn_fail_nomem(&t->err, n * sizeof(float));
+            return (tn_gemm_packed){0};
+        }
+    }
+    return tn_gemm_pack(tn_engine_gemm(t->engine), use, w->value.data, i, o, i, t->pack);
+}
+
+/* d = dy through dropout and activation. Returns a buffer that the caller gives back; dy's own buffer when nothing had
+ * to be changed, or when it is nobody else's. */
+static float *linear_inner_grad(tn_tape *t, struct node *n, float *dy, bool dy_is_shared)
+{
+    float *d = dy;
+    size_t size = tn_tensor_size(&n->out->value);
+    if (n->has_dropout) {
+        tn_places places = places_of(t, n->out);
+        tn_tensor from = grad_view(n->out, dy), to = grad_view(n->out, dy_is_shared ? buffer_take(t, size) : dy);
+        DO(t, tn_op_dropout(t->engine, &n->dropout, &places, &from, &to, &t->err));
+        d = to.data;
+    }
+    if (n->act != TN_ACT_NONE && !n->out->grad_is_pre) {
+        tn_tensor pre = grad_view(n->out, (float *)(uintptr_t)n->pre);
+        tn_tensor from = grad_view(n->out, d), to = grad_view(n->out, d == dy && dy_is_shared ? buffer_take(t, size) : d);
+        DO(t, tn_op_activation_grad(t->engine, n->act, &from, &pre, &to, &t->err));
+        d = to.data;
+    }
+    return d;
+}
+
+/* dx = d W; through the activation that made x in the same pass when nobody else uses x. */
+static void linear_input_grad(tn_tape *t, struct node *n, const tn_tensor *d)
+{
+    tn_var *x = n->x;
+    tn_gemm_packed w = pack_now(t, n->w, TN_GEMM_BACKWARD);
+    bool accumulate = x->grad != NULL;
+    tn_gemm_tail tail = {0};
+    if (x->act != TN_ACT_NONE && x->n_uses == 1 && (tail.derivative = tn_op_derivative_fn(t->engine, x->act))) {
+        tail.derivative_at = x->pre;
+        tail.ld_derivative_at = (size_t)x->value.dim[1];
+        x->grad_is_pre = true;
+    }
+    if (!accumulate)
+        x->grad = buffer_take(t, tn_tensor_size(&x->value));
+    tn_tensor dx = grad_view(x, x->grad);
+    DO(t, tn_op_linear(t->engine, d, &w, tail.derivative ? &tail : NULL, accumulate, &dx, &t->err));
+}
+
+static void linear_backward(tn_tape *t, struct node *n)
+{
+    float *dy = n->out->grad;
+    float *inner = linear_inner_grad(t, n, dy, n->residual != NULL);
+    if (n->residual)
+        grad_move(t, n->residual, dy);
+    tn_tensor d = grad_view(n->out, inner);
+    tn_shards shards = shards_of(t, n->out);
+    if (n->w->trained)
+        DO(t, tn_op_linear_grad(t->engine, &d, &n->x->value, &shards, n->w->grad, n->bias ? n->bias->grad : NULL, &t->err));
+    linear_input_grad(t, n, &d);
+    if (inner != dy || !n->residual)
+        buffer_give(t, inner);
+}
+
+tn_var *tn_tape_linear(tn_tape *t, tn_var *x, tn_weight *w, const tn_linear_options *o)
+{
+    if (!x || t->status != TN_OK)
+        return NULL;
+    tn_var *out = new_var(t, x->value.dim[0], w->value.dim[0], x->by_row);
+    bool keep_pre = t->step.record && o->activation != TN_ACT_NONE;
+    float *pre = keep_pre ? take_floats(t, x->value.dim[0], w->value.dim[0]) : NULL;
+    tn_dropout dropout = {0};
+    bool drops = next_dropout(t, o->dropout, &dropout);
+    tn_gemm_packed packed = t->status != TN_OK || w->packed.data ? w->packed : pack_now(t, w, TN_GEMM_FORWARD);
+    if (t->status != TN_OK)
+        return NULL;
+    struct hook hook = {tn_engine_kernels(t->engine), &dropout, places_of(t, x)};
+    tn_gemm_tail tail = {.bias = o->bias ? o->bias->value.data : NULL,
+                         .pre = pre,
+                         .ld_pre = (size_t)w->value.dim[0],
+                         .activation = tn_op_activation_fn(t->engine, o->activation),
+                         .hook = drops ? dropout_hook : NULL,
+                         .hook_ctx = &hook,
+                         .residual = o->residual ? o->residual->value.data : NULL,
+                         .ld_residual = (size_t)w->value.dim[0]};
+    DO(t, tn_op_linear(t->engine, &x->value, &packed, &tail, false, &out->value, &t->err));
+    struct node *n = new_node(t, linear_backward, x, out);
+    if (n) {
+        n->w = w;
+        n->bias = o->bias;
+        n->act = o->activation;
+        n->pre = pre;
+        n->has_dropout = drops;
+        n->dropout = dropout;
+        n->residual = o->residual;
+    }
+    x->n_uses++;
+    if (o->residual)
+        o->residual->n_uses++;
+    if (pre && !drops && !o->residual) {
+        out->act = o->activation;
+        out->pre = pre;
+    }
+    return t->status == TN_OK ? out : NULL;
+}
+
+/* ---- layer norm ---- */
+
+static void norm_backward(tn_tape *t, struct node *n)
+{
+    tn_tensor d = grad_view(n->out, n->out->grad);
+    tn_shards shards = shards_of(t, n->x);
+    DO(t, tn_op_norm_grad(t->engine, &d, &n->x->value, &n->w->value, n->mean, n->rstd, &shards, &d,
+                          n->w->trained ? n->w->grad : NULL, n->w->trained ? n->bias->grad : NULL, &t->err));
+    grad_move(t, n->x, n->out->grad);
+}
+
+tn_var *tn_tape_norm(tn_tape *t, tn_var *x, tn_weight *gain, tn_weight *bias, double eps)
+{
+    if (!x || t->status != TN_OK)
+        return NULL;
+    int64_t rows = x->value.dim[0];
+    tn_var *out = new_var(t, rows, x->value.dim[1], x->by_row);
+    float *mean = t->step.record ? take_floats(t, rows, 1) : NULL, *rstd = mean ? take_floats(t, rows, 1) : NULL;
+    if (t->status != TN_OK)
+        return NULL;
+    DO(t, tn_op_norm(t->engine, &x->value, &gain->value, &bias->value, eps, &out->value, mean, rstd, &t->err));
+    struct node *n = new_node(t, norm_backward, x, out);
+    if (n) {
+        n->w = gain;
+        n->bias = bias;
+        n->mean = mean;
+        n->rstd = rstd;
+    }
+    x->n_uses++;
+    return t->status == TN_OK ? out : NULL;
+}
+
+/* ---- attention ---- */
+
+static tn_attention_args attention_args(tn_tape *t, tn_var *qkv, tn_var *out, int32_t n_heads, const tn_dropout *dropout)
+{
+    size_t n = tn_op_attention_scratch(t->engine, &t->step.rows, out->value.dim[1] / n_heads);
+    return (tn_attention_args){.rows = &t->step.rows,
+                               .n_heads = n_heads,
+                               .qkv = &qkv->value,
+                               .out = &out->value,
+                               .dropout = dropout,
+                               .scratch = buffer_take(t, n)};
+}
+
+static void attention_backward(tn_tape *t, struct node *n)
+{
+    tn_attention_args a = attention_args(t, n->x, n->out, n->n_heads, n->has_dropout ? &n->dropout : NULL);
+    a.max = n->max;
+    a.sum = n->sum;
+    tn_tensor dout = grad_view(n->out, n->out->grad), dqkv = grad_view(n->x, buffer_take(t, tn_tensor_size(&n->x->value)));
+    DO(t, tn_op_attention_grad(t->engine, &a, &dout, &dqkv, &t->err));
+    buffer_give(t, a.scratch);
+    buffer_give(t, dout.data);
+    grad_move(t, n->x, dqkv.data);
+}
+
+tn_var *tn_tape_attention(tn_tape *t, tn_var *qkv, int32_t n_heads, double p)
+{
+    if (!qkv || t->status != TN_OK)
+        return NULL;
+    int64_t tokens = qkv->value.dim[0];
+    tn_dropout dropout;
+    bool drops = next_dropout(t, p, &dropout);
+    tn_var *out = new_var(t, tokens, qkv->value.dim[1] / 3, false);
+    float *max = t->step.record ? take_floats(t, n_heads, tokens) : NULL;
+    float *sum = max ? take_floats(t, n_heads, tokens) : NULL;
+    if (t->status != TN_OK)
+        return NULL;
+    tn_attention_args a = attention_args(t, qkv, out, n_heads, drops ? &dropout : NULL);
+    a.max = max;
+    a.sum = sum;
+    DO(t, tn_op_attention(t->engine, &a, &t->err));
+    buffer_give(t, a.scratch);
+    struct node *n = new_node(t, attention_backward, qkv, out);
+    if (n) {
+        n->n_heads = n_heads;
+        n->max = max;
+        n->sum = sum;
+        n->has_dropout = drops;
+        n->dropout = dropout;
+    }
+    qkv->n_uses++;
+    return t->status == TN_OK ? out : NULL;
+}
+
+/* ---- dropout ---- */
+
+static void dropout_backward(tn_tape *t, struct node *n)
+{
+    tn_tensor d = grad_view(n->out, n->out->grad);
+    tn_places places = places_of(t, n->x);
+    DO(t, tn_op_dropout(t->engine, &n->dropout, &places, &d, &d, &t->err));
+    grad_move(t, n->x, d.data);
+}
+
+tn_var *tn_tape_dropout(tn_tape *t, tn_var *x, double p)
+{
+    tn_dropout dropout;
+    if (!x || t->status != TN_OK)
+        return NULL;
+    if (!next_dropout(t, p, &dropout))
+        return x;
+    tn_var *out = new_var(t, x->value.dim[0], x->value.dim[1], x->by_row);
+    if (!out)
+        return NULL;
+    tn_places places = places_of(t, x);
+    DO(t, tn_op_dropout(t->engine, &dropout, &places, &x->value, &out->value, &t->err));
+    struct node *n = new_node(t, dropout_backward, x, out);
+    if (n)
+        n->dropout = dropout;
+    x->n_uses++;
+    return t->status == TN_OK ? out : NULL;
+}
+
+/* ---- first tokens ---- */
+
+static void first_backward(tn_tape *t, struct node *n)
+{
+    const tn_rows *r = &t->step.rows;
+    size_t c = (size_t)n->x->value.dim[1], size = tn_tensor_size(&n->x->value);
+    float *dx = buffer_take(t, size);
+    if (!dx)
+        return;
+    memset(dx, 0, size * sizeof *dx);
+    for (int32_t b = 0; b < r->n_rows; b++)
+        memcpy(dx + (size_t)r->start[b] * c, n->out->grad + (size_t)b * c, c * sizeof *dx);
+    buffer_give(t, n->out->grad);
+    grad_move(t, n->x, dx);
+}
+
+tn_var *tn_tape_first(tn_tape *t, tn_var *x)
+{
+    const tn_rows *r = &t->step.rows;
+    tn_var *out = x && t->status == TN_OK ? new_var(t, r->n_rows, x->value.dim[1], true) : NULL;
+    if (!out)
+        return NULL;
+    size_t c = (size_t)x->value.dim[1];
+    for (int32_t b = 0; b < r->n_rows; b++)
+        memcpy(out->value.data + (size_t)b * c, x->value.data + (size_t)r->start[b] * c, c * sizeof(float));
+    new_node(t, first_backward, x, out);
+    x->n_uses++;
+    return t->status == TN_OK ? out : NULL;
+}
+
+/* ---- embeddings ---- */
+
+static void table_grad(tn_tape *t, tn_weight *w, const int32_t *ids, const tn_tensor *dy, const tn_shards *shards)
+{
+    size_t n = (size_t)dy->dim[0], c = (size_t)dy->dim[1];
+    tn_embed_work work = {.sort = take(t, 2 * n, sizeof(uint64_t)),
+                          .order = take(t, n, sizeof(uint32_t)),
+                          .start = take(t, n + 1, sizeof(uint32_t)),
+                          .unique = take(t, n, sizeof(int32_t))};
+    if (t->status != TN_OK || !w->trained)
+        return;
+    tn_op_embed_sort(ids, n, &work);
+    float *rows = take(t, work.n_unique * c, sizeof *rows);
+    DO(t, tn_op_embed_grad(t->engine, dy, &work, shards, rows, &t->err));
+    if (t->status != TN_OK)
+        return;
+    for (size_t u = 0; w->has_frozen_row && u < work.n_unique; u++)
+        if (work.unique[u] == w->frozen_row)
+            memset(rows + u * c, 0, c * sizeof *rows);
+    if (w->sparse) {
+        w->grad = rows;
+        w->grad_row = work.unique;
+        w->n_grad_rows = (int32_t)work.n_unique;
+        return;
+    }
+    memset(w->grad, 0, tn_tensor_size(&w->value) * sizeof *w->grad);
+    for (size_t u = 0; u < work.n_unique; u++)
+        memcpy(w->grad + (size_t)work.unique[u] * c, rows + u * c, c * sizeof *rows);
+}
+
+static void embed_backward(tn_tape *t, struct node *n)
+{
+    tn_tensor dy = grad_view(n->out, n->out->grad);
+    tn_shards shards = shards_of(t, n->out);
+    table_grad(t, n->w, n->ids, &dy, &shards);
+    table_grad(t, n->position, t->token_position, &dy, &shards);
+    table_grad(t, n->type, n->type_ids, &dy, &shards);
+    buffer_give(t, dy.data);
+}
+
+tn_var *tn_tape_embed(tn_tape *t, const int32_t *ids, const int32_t *type_ids, tn_weight *word, tn_weight *position,
+                      tn_weight *type)
+{
+    int32_t tokens = tn_rows_tokens(&t->step.rows);
+    tn_var *out = new_var(t, tokens, word->value.dim[1], false);
+    int32_t *zeros = type_ids || !t->step.record ? NULL : take(t, (size_t)tokens, sizeof *zeros);
+    if (t->status != TN_OK)
+        return NULL;
+    if (zeros)
+        memset(zeros, 0, (size_t)tokens * sizeof *zeros);
+    DO(t, tn_op_embed(t->engine, &word->value, &type->value, &position->value, ids, type_ids, t->token_position, &out->value,
+                      &t->err));
+    struct node *n = new_node(t, embed_backward, NULL, out);
+    if (n) {
+        n->w = word;
+        n->position = position;
+        n->type = type;
+        n->ids = ids;
+        n->type_ids = type_ids ? type_ids : zeros;
+    }
+    return t->status == TN_OK ? out : NULL;
+}
+
+/* ---- the loss and the way back ---- */
+
+void tn_tape_cross_entropy(tn_tape *t, tn_var *logits, const int32_t *label, int32_t n, tn_loss *out)
+{
+    *out = (tn_loss){0};
+    float *loss = logits ? take_floats(t, logits->value.dim[0], 1) : NULL;
+    if (logits && t->step.record)
+        logits->grad = buffer_take(t, tn_tensor_size(&logits->value));
+    if (t->status != TN_OK || !logits)
+        return;
+    tn_tensor grad = grad_view(logits, logits->grad);
+    DO(t, tn_op_cross_entropy(t->engine, &logits->value, label, n, loss, logits->grad ? &grad : NULL, &out->n_correct,
+                              &t->err));
+    tn_shards shards = shards_of(t, logits);
+    if (t->status == TN_OK)
+        out->loss = (double)tn_op_shard_sum(t->engine, loss, &shards) / n;
+}
+
+tn_status tn_tape_backward(tn_tape *t, tn_err *err)
+{
+    for (struct node *n = t->last; n && t->status == TN_OK; n = n->before) {
+        TN_ASSERT(n->out->grad); /* every value of a step leads to the loss */
+        n->backward(t, n);
+    }
+    return tn_tape_status(t, err);
+}

@@ -1,0 +1,104 @@
+#ifndef TN_TENSOR_TAPE_H
+#define TN_TENSOR_TAPE_H
+/// A tape: ops that compute at once and, in a recording step, remember what the backward pass needs.
+///
+///   tn_tape_begin(t, &(tn_step){.rows = rows, .record = true, .dropout = true, .seed = 0, .step = 7});
+///   tn_var *x = tn_tape_embed(t, ...);            each op gives a value, or NULL after a failure
+///   x = tn_tape_linear(t, x, &w, &(tn_linear_options){.bias = &b, .activation = TN_ACT_GELU});
+///   tn_tape_cross_entropy(t, x, labels, n, &loss);
+///   TN_TRY(tn_tape_backward(t, err));             fills the gradients of all weights
+///
+/// Failure is sticky: an op on NULL gives NULL, and the first sentence is kept for tn_tape_status. So a network is
+/// written without a check after each line. Values live until the next tn_tape_begin; nothing is allocated once a step
+/// of that size has been seen. Every sum over tokens is taken shard by shard and folded in the fixed tree.
+
+#include "base/mem.h"
+#include "tensor/op.h"
+
+typedef struct tn_tape tn_tape;
+
+/// A parameter: the value everywhere, the gradient when it is trained.
+typedef struct {
+    tn_tensor value;
+    float *grad;         /* dense: as large as value, NULL when not trained. Sparse: [n_grad_rows, C], of the last step */
+    bool sparse;         /* a table of which a step uses few rows */
+    bool trained;
+    bool has_frozen_row;
+    int32_t frozen_row; /* of a table: its gradient is 0, as torch's padding_idx has it */
+    int32_t n_grad_rows;
+    const int32_t *grad_row; /* ascending */
+    tn_gemm_packed packed;   /* kept copy for forward products; data = NULL: packed at each use */
+} tn_weight;
+
+/// A value of the current step.
+typedef struct tn_var tn_var;
+struct tn_var {
+    tn_tensor value;
+    float *grad;      /* NULL until the first of its users has added to it */
+    int n_uses;
+    bool by_row;       /* one line a row of the batch, instead of one a token */
+    tn_activation act; /* value = act(pre), where pre is kept and nothing came after; else TN_ACT_NONE */
+    float *pre;
+    bool grad_is_pre;  /* grad has been carried through that activation already */
+};
+
+typedef struct {
+    tn_rows rows;
+    bool record;         /* tn_tape_backward will follow */
+    bool dropout;
+    uint64_t seed, step; /* of dropout */
+} tn_step;
+
+tn_status tn_tape_new(tn_engine *e, tn_tape **out, tn_err *err);
+void tn_tape_free(tn_tape *t);
+/// Forgets the step before. What `step` points to must live as long as the step.
+void tn_tape_begin(tn_tape *t, const tn_step *step);
+tn_status tn_tape_status(const tn_tape *t, tn_err *err);
+/// Bytes that the tape holds.
+size_t tn_tape_size(const tn_tape *t);
+
+/// Where the memory of values stands, and: forget all values made since then but x. Nothing while recording.
+typedef struct {
+    tn_arena_mark arena;
+    size_t used;
+} tn_tape_mark;
+tn_tape_mark tn_tape_here(const tn_tape *t);
+tn_var *tn_tape_keep(tn_tape *t, tn_tape_mark mark, tn_var *x);
+
+/// Packs a matrix for forward products into `storage` (tn_gemm_pack_floats, aligned to 64), which must outlive its use.
+void tn_tape_pack(tn_tape *t, tn_weight *w, float *storage);
+
+/// word[ids] + type[type_ids] + position[0, 1, ... of each row]: [N,C]. type_ids NULL: zeros.
+tn_var *tn_tape_embed(tn_tape *t, const int32_t *ids, const int32_t *type_ids, tn_weight *word, tn_weight *position,
+                      tn_weight *type);
+
+typedef struct {
+    tn_weight *bias;
+    tn_activation activation; /* TN_ACT_NONE when left out */
+    double dropout;           /* after the activation */
+    tn_var *residual;         /* added last */
+} tn_linear_options;
+/// residual + dropout(f(x Wᵀ + bias)): x [N,I], w [O,I], out [N,O].
+tn_var *tn_tape_linear(tn_tape *t, tn_var *x, tn_weight *w, const tn_linear_options *o);
+
+/// (x - mean) / sqrt(variance + eps) * gain + bias, row by row.
+tn_var *tn_tape_norm(tn_tape *t, tn_var *x, tn_weight *gain, tn_weight *bias, double eps);
+
+/// Self-attention within each row: qkv [N,3C] as query, key, value of all heads; out [N,C].
+tn_var *tn_tape_attention(tn_tape *t, tn_var *qkv, int32_t n_heads, double dropout);
+
+tn_var *tn_tape_dropout(tn_tape *t, tn_var *x, double p);
+
+/// The first token of each row: [B,C].
+tn_var *tn_tape_first(tn_tape *t, tn_var *x);
+
+typedef struct {
+    double loss;       /* sum of cross-entropies / n, folded over shards */
+    int32_t n_correct; /* the largest logit, the first of equals, is the label's */
+} tn_loss;
+/// Mean cross-entropy of logits [B,L]; the divisor n is that of the global batch. Starts the backward pass.
+void tn_tape_cross_entropy(tn_tape *t, tn_var *logits, const int32_t *label, int32_t n, tn_loss *out);
+/// From the loss to the gradients of every trained weight that the step used; they are overwritten, not added to.
+tn_status tn_tape_backward(tn_tape *t, tn_err *err);
+
+#endif
