@@ -6,14 +6,7 @@
 /// Source: transformers 5.23, configuration_bert.py and configuration_utils.py.
 
 #include "codec/json.h"
-
-typedef enum {
-    TN_ACT_GELU,      /* "gelu": x/2 (1 + erf(x/sqrt 2)) */
-    TN_ACT_GELU_TANH, /* "gelu_new", "gelu_pytorch_tanh", "gelu_fast", "gelu_accurate" */
-    TN_ACT_RELU,
-    TN_ACT_SILU,
-    TN_ACT_TANH,
-} tn_activation;
+#include "tensor/tensor.h"
 
 typedef enum {
     TN_PROBLEM_UNSET, /* null in the file: one label means regression, several mean one label a row */

@@ -1,0 +1,288 @@
+/* One table says, for each number in the file, its default and its bounds; everything else is a handful of cases.
+ *
+ * Invariant: a config that was returned with TN_OK describes a network whose sizes can be multiplied without overflow
+ * in 64 bits, so the code behind it checks shapes against the file and nothing else. */
+#include "model/config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    MAX_WIDTH = 1 << 16,  /* of a state; the widest published encoder has 2,560 */
+    MAX_VOCAB = 1 << 24,  /* the largest published vocabulary has 262,144 */
+    MAX_LABELS = 1 << 16,
+};
+
+static const char *const known_types[] = {"bert"};
+
+/* What the sentence points at: the value where there is one, else the file. */
+static tn_status refuse(const tn_json *v, tn_status status, tn_err *err, const char *what)
+{
+    if (!v)
+        return tn_fail(err, status, "config.json: %s", what);
+    return tn_fail(err, status, "config.json:%u:%u: %s", tn_json_line(v), tn_json_column(v), what);
+}
+
+static bool is_absent(const tn_json *v)
+{
+    return !v || tn_json_type(v) == TN_JSON_NULL;
+}
+
+static tn_status read_i32(const tn_json *root, const char *key, int32_t missing, int32_t min, int32_t max, int32_t *out,
+                          tn_err *err)
+{
+    const tn_json *v = tn_json_get(root, key);
+    int64_t n;
+    *out = missing;
+    if (is_absent(v))
+        return TN_OK;
+    if (!tn_json_i64(v, &n) || n < min || n > max)
+        return tn_fail(err, TN_EFORMAT, "config.json:%u:%u: \"%s\" must be a whole number from %d to %d", tn_json_line(v),
+                       tn_json_column(v), key, (int)min, (int)max);
+    *out = (int32_t)n;
+    return TN_OK;
+}
+
+static tn_status read_f64(const tn_json *root, const char *key, double missing, double min, double below, double *out,
+                          tn_err *err)
+{
+    const tn_json *v = tn_json_get(root, key);
+    *out = missing;
+    if (is_absent(v))
+        return TN_OK;
+    if (!tn_json_f64(v, out) || !(*out >= min && *out < below))
+        return tn_fail(err, TN_EFORMAT, "config.json:%u:%u: \"%s\" must be a number in [%g, %g)", tn_json_line(v),
+                       tn_json_column(v), key, min, below);
+    return TN_OK;
+}
+
+static tn_status read_kind(const tn_json *root, tn_config *c, tn_err *err)
+{
+    const tn_json *v = tn_json_get(root, "auto_map");
+    if (!is_absent(v))
+        return refuse(v, TN_EINVALID, err, "\"auto_map\" asks to run code from the repository, which is never done here; "
+                                           "choose a model whose architecture is built in");
+    if (!is_absent(v = tn_json_get(root, "quantization_config")))
+        return refuse(v, TN_EINVALID, err, "the weights are quantised; choose the repository with the full weights");
+    TN_TRY(tn_json_need_str(root, "model_type", &c->model_type, err) == TN_OK ? TN_OK
+                                                                             : tn_fail_prefix(err, "config.json"));
+    for (size_t i = 0; i < TN_COUNT(known_types); i++)
+        if (tn_str_is(c->model_type, known_types[i]))
+            return TN_OK;
+    v = tn_json_get(root, "model_type");
+    return tn_fail(err, TN_EINVALID,
+                   "config.json:%u:%u: model_type \"%.*s\" is not built in; what can be loaded: bert (BERT, MiniLM, "
+                   "multilingual-e5)",
+                   tn_json_line(v), tn_json_column(v), TN_ARG(c->model_type));
+}
+
+static tn_status read_sizes(const tn_json *root, tn_config *c, tn_err *err)
+{
+    const struct {
+        const char *key;
+        int32_t missing, min, max;
+        int32_t *out;
+    } field[] = {
+        {"vocab_size", 30522, 1, MAX_VOCAB, &c->vocab_size},
+        {"hidden_size", 768, 1, MAX_WIDTH, &c->hidden_size},
+        {"num_hidden_layers", 12, 1, 1024, &c->n_layers},
+        {"num_attention_heads", 12, 1, 1024, &c->n_heads},
+        {"intermediate_size", 3072, 1, 4 * MAX_WIDTH, &c->intermediate_size},
+        {"max_position_embeddings", 512, 1, MAX_VOCAB, &c->max_positions},
+        {"type_vocab_size", 2, 1, MAX_WIDTH, &c->type_vocab_size},
+        {"pad_token_id", 0, -1, MAX_VOCAB, &c->pad_token_id},
+    };
+    for (size_t i = 0; i < TN_COUNT(field); i++)
+        TN_TRY(read_i32(root, field[i].key, field[i].missing, field[i].min, field[i].max, field[i].out, err));
+    const tn_json *pad = tn_json_get(root, "pad_token_id");
+    if (pad && tn_json_type(pad) == TN_JSON_NULL)
+        c->pad_token_id = -1;
+    if (c->hidden_size % c->n_heads != 0)
+        return tn_fail(err, TN_EFORMAT, "config.json: hidden_size %d is not a multiple of num_attention_heads %d",
+                       (int)c->hidden_size, (int)c->n_heads);
+    return TN_OK;
+}
+
+static tn_status read_reals(const tn_json *root, tn_config *c, tn_err *err)
+{
+    TN_TRY(read_f64(root, "layer_norm_eps", 1e-12, 0, 1, &c->layer_norm_eps, err));
+    TN_TRY(read_f64(root, "initializer_range", 0.02, 0, 100, &c->initializer_range, err));
+    TN_TRY(read_f64(root, "hidden_dropout_prob", 0.1, 0, 1, &c->hidden_dropout, err));
+    TN_TRY(read_f64(root, "attention_probs_dropout_prob", 0.1, 0, 1, &c->attention_dropout, err));
+    return read_f64(root, "classifier_dropout", c->hidden_dropout, 0, 1, &c->classifier_dropout, err);
+}
+
+static tn_status read_choices(const tn_json *root, tn_config *c, tn_err *err)
+{
+    static const struct {
+        const char *name;
+        tn_activation act;
+    } act[] = {{"gelu", TN_ACT_GELU},
+               {"gelu_new", TN_ACT_GELU_TANH},
+               {"gelu_pytorch_tanh", TN_ACT_GELU_TANH},
+               {"gelu_fast", TN_ACT_GELU_TANH},
+               {"gelu_accurate", TN_ACT_GELU_TANH},
+               {"relu", TN_ACT_RELU},
+               {"silu", TN_ACT_SILU},
+               {"swish", TN_ACT_SILU},
+               {"tanh", TN_ACT_TANH}};
+    static const struct {
+        const char *name;
+        tn_problem problem;
+    } problem[] = {{"regression", TN_PROBLEM_REGRESSION},
+                   {"single_label_classification", TN_PROBLEM_SINGLE_LABEL},
+                   {"multi_label_classification", TN_PROBLEM_MULTI_LABEL}};
+    const tn_json *v = tn_json_get(root, "hidden_act");
+    size_t i = 0;
+    if (!is_absent(v)) {
+        while (i < TN_COUNT(act) && !tn_json_is_str(v, act[i].name))
+            i++;
+        if (i == TN_COUNT(act))
+            return refuse(v, TN_EINVALID, err, "\"hidden_act\" is not an activation that is built in (gelu, gelu_new, "
+                                               "relu, silu, tanh)");
+    }
+    c->activation = act[i].act;
+    if (!is_absent(v = tn_json_get(root, "problem_type"))) {
+        for (i = 0; i < TN_COUNT(problem) && !tn_json_is_str(v, problem[i].name); i++)
+            ;
+        if (i == TN_COUNT(problem))
+            return refuse(v, TN_EFORMAT, err, "\"problem_type\" must be regression, single_label_classification, "
+                                              "multi_label_classification or null");
+        c->problem = problem[i].problem;
+    }
+    v = tn_json_get(root, "position_embedding_type");
+    if (!is_absent(v) && !tn_json_is_str(v, "absolute"))
+        return refuse(v, TN_EINVALID, err, "\"position_embedding_type\" other than absolute is not built in");
+    bool yes = false;
+    if (tn_json_bool(v = tn_json_get(root, "is_decoder"), &yes) && yes)
+        return refuse(v, TN_EINVALID, err, "the model is a decoder; an encoder is needed here");
+    return TN_OK;
+}
+
+/* id2label has one member for each id from 0, in any order; absent means num_labels names, or two. */
+static tn_status read_labels(const tn_json *root, tn_arena *a, tn_config *c, tn_err *err)
+{
+    const tn_json *v = tn_json_get(root, "id2label");
+    if (is_absent(v)) {
+        TN_TRY(read_i32(root, "num_labels", 2, 1, MAX_LABELS, &c->n_labels, err));
+    } else {
+        if (tn_json_type(v) != TN_JSON_OBJECT || tn_json_len(v) < 1 || tn_json_len(v) > MAX_LABELS)
+            return refuse(v, TN_EFORMAT, err, "\"id2label\" must be an object with one name for each label");
+        c->n_labels = (int32_t)tn_json_len(v);
+    }
+    if (!(c->label = TN_ARENA_ARRAY(a, tn_str, (size_t)c->n_labels)))
+        return tn_fail_nomem(err, (size_t)c->n_labels * sizeof *c->label);
+    if (is_absent(v)) {
+        for (int32_t i = 0; i < c->n_labels; i++)
+            if (!(c->label[i] = tn_str_format(a, "LABEL_%d", (int)i)).ptr)
+                return tn_fail_nomem(err, 16);
+        return TN_OK;
+    }
+    memset(c->label, 0, (size_t)c->n_labels * sizeof *c->label);
+    for (const tn_json *m = tn_json_first(v); m; m = tn_json_next(m)) {
+        int64_t id;
+        if (!tn_str_to_i64(tn_json_key(m), &id) || id < 0 || id >= c->n_labels || c->label[id].ptr)
+            return refuse(m, TN_EFORMAT, err, "\"id2label\" must number its labels 0, 1, 2, ... without a gap");
+        if (tn_json_type(m) != TN_JSON_STRING)
+            return refuse(m, TN_EFORMAT, err, "a label's name must be a string");
+        c->label[id] = tn_json_str(m);
+    }
+    return TN_OK;
+}
+
+tn_status tn_config_parse(tn_str text, tn_arena *a, tn_config *out, tn_err *err)
+{
+    const tn_json *root;
+    tn_config c = {0};
+    if (tn_json_parse(text, a, &root, err) != TN_OK)
+        return tn_fail_prefix(err, "config.json");
+    if (tn_json_type(root) != TN_JSON_OBJECT)
+        return refuse(root, TN_EFORMAT, err, "an object was expected");
+    c.json = root;
+    TN_TRY(read_kind(root, &c, err));
+    TN_TRY(read_sizes(root, &c, err));
+    TN_TRY(read_reals(root, &c, err));
+    TN_TRY(read_choices(root, &c, err));
+    TN_TRY(read_labels(root, a, &c, err));
+    *out = c;
+    return TN_OK;
+}
+
+tn_problem tn_config_problem(const tn_config *c)
+{
+    if (c->problem != TN_PROBLEM_UNSET)
+        return c->problem;
+    return c->n_labels == 1 ? TN_PROBLEM_REGRESSION : TN_PROBLEM_SINGLE_LABEL;
+}
+
+static const char *problem_name(tn_problem p)
+{
+    return p == TN_PROBLEM_REGRESSION ? "regression"
+         : p == TN_PROBLEM_MULTI_LABEL ? "multi_label_classification"
+                                       : "single_label_classification";
+}
+
+/* Fields that the head decides; the order is the one in which missing ones are added. */
+static const char *const ours[] = {"architectures", "dtype", "id2label", "label2id", "problem_type"};
+/* What would contradict them, or name a place on somebody's disk. */
+static const char *const dropped[] = {"_name_or_path", "torch_dtype", "num_labels", "_num_labels"};
+
+static void write_ours(const tn_config *c, const char *key, tn_json_writer *w)
+{
+    char id[16];
+    tn_jw_key(w, key);
+    if (strcmp(key, "architectures") == 0) {
+        tn_jw_begin_array(w);
+        tn_jw_c(w, "BertForSequenceClassification");
+        tn_jw_end_array(w);
+    } else if (strcmp(key, "dtype") == 0) {
+        tn_jw_c(w, "float32");
+    } else if (strcmp(key, "problem_type") == 0) {
+        tn_jw_c(w, problem_name(tn_config_problem(c)));
+    } else {
+        bool by_id = strcmp(key, "id2label") == 0;
+        tn_jw_begin_object(w);
+        for (int32_t i = 0; i < c->n_labels; i++) {
+            snprintf(id, sizeof id, "%d", (int)i);
+            tn_jw_key_str(w, by_id ? tn_str_of(id) : c->label[i]);
+            if (by_id)
+                tn_jw_str(w, c->label[i]);
+            else
+                tn_jw_i64(w, i);
+        }
+        tn_jw_end_object(w);
+    }
+}
+
+static size_t index_of(tn_str key, const char *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (tn_str_is(key, list[i]))
+            return i;
+    return n;
+}
+
+tn_status tn_config_write(const tn_config *c, tn_buf *out, tn_err *err)
+{
+    tn_json_writer w;
+    bool done[TN_COUNT(ours)] = {false};
+    tn_jw_init(&w, out, 2);
+    tn_jw_begin_object(&w);
+    for (const tn_json *m = tn_json_first(c->json); m; m = tn_json_next(m)) {
+        size_t i = index_of(tn_json_key(m), ours, TN_COUNT(ours));
+        if (i < TN_COUNT(ours)) {
+            write_ours(c, ours[i], &w);
+            done[i] = true;
+        } else if (index_of(tn_json_key(m), dropped, TN_COUNT(dropped)) == TN_COUNT(dropped)) {
+            tn_jw_key_str(&w, tn_json_key(m));
+            tn_jw_node(&w, m);
+        }
+    }
+    for (size_t i = 0; i < TN_COUNT(ours); i++)
+        if (!done[i])
+            write_ours(c, ours[i], &w);
+    tn_jw_end_object(&w);
+    tn_buf_char(out, '\n');
+    return tn_buf_status(out, err);
+}

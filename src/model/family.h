@@ -1,0 +1,94 @@
+#ifndef TN_MODEL_FAMILY_H
+#define TN_MODEL_FAMILY_H
+/// The inside of src/model: a model is a list of named parameters and a family that composes them. Others use model.h.
+///
+/// A family (bert.c) names its parameters, once, and writes two functions over tape ops. Loading, initialising, saving,
+/// pooling, batching and training are the same for all families.
+
+#include "base/file.h"
+#include "model/model.h"
+#include "tensor/tape.h"
+#include "model/await_text.h"
+
+/// One tensor of a checkpoint.
+typedef struct {
+    tn_str name; /* as transformers writes it, prefix included */
+    int n_dims;
+    int64_t dim[4];
+    size_t size;
+    tn_weight *weight; /* where the values live; several slots may share one (query, key, value) */
+    size_t offset;     /* of the slot's first element in there */
+    bool decay;
+    bool head;         /* may be missing from a checkpoint: it is drawn then */
+    bool matrix;       /* of a linear layer, as opposed to a table */
+} tn_slot;
+
+typedef struct {
+    const char *model_type;
+    const char *prefix; /* of the encoder's names; files of bare encoders leave it out: "bert." */
+    /// Adds the slots, in the order of the modules, and returns the network's own structure in the arena.
+    tn_status (*build)(tn_model *m, void **net, tn_err *err);
+    /// States of all tokens, [N,C].
+    tn_var *(*encode)(const tn_model *m, tn_tape *t, const tn_batch *b);
+    /// Logits [B,L].
+    tn_var *(*classify)(const tn_model *m, tn_tape *t, tn_var *states);
+    /// Whether a tensor that no slot asked for is known: a buffer, or another task's head. `key` is without prefix.
+    bool (*may_ignore)(tn_str key);
+} tn_family;
+
+extern const tn_family tn_family_bert;
+
+typedef enum { TN_POOL_MEAN, TN_POOL_FIRST, TN_POOL_MAX, TN_POOL_MEAN_SQRT, TN_POOL_WEIGHTED, TN_POOL_LAST } tn_pool_kind;
+
+struct tn_model {
+    tn_engine *engine;
+    tn_tape *tape;
+    tn_arena *arena; /* what lives as long as the model */
+    tn_arena *work;  /* of one call */
+    char *dir;
+    tn_config config;
+    tn_model_options options;
+    const tn_family *family;
+    void *net;
+    tn_tokenizer *tokenizer;
+    int32_t max_tokens, embed_max_tokens;
+    tn_pool_kind pooling;
+    bool normalize;
+    tn_str no_embedding; /* why embedding is refused; empty when it is not */
+    bool was_used;       /* a forward call has been made */
+    bool packed;         /* forward copies of the matrices are kept */
+    TN_VEC(tn_slot) slot;
+    tn_param *param; /* one a slot */
+    TN_VEC(tn_file) file;
+    TN_VEC(void *) owned; /* blocks of weights and gradients */
+    TN_VEC(tn_str) fresh;
+    TN_VEC(tn_str) ignored;
+};
+
+typedef struct {
+    tn_weight *weight;
+    size_t offset;
+    int n_dims;
+    int64_t dim[2];
+    bool decay, head, sparse, matrix;
+} tn_slot_spec;
+/// Adds a slot with the given name; false when out of memory. A weight that slots share must already have its shape.
+bool tn_model_add_slot(tn_model *m, tn_slot_spec s, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/// checkpoint.c: reads weights into all slots, draws missing heads, makes room for gradients. `of_file` is the folder's
+/// own configuration, before the task's labels took the place of its own.
+tn_status tn_checkpoint_load(tn_model *m, const tn_config *of_file, tn_err *err);
+/// A block of floats that lives as long as the model, aligned to 64; NULL when out of memory.
+float *tn_model_own(tn_model *m, size_t n_floats);
+/// pooling.c: modules.json and the folders it names.
+tn_status tn_pooling_load(tn_model *m, tn_err *err);
+/// pooling.c: [N,C] states to [B,C].
+void tn_pooling_apply(const tn_model *m, const tn_rows *rows, const tn_tensor *states, float *out);
+
+/// texts.c needs no more than model.h.
+enum {
+    TN_CHUNK_TOKENS = 1024,       /* of one forward pass: products are at full speed, values stay below 30 MB at 384 wide */
+    TN_CHUNK_TOKENS_TRAIN = 4096, /* where weights are packed anew in each pass, fewer passes are worth the memory */
+};
+
+#endif

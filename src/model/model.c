@@ -1,0 +1,443 @@
+/* What is the same for all families: opening, forward passes in pieces, the training pass, the list of parameters.
+ *
+ * A forward call cuts its rows into pieces of at most so many tokens; because a row's result depends on nothing but the
+ * row, the cuts cannot be seen in it. The first call packs each matrix as it goes, which is what one sentence in a cold
+ * process wants; from the second on the packed copies are kept and the mapping's pages are given back. */
+#include "model/family.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_CONFIG_BYTES = 16 << 20 }; /* config.json; a label set of 65,536 names fits */
+
+static const tn_family *const families[] = {&tn_family_bert};
+
+/* ---- opening ---- */
+
+bool tn_model_add_slot(tn_model *m, tn_slot_spec s, const char *fmt, ...)
+{
+    char text[256];
+    va_list args;
+    va_start(args, fmt);
+    int n = vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    TN_ASSERT(n > 0 && (size_t)n < sizeof text);
+    tn_slot slot = {.name = tn_str_dup(m->arena, tn_str_of(text)),
+                    .n_dims = s.n_dims,
+                    .size = 1,
+                    .weight = s.weight,
+                    .offset = s.offset,
+                    .decay = s.decay,
+                    .head = s.head,
+                    .matrix = s.matrix};
+    for (int i = 0; i < s.n_dims; i++) {
+        slot.dim[i] = s.dim[i];
+        slot.size *= (size_t)s.dim[i];
+    }
+    if (s.weight->value.n_dims == 0) {
+        s.weight->value.n_dims = s.n_dims;
+        memcpy(s.weight->value.dim, s.dim, sizeof s.dim);
+    }
+    s.weight->sparse = s.sparse;
+    return slot.name.ptr && TN_PUSH(&m->slot, slot);
+}
+
+float *tn_model_own(tn_model *m, size_t n_floats)
+{
+    size_t bytes;
+    void *p = tn_size_mul(n_floats, sizeof(float), &bytes) ? tn_mem_alloc_aligned(bytes, 64) : NULL;
+    if (p && !TN_PUSH(&m->owned, p)) {
+        tn_mem_free(p);
+        p = NULL;
+    }
+    return p;
+}
+
+static tn_status read_config(tn_model *m, tn_err *err)
+{
+    const char *path = tn_path_join(m->work, m->dir, "config.json");
+    tn_bytes text;
+    if (!path)
+        return tn_fail_nomem(err, 256);
+    TN_TRY(tn_file_read(path, MAX_CONFIG_BYTES, m->arena, &text, err));
+    if (tn_config_parse(tn_str_from_bytes(text), m->arena, &m->config, err) != TN_OK)
+        return tn_fail_prefix(err, "%s", m->dir);
+    for (size_t i = 0; i < TN_COUNT(families); i++)
+        if (tn_str_is(m->config.model_type, families[i]->model_type))
+            m->family = families[i];
+    TN_ASSERT(m->family);
+    return TN_OK;
+}
+
+static tn_status check_labels(const tn_model_options *o, tn_err *err)
+{
+    for (int32_t i = 0; i < o->n_labels; i++)
+        for (int32_t j = 0; j < i; j++)
+            if (tn_str_eq(o->label[i], o->label[j]))
+                return tn_fail(err, TN_EINVALID, "label \"%.*s\" is given twice", TN_ARG(o->label[i]));
+    return TN_OK;
+}
+
+/* The task's labels in place of the file's; their problem is one label a row. */
+static tn_status set_labels(tn_model *m, tn_err *err)
+{
+    const tn_model_options *o = &m->options;
+    if (o->n_labels == 0)
+        return TN_OK;
+    if (o->n_labels < 2)
+        return tn_fail(err, TN_EINVALID, "%d label given; a classifier needs two or more", (int)o->n_labels);
+    TN_TRY(check_labels(o, err));
+    tn_str *label = TN_ARENA_ARRAY(m->arena, tn_str, (size_t)o->n_labels);
+    if (!label)
+        return tn_fail_nomem(err, (size_t)o->n_labels * sizeof *label);
+    for (int32_t i = 0; i < o->n_labels; i++)
+        if (!(label[i] = tn_str_dup(m->arena, o->label[i])).ptr)
+            return tn_fail_nomem(err, o->label[i].len);
+    m->config.n_labels = o->n_labels;
+    m->config.label = label;
+    m->config.problem = TN_PROBLEM_SINGLE_LABEL;
+    m->options.label = label;
+    return TN_OK;
+}
+
+static tn_status open_tokenizer(tn_model *m, tn_err *err)
+{
+    const char *path = tn_path_join(m->work, m->dir, "tokenizer.json");
+    const char *config = tn_path_join(m->work, m->dir, "tokenizer_config.json");
+    if (!path || !config)
+        return tn_fail_nomem(err, 256);
+    m->max_tokens = m->config.max_positions;
+    if (!tn_file_exists(path))
+        return TN_OK; /* a model of ids; text functions say that it is missing */
+    TN_TRY(tn_tokenizer_open(path, &m->tokenizer, err));
+    if (tn_tokenizer_vocab_size(m->tokenizer) > (uint32_t)m->config.vocab_size)
+        return tn_fail(err, TN_EFORMAT, "%s: ids up to %u, but the model has %d embeddings", path,
+                       tn_tokenizer_vocab_size(m->tokenizer) - 1, (int)m->config.vocab_size);
+    if (tn_file_exists(config)) {
+        tn_bytes text;
+        const tn_json *root;
+        double limit; /* "no limit" is written as 1e30 */
+        TN_TRY(tn_file_read(config, MAX_CONFIG_BYTES, m->work, &text, err));
+        if (tn_json_parse(tn_str_from_bytes(text), m->work, &root, err) != TN_OK)
+            return tn_fail_prefix(err, "%s", config);
+        if (tn_json_f64(tn_json_get(root, "model_max_length"), &limit) && limit >= 2 && limit < m->max_tokens)
+            m->max_tokens = (int32_t)limit;
+    }
+    return TN_OK;
+}
+
+static tn_status list_params(tn_model *m, tn_err *err)
+{
+    if (!(m->param = tn_arena_calloc(m->arena, m->slot.len * sizeof *m->param)))
+        return tn_fail_nomem(err, m->slot.len * sizeof *m->param);
+    for (size_t i = 0; i < m->slot.len; i++) {
+        const tn_slot *s = &m->slot.ptr[i];
+        tn_param *p = &m->param[i];
+        *p = (tn_param){.name = s->name,
+                        .n_dims = s->n_dims,
+                        .size = s->size,
+                        .value = s->weight->value.data + s->offset,
+                        .decay = s->decay,
+                        .grad = s->weight->grad ? s->weight->grad + s->offset : NULL,
+                        .sparse = s->weight->sparse};
+        memcpy(p->dim, s->dim, sizeof p->dim);
+    }
+    return TN_OK;
+}
+
+static tn_status load(tn_model *m, tn_err *err)
+{
+    TN_TRY(read_config(m, err));
+    tn_config of_file = m->config;
+    TN_TRY(set_labels(m, err));
+    TN_TRY(m->family->build(m, &m->net, err));
+    TN_TRY(tn_checkpoint_load(m, &of_file, err));
+    TN_TRY(list_params(m, err));
+    TN_TRY(open_tokenizer(m, err));
+    TN_TRY(tn_pooling_load(m, err));
+    tn_arena_reset(m->work);
+    return tn_tape_new(m->engine, &m->tape, err);
+}
+
+tn_status tn_model_open(tn_engine *e, const char *dir, const tn_model_options *options, tn_model **out, tn_err *err)
+{
+    tn_fp_reset();
+    if (options && options->train && !tn_engine_has_fma(e))
+        return tn_fail(err, TN_EINVALID, "training needs a CPU with FMA instructions, and this one has none");
+    tn_model *m = tn_mem_calloc(sizeof *m);
+    if (!m)
+        return tn_fail_nomem(err, sizeof *m);
+    m->engine = e;
+    if (options)
+        m->options = *options;
+    m->arena = tn_arena_new(0);
+    m->work = tn_arena_new(0);
+    m->dir = m->arena && m->work ? tn_str_c(m->arena, tn_str_of(dir)) : NULL;
+    tn_status st = m->dir ? load(m, err) : tn_fail_nomem(err, 256);
+    if (st != TN_OK)
+        tn_model_close(m);
+    else
+        *out = m;
+    return st;
+}
+
+void tn_model_close(tn_model *m)
+{
+    if (!m)
+        return;
+    tn_tape_free(m->tape);
+    if (m->tokenizer)
+        tn_tokenizer_free(m->tokenizer);
+    for (size_t i = 0; i < m->owned.len; i++)
+        tn_mem_free(m->owned.ptr[i]);
+    for (size_t i = 0; i < m->file.len; i++)
+        tn_file_close(&m->file.ptr[i]);
+    TN_VEC_FREE(&m->owned);
+    TN_VEC_FREE(&m->file);
+    TN_VEC_FREE(&m->slot);
+    TN_VEC_FREE(&m->fresh);
+    TN_VEC_FREE(&m->ignored);
+    tn_arena_free(m->arena);
+    tn_arena_free(m->work);
+    tn_mem_free(m);
+}
+
+/* ---- what it is ---- */
+
+const tn_config *tn_model_config(const tn_model *m)
+{
+    return &m->config;
+}
+
+const tn_tokenizer *tn_model_tokenizer(const tn_model *m)
+{
+    return m->tokenizer;
+}
+
+tn_engine *tn_model_engine(const tn_model *m)
+{
+    return m->engine;
+}
+
+const char *tn_model_dir(const tn_model *m)
+{
+    return m->dir;
+}
+
+int32_t tn_model_max_tokens(const tn_model *m)
+{
+    return m->max_tokens;
+}
+
+uint64_t tn_model_n_parameters(const tn_model *m)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < m->slot.len; i++)
+        n += m->slot.ptr[i].size;
+    return n;
+}
+
+const tn_str *tn_model_fresh(const tn_model *m, size_t *n)
+{
+    *n = m->fresh.len;
+    return m->fresh.ptr;
+}
+
+const tn_str *tn_model_ignored(const tn_model *m, size_t *n)
+{
+    *n = m->ignored.len;
+    return m->ignored.ptr;
+}
+
+tn_param *tn_model_params(tn_model *m, size_t *n)
+{
+    *n = m->slot.len;
+    return m->param;
+}
+
+void tn_model_params_changed(tn_model *m)
+{
+    for (size_t i = 0; i < m->slot.len; i++)
+        m->slot.ptr[i].weight->packed.data = NULL;
+}
+
+/* ---- forward ---- */
+
+static tn_status check_batch(const tn_model *m, const tn_batch *b, tn_err *err)
+{
+    const tn_config *c = &m->config;
+    if (b->n_rows < 1 || b->start[0] != 0)
+        return tn_fail(err, TN_EINVALID, "a batch needs rows, and offsets from 0");
+    for (int32_t r = 0; r < b->n_rows; r++) {
+        int32_t n = b->start[r + 1] - b->start[r];
+        if (b->start[r + 1] <= b->start[r] || n > c->max_positions)
+            return tn_fail(err, TN_EINVALID, "row %d has %d tokens; 1 to %d are possible", (int)r, (int)n,
+                           (int)c->max_positions);
+    }
+    for (int32_t i = 0; i < b->start[b->n_rows]; i++) {
+        if (b->ids[i] < 0 || b->ids[i] >= c->vocab_size)
+            return tn_fail(err, TN_EINVALID, "token %d has the id %d; the vocabulary ends at %d", (int)i, (int)b->ids[i],
+                           (int)c->vocab_size);
+        if (b->type_id && (b->type_id[i] < 0 || b->type_id[i] >= c->type_vocab_size))
+            return tn_fail(err, TN_EINVALID, "token %d has the type %d of %d", (int)i, (int)b->type_id[i],
+                           (int)c->type_vocab_size);
+    }
+    return TN_OK;
+}
+
+/* Packed copies of all matrices, once; the pages that they came from are given back. */
+static tn_status pack_matrices(tn_model *m, tn_err *err)
+{
+    for (size_t i = 0; i < m->slot.len; i++) {
+        tn_weight *w = m->slot.ptr[i].weight;
+        if (!m->slot.ptr[i].matrix || w->packed.data)
+            continue;
+        size_t n = tn_gemm_pack_floats(TN_GEMM_FORWARD, (size_t)w->value.dim[0], (size_t)w->value.dim[1]);
+        float *storage = tn_model_own(m, n);
+        if (!storage)
+            return tn_fail_nomem(err, n * sizeof(float));
+        tn_tape_pack(m->tape, w, storage);
+        for (size_t f = 0; f < m->file.len; f++) {
+            uintptr_t from = (uintptr_t)w->value.data, map = (uintptr_t)m->file.ptr[f].map;
+            if (from >= map && from - map < m->file.ptr[f].map_len)
+                tn_file_forget(&m->file.ptr[f], from - map, from - map + tn_tensor_size(&w->value) * sizeof(float));
+        }
+    }
+    m->packed = true;
+    return TN_OK;
+}
+
+/* Rows [first, *end) of b as a batch of their own, with at most `limit` tokens but at least one row. */
+static tn_status piece_of(tn_model *m, const tn_batch *b, int32_t first, int32_t limit, int32_t *end, tn_batch *out,
+                          tn_err *err)
+{
+    int32_t last = first + 1, from = b->start[first];
+    while (last < b->n_rows && b->start[last + 1] - from <= limit)
+        last++;
+    int32_t *start = TN_ARENA_ARRAY(m->work, int32_t, (size_t)(last - first) + 1);
+    if (!start)
+        return tn_fail_nomem(err, (size_t)(last - first + 1) * sizeof *start);
+    for (int32_t r = first; r <= last; r++)
+        start[r - first] = b->start[r] - from;
+    *out = (tn_batch){.n_rows = last - first,
+                      .start = start,
+                      .ids = b->ids + from,
+                      .type_id = b->type_id ? b->type_id + from : NULL};
+    *end = last;
+    return TN_OK;
+}
+
+static tn_status forward_piece(tn_model *m, const tn_batch *b, bool logits, float *out, tn_err *err)
+{
+    const int32_t shard[2] = {0, b->n_rows};
+    tn_step step = {.rows = {.n_rows = b->n_rows, .start = b->start, .n_shards = 1, .shard = shard}};
+    tn_tape_begin(m->tape, &step);
+    tn_var *x = m->family->encode(m, m->tape, b);
+    if (logits)
+        x = m->family->classify(m, m->tape, x);
+    TN_TRY(tn_tape_status(m->tape, err));
+    if (logits)
+        memcpy(out, x->value.data, tn_tensor_size(&x->value) * sizeof *out);
+    else
+        tn_pooling_apply(m, &step.rows, &x->value, out);
+    return TN_OK;
+}
+
+static tn_status forward(tn_model *m, const tn_batch *b, bool logits, float *out, tn_err *err)
+{
+    tn_fp_reset();
+    if (b->n_rows == 0)
+        return TN_OK;
+    TN_TRY(check_batch(m, b, err));
+    if (m->was_used && !m->packed && !m->options.train)
+        TN_TRY(pack_matrices(m, err));
+    int32_t limit = m->options.train ? TN_CHUNK_TOKENS_TRAIN : TN_CHUNK_TOKENS;
+    int64_t width = logits ? m->config.n_labels : m->config.hidden_size;
+    tn_arena_mark mark = tn_arena_save(m->work);
+    tn_status st = TN_OK;
+    for (int32_t r = 0, end = 0; r < b->n_rows && st == TN_OK; r = end) {
+        tn_batch piece;
+        tn_arena_restore(m->work, mark);
+        if ((st = piece_of(m, b, r, limit, &end, &piece, err)) == TN_OK)
+            st = forward_piece(m, &piece, logits, out + r * width, err);
+    }
+    tn_arena_restore(m->work, mark);
+    m->was_used = true;
+    return st;
+}
+
+tn_status tn_model_logits(tn_model *m, const tn_batch *b, float *logits, tn_err *err)
+{
+    if (m->options.encoder_only)
+        return tn_fail(err, TN_EINVALID, "%s was opened without a classification head", m->dir);
+    return forward(m, b, true, logits, err);
+}
+
+tn_status tn_model_embed(tn_model *m, const tn_batch *b, float *out, tn_err *err)
+{
+    if (m->no_embedding.len)
+        return tn_fail(err, TN_EINVALID, "%.*s", TN_ARG(m->no_embedding));
+    return forward(m, b, false, out, err);
+}
+
+void tn_model_scores(const tn_model *m, float *logits, int32_t n_rows)
+{
+    tn_problem problem = tn_config_problem(&m->config);
+    int32_t n = m->config.n_labels;
+    if (problem == TN_PROBLEM_SINGLE_LABEL && n > 1)
+        tn_op_softmax(m->engine, logits, n_rows, n);
+    else if (problem != TN_PROBLEM_REGRESSION || n == 1)
+        tn_op_sigmoid(logits, (size_t)n_rows * (size_t)n);
+}
+
+/* ---- training ---- */
+
+static tn_status check_training(const tn_model *m, const tn_train_batch *b, tn_err *err)
+{
+    if (!m->options.train || m->options.encoder_only)
+        return tn_fail(err, TN_EINVALID, "%s was not opened for training", m->dir);
+    if (tn_config_problem(&m->config) != TN_PROBLEM_SINGLE_LABEL)
+        return tn_fail(err, TN_EINVALID, "%s is not a classifier with one label a row; other heads are not trained here",
+                       m->dir);
+    TN_TRY(check_batch(m, &b->batch, err));
+    for (int32_t r = 0; r < b->batch.n_rows; r++)
+        if (b->label[r] < 0 || b->label[r] >= m->config.n_labels)
+            return tn_fail(err, TN_EINVALID, "row %d has the label %d of %d", (int)r, (int)b->label[r],
+                           (int)m->config.n_labels);
+    bool ok = b->n_shards >= 1 && b->n_shards <= TN_SHARDS_MAX && b->shard[0] == 0 &&
+              b->shard[b->n_shards] == b->batch.n_rows;
+    for (int32_t s = 0; ok && s < b->n_shards; s++)
+        ok = b->shard[s] <= b->shard[s + 1];
+    if (!ok)
+        return tn_fail(err, TN_EINVALID, "1 to %d shards must cut the %d rows in order", (int)TN_SHARDS_MAX,
+                       (int)b->batch.n_rows);
+    return TN_OK;
+}
+
+tn_status tn_model_backward(tn_model *m, const tn_train_batch *b, tn_train_result *out, tn_err *err)
+{
+    tn_fp_reset();
+    TN_TRY(check_training(m, b, err));
+    tn_step step = {.rows = {b->batch.n_rows, b->batch.start, b->n_shards, b->shard, b->first_row},
+                    .record = true,
+                    .dropout = b->dropout,
+                    .seed = b->seed,
+                    .step = b->step};
+    tn_loss loss;
+    tn_tape_begin(m->tape, &step);
+    tn_var *x = m->family->classify(m, m->tape, m->family->encode(m, m->tape, &b->batch));
+    tn_tape_cross_entropy(m->tape, x, b->label, b->n_global_rows > 0 ? b->n_global_rows : b->batch.n_rows, &loss);
+    TN_TRY(tn_tape_backward(m->tape, err));
+    for (size_t i = 0; i < m->slot.len; i++) {
+        const tn_weight *w = m->slot.ptr[i].weight;
+        if (!w->sparse)
+            continue;
+        m->param[i].grad = w->grad;
+        m->param[i].n_grad_rows = w->n_grad_rows;
+        m->param[i].grad_row = w->grad_row;
+    }
+    *out = (tn_train_result){loss.loss, loss.n_correct};
+    return TN_OK;
+}
