@@ -17,7 +17,7 @@
 const char *tn_split_name(tn_split s)
 {
     static const char *const name[TN_N_SPLITS] = {"none", "train", "validation", "test", "removed"};
-    return s >= 0 && s < TN_N_SPLITS ? name[s] : "?";
+    return (unsigned)s < TN_N_SPLITS ? name[s] : "?";
 }
 
 void tn_dataset_free(tn_dataset *d)
@@ -495,7 +495,7 @@ static tn_status check_use(const tn_data_source *s, tn_dataset *d, tn_findings *
 
 static tn_status load(const tn_data_source *s, tn_dataset *d, tn_table *t, tn_findings *findings, tn_err *err)
 {
-    tn_data_format *format;
+    tn_data_format *format = NULL;
     TN_TRY(find_files(s, d, &format, findings, err));
     for (size_t i = 0; i < d->n_files; i++)
         TN_TRY(tn_table_read(t, &d->file[i], (uint32_t)i, format[i], findings, err));

@@ -162,7 +162,7 @@ static tn_status settle_class(finder *f, text_class *c, tn_err *err)
     c->split = top;
     if (f->next[c->first_row] == UINT32_MAX)
         return TN_OK;
-    bool contradiction;
+    bool contradiction = false;
     TN_TRY(choose_keeper(f, c, &c->survivor, &contradiction, err));
     f->out->n_contradictions += contradiction;
     if (top != TN_SPLIT_TRAIN)
@@ -412,7 +412,7 @@ static int by_rows(const void *a, const void *b)
 
 static tn_status find(finder *f, double t, tn_arena *a, tn_err *err)
 {
-    size_t n = f->d->n_rows, n_grams;
+    size_t n = f->d->n_rows, n_grams = 0;
     tn_duplicates *out = f->out;
     out->group = TN_ARENA_ARRAY(a, uint32_t, n);
     out->removed = tn_arena_calloc(a, n + 1);
@@ -487,8 +487,7 @@ tn_status tn_duplicates_remove(tn_dataset *d, const tn_duplicates *dup, tn_findi
         TN_TRY(tn_note(findings,
                        (tn_finding){.rule = "data-leak", .severity = TN_WARNING, .evidence = first,
                                     .remedy = TN_STR("nothing: they were removed; leaks.csv lists them")},
-                       err, "%zu row%s of a later split also in an earlier one (equal or near-equal texts): removed from the "
-                            "training side",
+                       err, "%zu row%s on the training side with a text equal or near to one of a later split: removed",
                        dup->n_removed_across, dup->n_removed_across == 1 ? "" : "s"));
     }
     if (dup->n_removed_inside) {

@@ -267,7 +267,7 @@ typedef struct {
     size_t len[MAX_GROUPS];  /* digits in the group */
     size_t sum[MAX_GROUPS];  /* digits up to and with the group */
     size_t end[MAX_GROUPS];  /* byte behind it */
-    char before[MAX_GROUPS]; /* separator in front of it; 0 for the first */
+    char before[MAX_GROUPS]; /* separator in front of it; '(' beside brackets, 0 for the first */
     bool plus;
 } number;
 
@@ -292,7 +292,7 @@ static void read_number(tn_str s, size_t i, number *n)
             n->len[n->n_groups] = j - from;
             n->sum[n->n_groups] = n_digits;
             n->end[n->n_groups] = j + paren;
-            n->before[n->n_groups] = n->n_groups ? before : 0;
+            n->before[n->n_groups] = n->n_groups == 0 ? 0 : paren ? '(' : before;
             n->n_groups++;
         }
         i = j + paren;
@@ -331,10 +331,14 @@ static bool starts_free(tn_str s, size_t i)
 
 static bool same_separators(const number *n, size_t k)
 {
-    size_t first = n->n_groups > 1 && n->before[1] == '(' ? 2 : 1;
-    for (size_t g = first + 1; g <= k; g++)
-        if (n->before[g] != n->before[first])
+    char one = 0;
+    for (size_t g = 1; g <= k; g++) {
+        if (n->before[g] == '(')
+            continue; /* brackets separate by themselves */
+        if (one && n->before[g] != one)
             return false;
+        one = n->before[g];
+    }
     return true;
 }
 
@@ -349,6 +353,13 @@ static bool all_zero_tail(const number *n, size_t n_digits, size_t tail)
 static int two(const char *d)
 {
     return (d[0] - '0') * 10 + d[1] - '0';
+}
+
+/* The old id of nine digits has no structure: it counts only behind its name. */
+static bool is_old_national_vn(tn_str s, size_t i, const number *n)
+{
+    static const char *const words[] = {"cmt", "cmnd", "ch\xE1\xBB\xA9ng minh"};
+    return !n->plus && n->sum[0] == 9 && follows_word(s, i, words, TN_COUNT(words));
 }
 
 static bool is_national_vn(const number *n, size_t k)
@@ -456,10 +467,10 @@ static bool match_number(tn_str s, size_t i, tn_pii_kind *kind, size_t *to)
     number n;
     read_number(s, i, &n);
     for (size_t k = n.n_groups; k-- > 0;) {
-        tn_pii_kind found = is_national_vn(&n, k) ? TN_PII_NATIONAL_VN
-                            : is_card(&n, k)      ? TN_PII_CARD
-                            : is_phone(&n, k)     ? TN_PII_PHONE
-                                                  : TN_N_PII;
+        tn_pii_kind found = is_national_vn(&n, k) || (k == 0 && is_old_national_vn(s, i, &n)) ? TN_PII_NATIONAL_VN
+                            : is_card(&n, k)                                                  ? TN_PII_CARD
+                            : is_phone(&n, k)                                                 ? TN_PII_PHONE
+                                                                                              : TN_N_PII;
         if (found == TN_N_PII || !ends_free(s, &n, k) || follows_code_word(s, i))
             continue;
         *kind = found;

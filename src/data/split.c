@@ -42,11 +42,11 @@ static const char *class_name(const tn_dataset *d, size_t c, int *len)
 typedef struct {
     double rest;
     size_t class;
-} remainder;
+} leftover;
 
 static int by_rest(const void *a, const void *b)
 {
-    const remainder *x = a, *y = b;
+    const leftover *x = a, *y = b;
     return x->rest != y->rest ? (x->rest < y->rest) - (x->rest > y->rest) : (x->class > y->class) - (x->class < y->class);
 }
 
@@ -55,7 +55,7 @@ static int by_rest(const void *a, const void *b)
 static tn_status want(const drawer *w, const size_t *class_rows, const size_t *taken, size_t keep, double share,
                       size_t *quota, tn_err *err)
 {
-    remainder *rest = TN_ARENA_ARRAY(w->scratch, remainder, w->n_classes);
+    leftover *rest = TN_ARENA_ARRAY(w->scratch, leftover, w->n_classes);
     if (!rest)
         return tn_fail_nomem(err, w->n_classes * sizeof *rest);
     size_t n_rest = 0, n_rows = 0, given = 0;
@@ -67,7 +67,7 @@ static tn_status want(const drawer *w, const size_t *class_rows, const size_t *t
         double exact = (double)class_rows[c] * share;
         quota[c] = (size_t)floor(exact);
         given += quota[c];
-        rest[n_rest++] = (remainder){exact - floor(exact), c};
+        rest[n_rest++] = (leftover){exact - floor(exact), c};
     }
     qsort(rest, n_rest, sizeof *rest, by_rest);
     size_t total = (size_t)floor((double)n_rows * share + 0.5);

@@ -182,7 +182,7 @@ static tn_status read_csv(tn_table *t, tn_str s, const tn_data_file *f, uint32_t
 {
     size_t n_records = t->record.len;
     char delimiter = choose_delimiter(s, format);
-    tn_csv_options options = {.delimiter = delimiter, .max_field = t->max_record, .max_rows = t->max_rows + 1};
+    tn_csv_options options = {.delimiter = delimiter, .max_field = t->max_record, .max_rows = t->max_rows + 2};
     tn_csv_reader r;
     tn_csv_init(&r, s, &options);
     ragged bad = {0};
