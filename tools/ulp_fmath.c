@@ -80,7 +80,8 @@ static __float128 quantile_check(__float128 p)
     return x;
 }
 
-static void doubles(const char *name, double (*f)(double), __float128 (*g)(__float128), double low, double high, int how, long n)
+static void doubles(const char *name, double (*f)(double), __float128 (*g)(__float128), double low, double high,
+                    int how, long n)
 {
     double worst = 0, at = 0;
     for (long i = 0; i < n; i++) {
@@ -108,7 +109,9 @@ static void powers(long n)
 {
     double worst = 0, ax = 0, ay = 0;
     for (long i = 0; i < n; i++) {
-        double x = i % 3 == 0 ? 0.9 + 0.2 * uniform() : i % 3 == 1 ? exp(40 * (uniform() - 0.5)) : ldexp(1 + uniform(), (int)(2000 * (uniform() - 0.5)));
+        double x = i % 3 == 0   ? 0.9 + 0.2 * uniform()
+                   : i % 3 == 1 ? exp(40 * (uniform() - 0.5))
+                                : ldexp(1 + uniform(), (int)(2000 * (uniform() - 0.5)));
         double y = (2 * uniform() - 1) * 745 / fabs(log(x)), got = tn_pow(x, y);
         __float128 want = powq(x, y);
         if (want > 0x1.fffffffffffffp1023Q)

@@ -17,18 +17,18 @@ float tn_erff(float x);  /* 1.1 */
 float tn_norm_cdff(float x);
 
 /// ---- f64: the largest error over 400,000 points ----
-double tn_exp(double x);             /* 1.1 */
-double tn_expm1(double x);           /* 2.1 */
-double tn_log(double x);             /* 0.8 */
-double tn_log1p(double x);           /* 0.9 */
-double tn_pow(double x, double y);   /* 1.2 */
-double tn_tanh(double x);            /* 2.6 */
-double tn_erf(double x);             /* 1.0 */
-double tn_erfc(double x);            /* 3.2 */
-double tn_sin(double x);             /* 0.8, also for huge x */
-double tn_cos(double x);             /* 0.8 */
+double tn_exp(double x);           /* 1.1 */
+double tn_expm1(double x);         /* 2.1 */
+double tn_log(double x);           /* 0.8 */
+double tn_log1p(double x);         /* 0.9 */
+double tn_pow(double x, double y); /* 1.2 */
+double tn_tanh(double x);          /* 2.6 */
+double tn_erf(double x);           /* 1.0 */
+double tn_erfc(double x);          /* 3.2 */
+double tn_sin(double x);           /* 0.8, also for huge x */
+double tn_cos(double x);           /* 0.8 */
 /// The normal distribution function and its inverse (NaN outside [0, 1]).
-double tn_norm_cdf(double x);        /* 4 */
-double tn_norm_quantile(double p);   /* 4 */
+double tn_norm_cdf(double x);      /* 4 */
+double tn_norm_quantile(double p); /* 4 */
 
 #endif

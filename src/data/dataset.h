@@ -85,7 +85,8 @@ typedef struct {
 /// Loads and checks. On failure `out` is empty and needs no free.
 ///
 /// Format by extension: .csv, .tsv, .jsonl, .ndjson, .json (lines, or one array of objects). A .csv whose header has no
-/// comma but semicolons or tabs is read with those, and a finding says so. All files must have the same columns.
+/// comma but semicolons or tabs is read with those, and a finding says so; a .tsv whose rows fit the header only without
+/// quoting is read so. All files must have the text, label and id columns; other columns may differ.
 ///
 /// Columns: a named one must be there (exactly, else the only one that differs in case). Otherwise by usual names, in
 /// tiers: text: text · review sentence content comment body … · title …; label: label · category intent sentiment class
@@ -96,8 +97,8 @@ typedef struct {
 ///
 /// Missing cells: empty, blank, JSON null, and the spellings that programs write for "no value": NaN nan NULL null <NA>
 /// #N/A. Rows without text, or without label where labels are needed, are dropped and counted (finding data-limits).
-/// "None", "NA", "N/A" are words that people write: kept, with an advice, since pandas would lose them. The label -1
-/// means "hidden" in a column of numbers that has no other negative one: such rows count as unlabelled.
+/// "None", "NA", "N/A" are words that people write: kept, with an advice, since pandas would lose them. A given test or
+/// validation part whose labels are all -1, which training never shows, has hidden labels: its rows count as unlabelled.
 ///
 /// Ids: given ones must be unique in their file (TN_EFORMAT names both lines); ids that repeat in another file get the
 /// split in front ("test-12"). Without a column: "row-LINE", with several files "SPLIT-LINE" or "PATH:LINE".

@@ -50,7 +50,7 @@ tn_status tn_duplicates_find(const tn_dataset *d, const tn_duplicates_options *o
 tn_status tn_duplicates_remove(tn_dataset *d, const tn_duplicates *dup, tn_findings *findings, tn_err *err);
 
 /// The form in which texts are compared, appended to `out`.
-tn_status tn_duplicates_fold(tn_str text, tn_arena *scratch, tn_buf *out, tn_err *err);
+tn_status tn_duplicates_fold(tn_str text, tn_buf *out, tn_err *err);
 
 /// data/leaks.csv: id,other_id,kind,similarity,split,other_split,action (removed | kept).
 tn_status tn_duplicates_write_csv(const tn_dataset *d, const tn_duplicates *dup, tn_buf *out, tn_err *err);

@@ -12,7 +12,8 @@ typedef enum {
     TN_PII_PHONE,       /* +CC with 8 to 15 digits in all; Vietnamese 0[35789] and eight digits, 02 and nine digits */
     TN_PII_CARD,        /* 13 to 19 digits of a known issuer's range and length, Luhn sum right */
     TN_PII_IBAN,        /* country's length, mod 97 = 1 */
-    TN_PII_NATIONAL_VN, /* 12 digits: province code in use, century and sex 0-3, year of birth that fits */
+    TN_PII_NATIONAL_VN, /* 12 digits: province code in use, century and sex 0-3, year of birth that fits; or 9 digits
+                           behind the words CMT, CMND */
     TN_PII_IP,          /* IPv4 dotted quad (not a version or a decimal), IPv6; loopback and unspecified do not count */
     TN_N_PII,
 } tn_pii_kind;

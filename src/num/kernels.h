@@ -1,14 +1,15 @@
 #ifndef TN_NUM_KERNELS_H
 #define TN_NUM_KERNELS_H
-/// The numeric kernels besides the matrix product (num/gemm.h): one table of function pointers, a row per instruction set.
+/// The numeric kernels besides the matrix product (num/gemm.h): one table of function pointers, a row per instruction
+/// set.
 ///
 /// kernels_ref.c is the specification. The other rows return the same bits for any size, tail and alignment; only the
-/// payload and sign of a NaN are left open. Pointers and sizes are trusted, sizes may be 0, nothing allocates. Inputs and
-/// outputs may be the same array where the sentence says "in place"; otherwise they do not overlap.
+/// payload and sign of a NaN are left open. Pointers and sizes are trusted, sizes may be 0, nothing allocates. Inputs
+/// and outputs may be the same array where the sentence says "in place"; otherwise they do not overlap.
 ///
-/// How sums go (DESIGN, numeric contract): *by lanes* means lane i takes the elements i, i+16, i+32 ... in order, by FMA,
-/// from +0; lanes are folded i+8, +4, +2, +1. Over 4,096 elements: blocks of 4,096, whose sums are added in double, in
-/// order. max(a, b) is `a > b ? a : b`.
+/// How sums go (DESIGN, numeric contract): *by lanes* means lane i takes the elements i, i+16, i+32 ... in order, by
+/// FMA, from +0; lanes are folded i+8, +4, +2, +1. Over 4,096 elements: blocks of 4,096, whose sums are added in
+/// double, in order. max(a, b) is `a > b ? a : b`.
 ///
 /// Threads: a caller cuts rows, columns or spans as it likes, since no sum crosses the cut that the sentence names.
 
@@ -20,8 +21,8 @@
 #include <stdint.h>
 
 /// ---- dropout ----
-/// One place of the network in one step. An element is kept iff its word u >= threshold, and is then multiplied by scale.
-/// The word comes from Philox4x32-10 (base/rng.h) with this key and the counter
+/// One place of the network in one step. An element is kept iff its word u >= threshold, and is then multiplied by
+/// scale. The word comes from Philox4x32-10 (base/rng.h) with this key and the counter
 ///   channels: {channel / 64 * 16 + channel % 16, position, row, 0}, word channel / 16 % 4
 ///   attention probabilities: {key token, query token / 4, row, head}, word query token % 4
 /// where row is the number in the global batch. Forward and backward draw the same words; no mask is stored.
@@ -39,9 +40,9 @@ tn_dropout tn_dropout_at(double p, uint64_t seed, uint64_t step, uint32_t site);
 /// y = fma((x - mean) * rstd, gamma, beta).
 typedef struct {
     size_t n_rows, C;
-    const float *x;           /* [n,C] */
-    const float *residual;    /* [n,C], or NULL: first x = x + residual */
-    float *sum;               /* [n,C] that x + residual is written to; may be x or residual; with residual only */
+    const float *x;            /* [n,C] */
+    const float *residual;     /* [n,C], or NULL: first x = x + residual */
+    float *sum;                /* [n,C] that x + residual is written to; may be x or residual; with residual only */
     const float *gamma, *beta; /* [C] */
     float eps;
     float *y;           /* [n,C]; may be x, residual or sum */
@@ -50,9 +51,9 @@ typedef struct {
 
 typedef struct {
     size_t n_rows, C;
-    const float *dy;    /* [n,C] */
-    const float *x;     /* [n,C]: what was normalised (`sum` with a residual) */
-    const float *gamma; /* [C] */
+    const float *dy;          /* [n,C] */
+    const float *x;           /* [n,C]: what was normalised (`sum` with a residual) */
+    const float *gamma;       /* [C] */
     const float *mean, *rstd; /* [n] */
     float *dx; /* [n,C]; may be dy. g = dy * gamma; dx = rstd * (g - mean(g) - xhat * mean(g * xhat)), sums by lanes */
 } tn_layernorm_dx;
@@ -80,9 +81,9 @@ typedef struct {
 /// y = (word[id] + type[type_id]) + position[position_id].
 typedef struct {
     size_t n_tokens, C;
-    const float *word, *type, *position;               /* tables, rows of C */
-    const int32_t *id, *type_id, *position_id;         /* [n]; type_id NULL: all 0 */
-    float *y;                                          /* [n,C] */
+    const float *word, *type, *position;       /* tables, rows of C */
+    const int32_t *id, *type_id, *position_id; /* [n]; type_id NULL: all 0 */
+    float *y;                                  /* [n,C] */
 } tn_embed;
 
 /// Order for the gradient of a table: stable sort of the tokens by id. unique[u] ascending, its tokens are
@@ -129,11 +130,11 @@ size_t tn_attention_scratch(size_t T, size_t d);
 /// g' = g * grad_scale; w = w * decay; m = fma(rest1, g' - m, m); v = fma(rest2 * g', g', v * beta2);
 /// w = fma(-step, m / (sqrt(v) / bias2 + eps), w).
 typedef struct {
-    float decay;      /* 1 - lr * weight_decay */
-    float step;       /* lr / (1 - beta1^t) */
-    float rest1;      /* 1 - beta1 */
+    float decay;        /* 1 - lr * weight_decay */
+    float step;         /* lr / (1 - beta1^t) */
+    float rest1;        /* 1 - beta1 */
     float beta2, rest2; /* beta2, 1 - beta2 */
-    float bias2;      /* sqrt(1 - beta2^t) */
+    float bias2;        /* sqrt(1 - beta2^t) */
     float eps;
     float grad_scale; /* clipping; 1 for none */
 } tn_adamw;
@@ -145,23 +146,24 @@ typedef struct {
     bool has_fma;     /* false: every fma is a call into libc: exact, twenty times slower */
 
     /* reductions; up to 4,096 elements the answer is a float's value */
-    double (*sum)(const float *x, size_t n);                     /* by lanes */
-    double (*dot)(const float *x, const float *y, size_t n);     /* by lanes */
-    double (*sum_squares)(const float *x, size_t n);             /* by lanes of double */
-    float (*max)(const float *x, size_t n);                      /* by lanes; -inf for n = 0 */
+    double (*sum)(const float *x, size_t n);                 /* by lanes */
+    double (*dot)(const float *x, const float *y, size_t n); /* by lanes */
+    double (*sum_squares)(const float *x, size_t n);         /* by lanes of double */
+    float (*max)(const float *x, size_t n);                  /* by lanes; -inf for n = 0 */
 
     /* elementwise */
     void (*fill)(float *y, float a, size_t n);
-    void (*scale)(const float *x, float a, float *y, size_t n);            /* y = x * a */
-    void (*add)(const float *a, const float *b, float *y, size_t n);       /* y = a + b */
-    void (*axpy)(float a, const float *x, float *y, size_t n);             /* y = fma(a, x, y) */
+    void (*scale)(const float *x, float a, float *y, size_t n);                      /* y = x * a */
+    void (*add)(const float *a, const float *b, float *y, size_t n);                 /* y = a + b */
+    void (*axpy)(float a, const float *x, float *y, size_t n);                       /* y = fma(a, x, y) */
     void (*bias)(const float *x, const float *b, float *y, size_t n_rows, size_t C); /* y = x + b, each row */
     void (*exp)(const float *x, float *y, size_t n);
-    void (*gelu)(const float *x, float *y, size_t n);                      /* x * cdf(x), the erf form */
+    void (*gelu)(const float *x, float *y, size_t n);                            /* x * cdf(x), the erf form */
     void (*gelu_backward)(const float *dy, const float *x, float *dx, size_t n); /* dy * fma(x, pdf(x), cdf(x)) */
     void (*tanh)(const float *x, float *y, size_t n);
-    void (*tanh_backward)(const float *dy, const float *y, float *dx, size_t n); /* from tanh's result: dy * (1 - y*y) */
-    void (*relu)(const float *x, float *y, size_t n);                      /* x > 0 ? x : 0 */
+    void (*tanh_backward)(const float *dy, const float *y, float *dx,
+                          size_t n);                  /* from tanh's result: dy * (1 - y*y) */
+    void (*relu)(const float *x, float *y, size_t n); /* x > 0 ? x : 0 */
     void (*relu_backward)(const float *dy, const float *x, float *dx, size_t n); /* x > 0 ? dy : 0 */
     void (*dropout)(const tn_dropout *d, uint32_t row, uint32_t position, uint32_t channel, const float *x,
                     const float *residual, float *y, size_t n); /* channels [channel, channel + n) of one token:
@@ -177,9 +179,10 @@ typedef struct {
     void (*log_softmax)(const float *x, float *y, size_t n); /* one row, in place: (x - max) - log(sum) */
     void (*cross_entropy)(const tn_cross_entropy *a);
     void (*embed)(const tn_embed *a);
-    void (*mean_rows)(const float *x, size_t n_rows, size_t C, float *y); /* rows in order from +0, then / n; zeros for n = 0 */
+    void (*mean_rows)(const float *x, size_t n_rows, size_t C,
+                      float *y); /* rows in order from +0, then / n; zeros for n = 0 */
     void (*normalize)(const float *x, float *y, size_t n, float eps); /* in place: x * (1 / max(sqrt(x . x), eps)) */
-    float (*cosine)(const float *x, const float *y, size_t n); /* x.y / (|x| |y|), 0 when either is 0 */
+    float (*cosine)(const float *x, const float *y, size_t n);        /* x.y / (|x| |y|), 0 when either is 0 */
 
     /* sums over tokens, by shards */
     void (*column_sums)(const float *x, size_t ld, const tn_shards *shards, size_t C, float *y); /* columns [0, C) */

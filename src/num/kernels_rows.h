@@ -7,8 +7,8 @@
 extern const tn_kernels tn_kernels_ref, tn_kernels_ref_fma, tn_kernels_avx2, tn_kernels_avx512;
 
 enum {
-    TN_SUM_BLOCK = 4096,     /* above, block sums are added in double */
-    TN_ATTENTION_ROWS = 64,  /* query rows whose probabilities are held at once: two such blocks fit L2 for T = 512 */
+    TN_SUM_BLOCK = 4096,    /* above, block sums are added in double */
+    TN_ATTENTION_ROWS = 64, /* query rows whose probabilities are held at once: two such blocks fit L2 for T = 512 */
 };
 
 /* The fold of shards without a buffer a shard: a binary counter. Slot l holds the sum of 2^l neighbouring shards, or is

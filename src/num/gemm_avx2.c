@@ -1,0 +1,107 @@
+/* Tiles of up to 6 x 16 on AVX2 with FMA: 12 accumulators, two vectors of B, one broadcast of A. A panel of B is 32 wide: its
+ * two halves are two tiles. */
+#include "num/gemm_kernel.h"
+
+#include <immintrin.h>
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 16")
+
+enum { ROWS = 6, HALF = TN_GEMM_PANEL / 2, AHEAD = 8 * TN_GEMM_PANEL }; /* AHEAD: prefetch distance in B, 8 steps */
+
+INLINE void half_tile(size_t rows, size_t step_i, size_t step_k, size_t k, const float *a, const float *b, float *c,
+                      size_t ldc, bool load)
+{
+    __m256 sum[ROWS][2];
+    UNROLL for (size_t i = 0; i < rows; i++)
+    {
+        sum[i][0] = load ? _mm256_loadu_ps(c + i * ldc) : _mm256_setzero_ps();
+        sum[i][1] = load ? _mm256_loadu_ps(c + i * ldc + 8) : _mm256_setzero_ps();
+    }
+    for (; k > 0; k--) {
+        __m256 b0 = _mm256_load_ps(b), b1 = _mm256_load_ps(b + 8);
+        _mm_prefetch((const char *)(b + AHEAD), _MM_HINT_T0);
+        UNROLL for (size_t i = 0; i < rows; i++)
+        {
+            __m256 ai = _mm256_broadcast_ss(a + i * step_i);
+            sum[i][0] = _mm256_fmadd_ps(ai, b0, sum[i][0]);
+            sum[i][1] = _mm256_fmadd_ps(ai, b1, sum[i][1]);
+        }
+        a += step_k;
+        b += TN_GEMM_PANEL;
+    }
+    UNROLL for (size_t i = 0; i < rows; i++)
+    {
+        _mm256_storeu_ps(c + i * ldc, sum[i][0]);
+        _mm256_storeu_ps(c + i * ldc + 8, sum[i][1]);
+    }
+}
+
+/* One copy of the tile for each number of rows, so that the accumulators are registers. */
+#define ONE(n, step_i, step_k)                                                                                         \
+    case n:                                                                                                            \
+        half_tile(n, step_i, step_k, k, a, b, c, ldc, load);                                                           \
+        half_tile(n, step_i, step_k, k, a, b + HALF, c + HALF, ldc, load);                                             \
+        break;
+#define CASES(step_i, step_k)                                                                                          \
+    switch (rows) {                                                                                                    \
+        ONE(1, step_i, step_k) ONE(2, step_i, step_k) ONE(3, step_i, step_k)                                           \
+        ONE(4, step_i, step_k) ONE(5, step_i, step_k) ONE(6, step_i, step_k)                                           \
+    }
+
+static void by_rows(size_t rows, size_t k, const float *a, const float *b, float *c, size_t ldc, bool load)
+{
+    CASES(TN_GEMM_A_STRIDE, 1)
+}
+
+static void by_columns(size_t rows, size_t k, const float *a, const float *b, float *c, size_t ldc, bool load)
+{
+    CASES(1, TN_GEMM_ROWS)
+}
+
+static void add(float *y, const float *x, size_t n)
+{
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        _mm256_storeu_ps(y + i, _mm256_add_ps(_mm256_loadu_ps(y + i), _mm256_loadu_ps(x + i)));
+    for (; i < n; i++)
+        y[i] += x[i];
+}
+
+/* 8 x 8 in three rounds of 8 shuffles. */
+INLINE void transpose8(const float *w, size_t ldw, float *out)
+{
+    __m256 r[8], t[8];
+    UNROLL for (size_t i = 0; i < 8; i++)
+        r[i] = _mm256_loadu_ps(w + i * ldw);
+    UNROLL for (int i = 0; i < 4; i++)
+    {
+        t[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
+        t[2 * i + 1] = _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]);
+    }
+    UNROLL for (int i = 0; i < 2; i++)
+    {
+        r[4 * i] = _mm256_shuffle_ps(t[4 * i], t[4 * i + 2], 0x44);
+        r[4 * i + 1] = _mm256_shuffle_ps(t[4 * i], t[4 * i + 2], 0xee);
+        r[4 * i + 2] = _mm256_shuffle_ps(t[4 * i + 1], t[4 * i + 3], 0x44);
+        r[4 * i + 3] = _mm256_shuffle_ps(t[4 * i + 1], t[4 * i + 3], 0xee);
+    }
+    UNROLL for (int c = 0; c < 4; c++)
+    {
+        _mm256_store_ps(out + c * TN_GEMM_PANEL, _mm256_permute2f128_ps(r[c], r[4 + c], 0x20));
+        _mm256_store_ps(out + (c + 4) * TN_GEMM_PANEL, _mm256_permute2f128_ps(r[c], r[4 + c], 0x31));
+    }
+}
+
+static void transpose(const float *w, size_t ldw, size_t k, float *out)
+{
+    size_t done = 0;
+    for (; done + 8 <= k; done += 8)
+        for (size_t j = 0; j < TN_GEMM_PANEL; j += 8)
+            transpose8(w + j * ldw + done, ldw, out + done * TN_GEMM_PANEL + j);
+    for (; done < k; done++)
+        for (size_t j = 0; j < TN_GEMM_PANEL; j++)
+            out[done * TN_GEMM_PANEL + j] = w[j * ldw + done];
+}
+
+const tn_gemm_kernels tn_gemm_avx2 = {ROWS, by_rows, by_columns, add, transpose};

@@ -1,0 +1,118 @@
+/* Tiles of up to 14 x 32 on AVX-512: 28 accumulators, two vectors of B, one broadcast of A. A tile reads one line pair of B
+ * and 14 floats of A a step, and does 28 FMAs: both operands may come from the second-level cache. */
+#include "num/gemm_kernel.h"
+
+#include <immintrin.h>
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 16")
+
+enum { AHEAD = 8 * TN_GEMM_PANEL }; /* prefetch distance in B: 8 steps, about 200 cycles */
+
+INLINE void tile(size_t rows, size_t step_i, size_t step_k, size_t k, const float *a, const float *b, float *c,
+                 size_t ldc, bool load)
+{
+    __m512 sum[TN_GEMM_ROWS][2];
+    UNROLL for (size_t i = 0; i < rows; i++)
+    {
+        sum[i][0] = load ? _mm512_loadu_ps(c + i * ldc) : _mm512_setzero_ps();
+        sum[i][1] = load ? _mm512_loadu_ps(c + i * ldc + 16) : _mm512_setzero_ps();
+    }
+    for (; k > 0; k--) {
+        __m512 b0 = _mm512_load_ps(b), b1 = _mm512_load_ps(b + 16);
+        _mm_prefetch((const char *)(b + AHEAD), _MM_HINT_T0);
+        _mm_prefetch((const char *)(b + AHEAD + 16), _MM_HINT_T0);
+        UNROLL for (size_t i = 0; i < rows; i++)
+        {
+            __m512 ai = _mm512_set1_ps(a[i * step_i]);
+            sum[i][0] = _mm512_fmadd_ps(ai, b0, sum[i][0]);
+            sum[i][1] = _mm512_fmadd_ps(ai, b1, sum[i][1]);
+        }
+        a += step_k;
+        b += TN_GEMM_PANEL;
+    }
+    UNROLL for (size_t i = 0; i < rows; i++)
+    {
+        _mm512_storeu_ps(c + i * ldc, sum[i][0]);
+        _mm512_storeu_ps(c + i * ldc + 16, sum[i][1]);
+    }
+}
+
+/* One copy of the tile for each number of rows, so that the accumulators are registers. */
+#define CASES(step_i, step_k)                                                                                          \
+    switch (rows) {                                                                                                    \
+        ONE(1, step_i, step_k) ONE(2, step_i, step_k) ONE(3, step_i, step_k) ONE(4, step_i, step_k)                    \
+        ONE(5, step_i, step_k) ONE(6, step_i, step_k) ONE(7, step_i, step_k) ONE(8, step_i, step_k)                    \
+        ONE(9, step_i, step_k) ONE(10, step_i, step_k) ONE(11, step_i, step_k) ONE(12, step_i, step_k)                 \
+        ONE(13, step_i, step_k) ONE(14, step_i, step_k)                                                                \
+    }
+#define ONE(n, step_i, step_k)                                                                                         \
+    case n:                                                                                                            \
+        tile(n, step_i, step_k, k, a, b, c, ldc, load);                                                                \
+        break;
+
+static void by_rows(size_t rows, size_t k, const float *a, const float *b, float *c, size_t ldc, bool load)
+{
+    CASES(TN_GEMM_A_STRIDE, 1)
+}
+
+static void by_columns(size_t rows, size_t k, const float *a, const float *b, float *c, size_t ldc, bool load)
+{
+    CASES(1, TN_GEMM_ROWS)
+}
+
+static void add(float *y, const float *x, size_t n)
+{
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        _mm512_storeu_ps(y + i, _mm512_add_ps(_mm512_loadu_ps(y + i), _mm512_loadu_ps(x + i)));
+    __mmask16 rest = (__mmask16)((1u << (n - i)) - 1);
+    _mm512_mask_storeu_ps(y + i, rest, _mm512_add_ps(_mm512_maskz_loadu_ps(rest, y + i), _mm512_maskz_loadu_ps(rest, x + i)));
+}
+
+/* 16 x 16 in four rounds of 16 shuffles. */
+INLINE void transpose16(const float *w, size_t ldw, float *out)
+{
+    __m512 r[16], t[16];
+    UNROLL for (int i = 0; i < 16; i++)
+        r[i] = _mm512_loadu_ps(w + (size_t)i * ldw);
+    UNROLL for (int i = 0; i < 8; i++)
+    {
+        t[2 * i] = _mm512_unpacklo_ps(r[2 * i], r[2 * i + 1]);
+        t[2 * i + 1] = _mm512_unpackhi_ps(r[2 * i], r[2 * i + 1]);
+    }
+    UNROLL for (int i = 0; i < 4; i++)
+    {
+        __m512d t0 = _mm512_castps_pd(t[4 * i]), t1 = _mm512_castps_pd(t[4 * i + 1]);
+        __m512d t2 = _mm512_castps_pd(t[4 * i + 2]), t3 = _mm512_castps_pd(t[4 * i + 3]);
+        r[4 * i] = _mm512_castpd_ps(_mm512_unpacklo_pd(t0, t2));
+        r[4 * i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(t0, t2));
+        r[4 * i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(t1, t3));
+        r[4 * i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(t1, t3));
+    }
+    /* r[4g + c], quarter q: rows 4g..4g+3 of column 4q + c. */
+    UNROLL for (int c = 0; c < 4; c++)
+    {
+        __m512 g01e = _mm512_shuffle_f32x4(r[c], r[4 + c], 0x88), g01o = _mm512_shuffle_f32x4(r[c], r[4 + c], 0xdd);
+        __m512 g23e = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0x88);
+        __m512 g23o = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0xdd);
+        _mm512_store_ps(out + (c + 0) * TN_GEMM_PANEL, _mm512_shuffle_f32x4(g01e, g23e, 0x88));
+        _mm512_store_ps(out + (c + 4) * TN_GEMM_PANEL, _mm512_shuffle_f32x4(g01o, g23o, 0x88));
+        _mm512_store_ps(out + (c + 8) * TN_GEMM_PANEL, _mm512_shuffle_f32x4(g01e, g23e, 0xdd));
+        _mm512_store_ps(out + (c + 12) * TN_GEMM_PANEL, _mm512_shuffle_f32x4(g01o, g23o, 0xdd));
+    }
+}
+
+static void transpose(const float *w, size_t ldw, size_t k, float *out)
+{
+    size_t done = 0;
+    for (; done + 16 <= k; done += 16) {
+        transpose16(w + done, ldw, out + done * TN_GEMM_PANEL);
+        transpose16(w + 16 * ldw + done, ldw, out + done * TN_GEMM_PANEL + 16);
+    }
+    for (; done < k; done++)
+        for (size_t j = 0; j < TN_GEMM_PANEL; j++)
+            out[done * TN_GEMM_PANEL + j] = w[j * ldw + done];
+}
+
+const tn_gemm_kernels tn_gemm_avx512 = {14, by_rows, by_columns, add, transpose};
