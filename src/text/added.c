@@ -40,7 +40,7 @@ tn_status tn_added_parse(const tn_json *v, tn_arena *a, tn_added_tokens *out, tn
     return TN_OK;
 }
 
-static tn_status build_set(const tn_added_tokens *t, bool normalized, const tn_normalizer *n, tn_arena *a,
+static tn_status build_set(tn_added_tokens *t, bool normalized, const tn_normalizer *n, tn_arena *a,
                            tn_arena *scratch, tn_added_set *set, tn_err *err)
 {
     tn_str *key = TN_ARENA_ARRAY(scratch, tn_str, t->n);
@@ -49,7 +49,8 @@ static tn_status build_set(const tn_added_tokens *t, bool normalized, const tn_n
     *set = (tn_added_set){.only_first = -2};
     if (!key || !value)
         return tn_fail_nomem(err, t->n * sizeof *key);
-    /* Of equal patterns the trie keeps the last, the package the first of: special ones, then the others. */
+    /* Of equal patterns (which only normalising makes) the trie keeps the last: a special one, else the file's first. The
+     * package takes one by the order of a hash table, a different one each time. */
     for (int special = 0; special < 2; special++)
         for (size_t i = t->n; i-- > 0;) {
             if (t->token[i].normalized != normalized || t->token[i].special != special)
@@ -58,9 +59,13 @@ static tn_status build_set(const tn_added_tokens *t, bool normalized, const tn_n
             tn_normalizing_begin(&w, t->token[i].content.ptr, NULL, t->token[i].content.len, 0);
             if (normalized)
                 TN_TRY(tn_normalizer_run(n, &w, scratch, err));
-            if (!w.now.len)
+            if (!w.now.len) {
+                t->token[i].name = TN_STR("");
                 continue;
-            key[n_keys] = (tn_str){w.now.text, w.now.len};
+            }
+            t->token[i].name = key[n_keys] = tn_str_dup(a, (tn_str){w.now.text, w.now.len});
+            if (!key[n_keys].ptr)
+                return tn_fail_nomem(err, w.now.len);
             value[n_keys++] = (uint32_t)i;
             unsigned char lead = (unsigned char)w.now.text[0];
             set->only_first = set->only_first == -2 || set->only_first == lead ? lead : -1;
@@ -113,12 +118,10 @@ bool tn_added_next(const tn_added_tokens *t, const tn_added_set *set, tn_str tex
             continue;
         while (token->lstrip && from > *done && (tn_uc_flags(tn_uc_before(text.ptr, from, &n)) & TN_UC_SPACE))
             from -= n;
-        if (from < *done) /* a match before took these blanks along */
+        if (token->lstrip && from < *done) /* blanks that the match before took along */
             from = *done;
         while (token->rstrip && to < text.len && (tn_uc_flags(tn_uc_get(text.ptr + to, &n)) & TN_UC_SPACE))
             to += n;
-        if (to < from)
-            to = from;
         *out = (tn_added_match){from, to, token};
         *done = to;
         return true;

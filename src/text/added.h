@@ -8,6 +8,7 @@
 
 typedef struct {
     tn_str content;
+    tn_str name; /* as it comes back from an id: a normalised token is shown normalised */
     uint32_t id;
     bool single_word, lstrip, rstrip, normalized, special;
 } tn_added;
@@ -36,6 +37,7 @@ typedef struct {
 } tn_added_match;
 
 /// The next match; *at is where to look, *done how far earlier matches reach (both begin at 0 and are kept by the caller).
+/// A match may begin before *done: a token that starts with blanks, behind one that took blanks along.
 bool tn_added_next(const tn_added_tokens *t, const tn_added_set *set, tn_str text, size_t *at, size_t *done,
                    tn_added_match *out);
 

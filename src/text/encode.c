@@ -141,9 +141,10 @@ static tn_status encode_text(encoder *e, tn_str text, tokens *out)
     tn_added_match m;
     e->out = out;
     while (tn_added_next(&e->t->added, &e->t->added.raw, text, &at, &done, &m)) {
-        tn_str before = tn_str_sub(text, gap, m.from);
+        tn_str before = tn_str_sub(text, gap, m.from > gap ? m.from : gap);
         TN_TRY(encode_gap(e, before, cp));
-        cp += e->aligned ? (uint32_t)tn_utf8_count(before) : 0;
+        if (e->aligned) /* a match can begin before the end of the last one */
+            cp += (uint32_t)tn_utf8_count(before) - (uint32_t)tn_utf8_count(tn_str_sub(text, m.from, gap));
         TN_TRY(view_raw(e, tn_str_sub(text, m.from, m.to), cp));
         TN_TRY(add_over(e, &e->gap.now, m.token->id, 0, m.to - m.from, TN_PIECE_VERBATIM));
         cp += e->aligned ? (uint32_t)tn_utf8_count(tn_str_sub(text, m.from, m.to)) : 0;
@@ -229,7 +230,7 @@ static tn_status cut_to_length(const tn_template_row *row, const tn_encode_optio
 
 static tn_str name_of(const tn_tokenizer *t, const token *x)
 {
-    return x->kind == TN_PIECE_VERBATIM ? x->text : t->token[x->id];
+    return x->kind == TN_PIECE_VERBATIM ? x->text : t->model.token[x->id];
 }
 
 /* Blanks at the ends of a token's name are taken off its span; one at the very beginning may be ours (RoBERTa). */
@@ -247,8 +248,8 @@ static void trim_spans(const encoder *e, tokens *t)
         at = name.len;
         for (uint32_t c; at > 0 && ((c = tn_uc_before(name.ptr, at, &n)) == 0x120 || tn_uc_flags(c) & TN_UC_SPACE); at -= n)
             trail++;
-        if (lead && (i == 0 || x->start == 0) && e->t->template.add_prefix_space)
-            lead--;
+        if (lead == 1 && (i == 0 || x->start == 0) && e->t->template.add_prefix_space)
+            lead = 0;
         x->start = x->start + lead < x->end ? x->start + lead : x->end;
         if (trail && x->end >= trail)
             x->end = x->end - trail > x->start ? x->end - trail : x->start;
@@ -367,12 +368,12 @@ static tn_status encode(const tn_tokenizer *t, const tn_str *texts, size_t n_tex
         tn_str s = texts[i];
         TN_GO(read_text(&s, o->lossy, a, err));
         TN_GO(encode_text(&e, s, &text[i]));
-        if (full && t->template.trim_offsets)
-            trim_spans(&e, &text[i]);
     }
     x.n_unknown = text[0].n_unknown + text[1].n_unknown;
     x.n_words = text[0].n_words + text[1].n_words;
     TN_GO(cut_to_length(row, o, text, n_texts == 2, &x.n_cut, err));
+    for (size_t i = 0; full && t->template.trim_offsets && i < n_texts; i++)
+        trim_spans(&e, &text[i]);
     TN_GO(gather(&e, row, text, o->plain, mark, &x));
     *out = x;
     return TN_OK;

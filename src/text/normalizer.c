@@ -374,10 +374,12 @@ static tn_status pad_chinese(tn_normalizing *w, tn_arena *a, tn_err *err)
         uint32_t c = tn_uc_get(t->text + i, &k);
         if (!is_chinese(c))
             continue;
+        /* The space in front takes the letter's place, and the letter is new: all three stand for it. */
         tn_edit_copy(&e, i - e.read);
+        tn_edit_put(&e, ' ', 0);
+        tn_edit_put(&e, c, 1);
         tn_edit_put(&e, ' ', 1);
-        tn_edit_copy(&e, k);
-        tn_edit_put(&e, ' ', 1);
+        e.read += k;
     }
     tn_edit_copy(&e, t->len - e.read);
     return finish(&e, w);
@@ -560,7 +562,6 @@ static tn_status normal_form(const tn_normalizer_step *s, tn_normalizing *w, tn_
 static bool bert_at_once(const tn_normalizer_step *s, tn_edit *e)
 {
     const tn_aligned *t = e->from;
-    uint32_t before = t->base | TN_AT_NOTHING; /* where the last code point kept by cleaning came from */
     unsigned k;
     for (size_t i = 0; i < t->len && e->status == TN_OK; i += k) {
         unsigned char lead = (unsigned char)t->text[i];
@@ -568,10 +569,8 @@ static bool bert_at_once(const tn_normalizer_step *s, tn_edit *e)
         if (lead < 0x80) {
             k = 1;
             char c = (char)s->ascii[lead];
-            if (c || (lead == 0 && !s->clean)) {
+            if (c || (lead == 0 && !s->clean))
                 tn_edit_bytes(e, &c, 1, at);
-                before = at;
-            }
             continue;
         }
         uint32_t c = tn_uc_get(t->text + i, &k), part[TN_UC_FORM_MAX], low[2];
@@ -579,8 +578,7 @@ static bool bert_at_once(const tn_normalizer_step *s, tn_edit *e)
             continue;
         bool chinese = s->chinese && is_chinese(c);
         if (chinese)
-            tn_edit_bytes(e, " ", 1, before);
-        before = at;
+            tn_edit_bytes(e, " ", 1, at);
         unsigned n = 1;
         part[0] = c;
         if (s->accents && (tn_uc_flags(c) & TN_UC_NFD_UNSAFE))
@@ -655,12 +653,18 @@ static tn_status strip(const tn_normalizer_step *s, tn_normalizing *w, tn_arena 
 
 static tn_status prepend(const tn_normalizer_step *s, tn_normalizing *w, tn_arena *a, tn_err *err)
 {
-    if (!w->now.len || !s->content.len)
+    if (!w->now.len)
         return TN_OK;
     tn_edit e;
     tn_edit_begin(&e, &w->now, &w->spare, a, err);
-    tn_edit_bytes(&e, s->content.ptr, s->content.len, w->now.at ? w->now.at[0] : 0);
-    tn_edit_copy(&e, w->now.len);
+    if (s->content.len) {
+        tn_edit_bytes(&e, s->content.ptr, s->content.len, w->now.at ? w->now.at[0] : 0);
+    } else { /* an empty one still makes the first letter a new one, with nothing before it to stand for */
+        unsigned k = tn_uc_len(w->now.text[0]);
+        tn_edit_bytes(&e, w->now.text, k, w->now.base | TN_AT_NOTHING);
+        e.read = e.pos = k;
+    }
+    tn_edit_copy(&e, w->now.len - e.read);
     return finish(&e, w);
 }
 
@@ -691,7 +695,7 @@ static tn_status replace_run(const tn_normalizer_step *s, tn_normalizing *w, tn_
     const tn_aligned *t = &w->now;
     tn_edit e;
     bool begun = false;
-    unsigned k;
+    unsigned k = 0;
     for (size_t i = 0, end; i < t->len; i = end) {
         uint32_t n = 0;
         for (end = i; end < t->len; end += k, n++) {

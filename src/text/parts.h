@@ -18,7 +18,7 @@ struct tn_tokenizer {
     tn_decoder decoder;
     uint32_t n_tokens;
     tn_str *token;    /* [n_tokens], added ones over the model's; ptr NULL = no such id */
-    uint8_t *special; /* [n_tokens] */
+    uint8_t *special; /* [n_tokens] bits, see tokenizer.c */
 };
 
 #endif

@@ -7,6 +7,7 @@
 #include "text/parts.h"
 
 enum { MAX_JSON_NODES = 32 << 20 };
+enum { SPECIAL = 1, ADDED = 2, SKIPPED = 4 }; /* bits of tn_tokenizer.special */
 
 /* The package gives an added token the id its text has in the model, otherwise the next free one. A file that says
  * something else would be read differently here and there, so it is refused. */
@@ -25,14 +26,26 @@ static tn_status check_added_ids(tn_tokenizer *t, const tn_json *list, tn_err *e
                            tn_json_column(c), TN_ARG(x->content), x->id,
                            id == TN_TRIE_NONE ? "the next free one is" : "in the model's vocabulary it is",
                            id == TN_TRIE_NONE ? next : id);
-        if (t->special[x->id] & 2)
+        if (t->special[x->id] & ADDED)
             return tn_fail(err, TN_EFORMAT, "%u:%u: id %u is given to two added tokens", tn_json_line(c),
                            tn_json_column(c), x->id);
         t->token[x->id] = x->content;
-        t->special[x->id] = (uint8_t)(2 | x->special);
+        t->special[x->id] = (uint8_t)(ADDED | (x->special ? SPECIAL : 0));
     }
     t->n_tokens = next;
     return TN_OK;
+}
+
+/* How ids are shown, and which of them decoding may skip: those shown like a special token. */
+static void name_added(tn_tokenizer *t)
+{
+    for (size_t i = 0; i < t->added.n; i++) {
+        const tn_added *x = &t->added.token[i];
+        t->token[x->id] = x->name;
+        for (size_t k = 0; k < t->added.n; k++)
+            if (t->added.token[k].special && tn_str_eq(t->added.token[k].content, x->name))
+                t->special[x->id] |= SKIPPED;
+    }
 }
 
 static tn_status check_holes(const tn_tokenizer *t, tn_err *err)
@@ -80,7 +93,9 @@ static tn_status read_parts(tn_tokenizer *t, const tn_json *root, tn_arena *scra
     TN_TRY(check_holes(t, err));
     TN_TRY(check_template(t, &t->template.single, err));
     TN_TRY(check_template(t, &t->template.pair, err));
-    return tn_added_build(&t->added, &t->normalizer, t->arena, scratch, err);
+    TN_TRY(tn_added_build(&t->added, &t->normalizer, t->arena, scratch, err));
+    name_added(t);
+    return TN_OK;
 }
 
 tn_status tn_tokenizer_parse(tn_str json, tn_tokenizer **out, tn_err *err)
@@ -161,7 +176,7 @@ tn_str tn_tokenizer_token_of(const tn_tokenizer *t, uint32_t id)
 
 bool tn_tokenizer_is_special(const tn_tokenizer *t, uint32_t id)
 {
-    return id < t->n_tokens && (t->special[id] & 1);
+    return id < t->n_tokens && (t->special[id] & SPECIAL);
 }
 
 bool tn_tokenizer_unknown_id(const tn_tokenizer *t, uint32_t *id)
@@ -189,7 +204,7 @@ tn_status tn_tokenizer_decode(const tn_tokenizer *t, const uint32_t *ids, size_t
     if (!tokens)
         return tn_fail_nomem(err, n * sizeof *tokens);
     for (size_t i = 0; i < n; i++)
-        if (ids[i] < t->n_tokens && !(skip_special && tn_tokenizer_is_special(t, ids[i])))
+        if (ids[i] < t->n_tokens && !(skip_special && t->special[ids[i]] & SKIPPED))
             tokens[n_tokens++] = t->token[ids[i]];
     return tn_decoder_run(&t->decoder, tokens, n_tokens, arena, out, err);
 }
