@@ -106,6 +106,58 @@ static tn_status parse_wordpiece(const tn_json *v, size_t n_added, tn_arena *a, 
                    tn_json_line(c ? c : v), tn_json_column(c ? c : v), TN_ARG(unknown));
 }
 
+/* A score as the package's JSON reader makes it: the digits as one integer, then one multiplication or division by a power
+ * of ten. Two roundings instead of one, so the last bit can differ from the correct value, and with it, among cuttings
+ * of equal score, which one wins. `text` is a JSON number. */
+static bool read_score(tn_str text, double *out)
+{
+    uint64_t digits = 0;
+    int64_t exponent = 0, written = 0;
+    bool negative = text.len && text.ptr[0] == '-', fraction = false, full = false;
+    size_t i = negative;
+    for (; i < text.len && text.ptr[i] != 'e' && text.ptr[i] != 'E'; i++) {
+        if (text.ptr[i] == '.') {
+            fraction = true;
+            continue;
+        }
+        uint64_t d = (uint64_t)(text.ptr[i] - '0');
+        if (full || digits > (UINT64_MAX - d) / 10) {
+            full = true; /* later digits do not count, before the point they still are places */
+            exponent += !fraction;
+            continue;
+        }
+        digits = digits * 10 + d;
+        exponent -= fraction;
+    }
+    if (i < text.len) {
+        size_t from = i + 1 + (text.ptr[i + 1] == '+');
+        if (!tn_str_to_i64(tn_str_sub(text, from, text.len), &written) || written > 100000 || written < -100000)
+            return false;
+    }
+    exponent += written;
+    double v = (double)digits, power;
+    for (; exponent < -308 && v != 0; exponent += 308)
+        v /= 1e308;
+    if (v != 0 && exponent > 308)
+        return false;
+    char name[16];
+    static const double small[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                   1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    int64_t places = exponent < 0 ? -exponent : exponent;
+    if (v == 0) {
+        power = 1;
+    } else if (places < (int64_t)TN_COUNT(small)) {
+        power = small[places];
+    } else {
+        snprintf(name, sizeof name, "1e%d", (int)places);
+        if (!tn_str_to_f64(tn_str_of(name), &power))
+            return false;
+    }
+    v = exponent < 0 ? v / power : v * power;
+    *out = negative ? -v : v;
+    return v <= 1.7976931348623157e308;
+}
+
 static tn_status parse_pairs(const tn_json *vocab, tn_arena *a, tn_arena *scratch, tn_subword *m, tn_err *err)
 {
     size_t n = tn_json_len(vocab), i = 0;
@@ -119,7 +171,7 @@ static tn_status parse_pairs(const tn_json *vocab, tn_arena *a, tn_arena *scratc
     for (const tn_json *c = tn_json_first(vocab); c; c = tn_json_next(c), i++) {
         const tn_json *piece = tn_json_first(c), *score = tn_json_next(piece);
         if (tn_json_type(c) != TN_JSON_ARRAY || tn_json_type(piece) != TN_JSON_STRING || !score ||
-            !tn_json_f64(score, &m->score[i]) || tn_json_next(score))
+            tn_json_type(score) != TN_JSON_NUMBER || !read_score(tn_json_text(score), &m->score[i]) || tn_json_next(score))
             return tn_fail(err, TN_EFORMAT, "%u:%u: entry %zu of the vocabulary must be [\"piece\", score]",
                            tn_json_line(c), tn_json_column(c), i);
         least = i == 0 || m->score[i] < least ? m->score[i] : least;
