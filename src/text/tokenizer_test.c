@@ -1,0 +1,461 @@
+/* Promises of text/tokenizer.h: goldens by the tokenizers package (tests/data/tokens-*), lying files
+ * (tests/hostile/text), limits, memory, threads. Thousands of strings: tests/parity/tokenizer_parity.py. */
+#include <pthread.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "codec/json.h"
+#include "test.h"
+#include "text/aligned.h"
+#include "text/tokenizer.h"
+
+static tn_tokenizer *open_data(const char *name)
+{
+    char path[128];
+    tn_err err = TN_ERR_INIT;
+    tn_tokenizer *t;
+    snprintf(path, sizeof path, "tests/data/tokens-%s.json", name);
+    ASSERT_OK(tn_tokenizer_open(path, &t, &err), &err);
+    return t;
+}
+
+static void list_names(const tn_encoding *x, tn_buf *b)
+{
+    tn_json_writer w;
+    tn_jw_init(&w, b, 0);
+    tn_jw_begin_array(&w);
+    for (size_t i = 0; i < x->n; i++)
+        tn_jw_str(&w, x->tokens[i]);
+    tn_jw_end_array(&w);
+}
+
+/* One case as the golden file has it: the text in JSON, then four lines. */
+static void write_case(const tn_tokenizer *t, tn_str text, tn_arena *a, tn_buf *b)
+{
+    tn_err err = TN_ERR_INIT;
+    tn_encoding x;
+    tn_str decoded;
+    uint32_t *ids;
+    size_t n;
+    ASSERT_OK(tn_tokenizer_encode(t, text, NULL, a, &x, &err), &err);
+    ASSERT_OK(tn_tokenizer_ids(t, text, NULL, a, &ids, &n, &err), &err);
+    assert_int_equal(n, x.n);
+    assert_memory_equal(ids, x.ids, n * sizeof *ids);
+    ASSERT_OK(tn_tokenizer_decode(t, x.ids, x.n, true, a, &decoded, &err), &err);
+    tn_buf_char(b, '\n');
+    tn_json_write_str(text, b);
+    for (size_t i = 0; i < x.n; i++)
+        tn_buf_printf(b, "%c%u", i ? ' ' : '\n', x.ids[i]);
+    for (size_t i = 0; i < x.n; i++)
+        tn_buf_printf(b, "%c%u-%u", i ? ' ' : '\n', x.start[i], x.end[i]);
+    tn_buf_char(b, '\n');
+    list_names(&x, b);
+    tn_buf_char(b, '\n');
+    tn_json_write_str(decoded, b);
+    tn_buf_char(b, '\n');
+}
+
+static tn_str string_of(tn_str json, tn_arena *a)
+{
+    tn_err err = TN_ERR_INIT;
+    const tn_json *v;
+    ASSERT_OK(tn_json_parse(json, a, &v, &err), &err);
+    return tn_json_str(v);
+}
+
+/* The names and the decoded text are compared as JSON values: how a writer escapes is not our subject. */
+static void check_case(const char *name, tn_str want, tn_str got, tn_arena *a)
+{
+    tn_str w[5], g[5];
+    for (int i = 0; i < 5; i++) {
+        tn_str_cut(&want, '\n', &w[i]);
+        tn_str_cut(&got, '\n', &g[i]);
+        tn_err err = TN_ERR_INIT;
+        const tn_json *x, *y;
+        bool same = tn_str_eq(w[i], g[i]);
+        if (!same && i >= 3) {
+            ASSERT_OK(tn_json_parse(w[i], a, &x, &err), &err);
+            ASSERT_OK(tn_json_parse(g[i], a, &y, &err), &err);
+            same = tn_json_equal(x, y);
+        }
+        if (!same && i > 0)
+            fail_msg("%s: %.*s\n  wanted %.*s\n  got    %.*s", name, TN_ARG(w[0]), TN_ARG(w[i]), TN_ARG(g[i]));
+    }
+}
+
+static void run_goldens(const char *name)
+{
+    char path[128];
+    tn_err err = TN_ERR_INIT;
+    tn_file f;
+    tn_tokenizer *t = open_data(name);
+    tn_arena *a = tn_arena_new(0);
+    tn_buf all = TN_BUF_INIT;
+    snprintf(path, sizeof path, "tests/data/tokens-%s.txt", name);
+    ASSERT_OK(tn_file_open(path, &f, &err), &err);
+    tn_str rest = tn_str_from_bytes(f.bytes), line;
+    tn_str_cut(&rest, '\n', &line);
+    tn_buf_str(&all, line);
+    tn_buf_char(&all, '\n');
+    size_t n = 0;
+    while (rest.len && tn_str_cut(&rest, '\n', &line)) { /* the empty line before a case */
+        size_t end = tn_str_find(rest, TN_STR("\n\n"), 0), before = all.len;
+        tn_str block = tn_str_sub(rest, 0, end == SIZE_MAX ? rest.len : end);
+        rest = tn_str_sub(rest, end == SIZE_MAX ? rest.len : end + 1, rest.len);
+        tn_str text = block, first;
+        tn_str_cut(&text, '\n', &first);
+        write_case(t, string_of(first, a), a, &all);
+        if (!getenv("TN_BLESS"))
+            check_case(name, block, tn_str_sub(tn_buf_view(&all), before + 1, all.len), a);
+        n++;
+    }
+    if (getenv("TN_BLESS"))
+        ASSERT_OK(tn_file_write(path, tn_str_bytes(tn_buf_view(&all)), &err), &err);
+    assert_true(n >= 30);
+    tn_file_close(&f);
+    tn_buf_free(&all);
+    tn_arena_free(a);
+    tn_tokenizer_free(t);
+}
+
+static void goldens(void **state)
+{
+    (void)state;
+    run_goldens("wordpiece");
+    run_goldens("unigram");
+    run_goldens("bytes");
+}
+
+static void lying_files_are_refused(void **state)
+{
+    (void)state;
+    tn_err err = TN_ERR_INIT;
+    tn_file f;
+    ASSERT_OK(tn_file_open("tests/hostile/text/tokenizers.txt", &f, &err), &err);
+    tn_str rest = tn_str_from_bytes(f.bytes), line[3];
+    size_t n = 0;
+    while (tn_str_cut(&rest, '\n', &line[0])) {
+        if (!line[0].len || line[0].ptr[0] == '#')
+            continue;
+        tn_str_cut(&rest, '\n', &line[1]);
+        tn_str_cut(&rest, '\n', &line[2]);
+        tn_tokenizer *t;
+        err.msg[0] = 0;
+        tn_status st = tn_tokenizer_parse(line[2], &t, &err);
+        bool wants_ok = tn_str_is(line[1], "ok");
+        if ((st == TN_OK) != wants_ok || (st != TN_OK && st != TN_EFORMAT && st != TN_ENOENT) ||
+            (st != TN_OK && tn_str_find(tn_str_of(err.msg), line[1], 0) == SIZE_MAX))
+            fail_msg("%.*s: status %d, \"%s\"", TN_ARG(line[0]), (int)st, err.msg);
+        assert_true((st == TN_OK) == (t != NULL));
+        tn_tokenizer_free(t);
+        n++;
+    }
+    assert_true(n > 35);
+    tn_file_close(&f);
+}
+
+static void sequences_are_nested_to_a_bound(void **state)
+{
+    (void)state;
+    tn_err err = TN_ERR_INIT;
+    tn_tokenizer *t;
+    tn_buf b = TN_BUF_INIT;
+    tn_buf_c(&b, "{\"normalizer\":");
+    for (int i = 0; i < 5000; i++)
+        tn_buf_c(&b, "{\"type\":\"Sequence\",\"normalizers\":[");
+    tn_buf_c(&b, "{\"type\":\"NFC\"}");
+    for (int i = 0; i < 5000; i++)
+        tn_buf_c(&b, "]}");
+    tn_buf_c(&b, ",\"model\":{\"type\":\"Unigram\",\"vocab\":[]}}");
+    ASSERT_FAILS(tn_tokenizer_parse(tn_buf_view(&b), &t, &err), TN_ELIMIT, &err);
+    tn_buf_free(&b);
+}
+
+/* Tables of a charsmap are followed with every step checked; these lead out of it, or into the middle of a letter. */
+static void charsmaps_that_lead_astray(void **state)
+{
+    (void)state;
+    static const uint32_t unit[][4] = {
+        {0x3FFFFC00, 0, 0, 0}, {0x400, 0x61, 0, 0}, {0x18400, 0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF}, {0xFFFFFFFF, 1, 2, 3}};
+    tn_err err = TN_ERR_INIT;
+    tn_arena *a = tn_arena_new(0);
+    for (size_t i = 0; i < TN_COUNT(unit); i++) {
+        static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        uint8_t bytes[24] = {16};
+        memcpy(bytes + 4, unit[i], 16);
+        memcpy(bytes + 20, "\xC3\xA9", 3);
+        tn_buf b = TN_BUF_INIT;
+        tn_buf_c(&b, "{\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"");
+        for (size_t k = 0; k < 24; k += 3) {
+            uint32_t v = (uint32_t)bytes[k] << 16 | (uint32_t)bytes[k + 1] << 8 | bytes[k + 2];
+            for (int s = 18; s >= 0; s -= 6)
+                tn_buf_char(&b, digit[v >> s & 63]);
+        }
+        tn_buf_c(&b, "\"},\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"u\",0]]}}");
+        tn_tokenizer *t;
+        tn_encoding x;
+        ASSERT_OK(tn_tokenizer_parse(tn_buf_view(&b), &t, &err), &err);
+        ASSERT_OK(tn_tokenizer_encode(t, TN_STR("abc é \x01\x7F ế e\u0301"), NULL, a, &x, &err), &err);
+        tn_tokenizer_free(t);
+        tn_buf_free(&b);
+    }
+    tn_arena_free(a);
+}
+
+static void text_must_be_utf8(void **state)
+{
+    (void)state;
+    tn_err err = TN_ERR_INIT;
+    tn_arena *a = tn_arena_new(0);
+    tn_tokenizer *t = open_data("unigram");
+    tn_encoding x;
+    ASSERT_FAILS(tn_tokenizer_encode(t, TN_STR("the \xFFx"), NULL, a, &x, &err), TN_EFORMAT, &err);
+    assert_non_null(strstr(err.msg, "0xff at 4"));
+    ASSERT_OK(tn_tokenizer_encode(t, TN_STR("the \xFFx"), &(tn_encode_options){.lossy = true}, a, &x, &err), &err);
+    assert_int_equal(x.end[x.n - 2], 6);
+    assert_int_equal(x.n_unknown, 1);
+    tn_arena_free(a);
+    tn_tokenizer_free(t);
+}
+
+static void cutting(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *first, *second;
+        tn_encode_options options;
+        const char *names; /* or NULL: refused */
+        size_t n_cut;
+    } row[] = {
+        {"the cat the cat", NULL, {.max_length = 4}, "[CLS] the cat [SEP]", 2},
+        {"the cat the cat", NULL, {.max_length = 4, .cut_left = true}, "[CLS] the cat [SEP]", 2},
+        {"the thing cat", NULL, {.max_length = 4, .cut_left = true}, "[CLS] thing cat [SEP]", 1},
+        {"the thing cat", NULL, {.max_length = 2, .plain = true}, "the thing", 1},
+        {"the thing cat", NULL, {.max_length = 5}, "[CLS] the thing cat [SEP]", 0},
+        {"the", NULL, {.max_length = 2}, "[CLS] [SEP]", 1},
+        {"the", NULL, {.max_length = 1}, NULL, 0}, /* the package would not cut at all */
+        {"the cat the cat", "thing a b", {.max_length = 7}, "[CLS] the cat [SEP] thing a [SEP]", 3},
+        {"the cat the cat", "thing a b", {.max_length = 8}, "[CLS] the cat the [SEP] thing a [SEP]", 2},
+        {"the cat the cat", "thing", {.max_length = 6}, "[CLS] the cat [SEP] thing [SEP]", 2},
+        {"the cat the cat", "thing a b", {.max_length = 7, .only_first = true}, "[CLS] the [SEP] thing a b [SEP]", 3},
+        {"the", "thing a b a b", {.max_length = 6, .only_first = true}, NULL, 0},
+        {"the", "thing", {.plain = true}, "the thing", 0},
+    };
+    tn_err err = TN_ERR_INIT;
+    tn_arena *a = tn_arena_new(0);
+    tn_tokenizer *t = open_data("wordpiece");
+    for (size_t i = 0; i < TN_COUNT(row); i++) {
+        tn_encoding x;
+        tn_str first = tn_str_of(row[i].first);
+        tn_status st = row[i].second ? tn_tokenizer_encode_pair(t, first, tn_str_of(row[i].second), &row[i].options, a, &x, &err)
+                                     : tn_tokenizer_encode(t, first, &row[i].options, a, &x, &err);
+        if (!row[i].names) {
+            assert_int_equal(st, TN_EINVALID);
+            assert_int_equal(x.n, 0);
+            continue;
+        }
+        tn_buf b = TN_BUF_INIT;
+        for (size_t k = 0; k < x.n; k++)
+            tn_buf_printf(&b, "%s%.*s", k ? " " : "", TN_ARG(x.tokens[k]));
+        if (st != TN_OK || !tn_str_is(tn_buf_view(&b), row[i].names) || x.n_cut != row[i].n_cut)
+            fail_msg("row %zu: %s (%zu cut): %s", i, b.ptr, x.n_cut, err.msg);
+        tn_buf_free(&b);
+    }
+    tn_encoding x;
+    ASSERT_OK(tn_tokenizer_encode_pair(t, TN_STR("the"), TN_STR("cat"), NULL, a, &x, &err), &err);
+    assert_memory_equal(x.type_ids, ((uint8_t[]){0, 0, 0, 1, 1}), 5);
+    assert_memory_equal(x.special, ((uint8_t[]){1, 0, 1, 0, 1}), 5);
+    assert_int_equal(x.end[3], 3); /* in its own text */
+    tn_arena_free(a);
+    tn_tokenizer_free(t);
+}
+
+static void the_vocabulary_answers(void **state)
+{
+    (void)state;
+    tn_tokenizer *t = open_data("wordpiece");
+    uint32_t id;
+    assert_true(tn_tokenizer_id_of(t, TN_STR("##able"), &id));
+    ASSERT_STR(tn_tokenizer_token_of(t, id), "##able");
+    assert_true(tn_tokenizer_id_of(t, TN_STR("Tag"), &id)); /* added, behind the model's */
+    assert_int_equal(id + 1, tn_tokenizer_vocab_size(t));
+    ASSERT_STR(tn_tokenizer_token_of(t, id), "tag"); /* shown normalised */
+    assert_false(tn_tokenizer_is_special(t, id));
+    assert_false(tn_tokenizer_id_of(t, TN_STR("nowhere"), &id));
+    assert_int_equal(tn_tokenizer_token_of(t, 1u << 30).len, 0);
+    assert_true(tn_tokenizer_is_special(t, 2));
+    assert_true(tn_tokenizer_unknown_id(t, &id));
+    assert_int_equal(id, 1);
+    assert_int_equal(tn_tokenizer_n_special(t, false), 2);
+    assert_int_equal(tn_tokenizer_n_special(t, true), 3);
+    assert_string_equal(tn_tokenizer_model_name(t), "WordPiece");
+    tn_tokenizer_free(t);
+}
+
+static void no_unknown_token_is_an_error_only_when_needed(void **state)
+{
+    (void)state;
+    tn_err err = TN_ERR_INIT;
+    tn_arena *a = tn_arena_new(0);
+    tn_tokenizer *t;
+    tn_encoding x;
+    ASSERT_OK(tn_tokenizer_parse(TN_STR("{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",-1],[\"ab\",-1]]}}"), &t, &err), &err);
+    ASSERT_OK(tn_tokenizer_encode(t, TN_STR("aaba"), NULL, a, &x, &err), &err); /* b alone is never needed */
+    assert_int_equal(x.n, 3);
+    ASSERT_FAILS(tn_tokenizer_encode(t, TN_STR("aể"), NULL, a, &x, &err), TN_EINVALID, &err);
+    assert_non_null(strstr(err.msg, "U+1EC3"));
+    tn_tokenizer_free(t);
+    tn_arena_free(a);
+}
+
+/* A call leaves its result in the arena and nothing else; an arena that has grown once is not grown again. */
+static void the_arena_holds_the_result_alone(void **state)
+{
+    (void)state;
+    tn_err err = TN_ERR_INIT;
+    tn_arena *a = tn_arena_new(0);
+    tn_tokenizer *t = open_data("unigram");
+    tn_str text = TN_STR("Đà Nẵng đẹp <mask> zzqq the cat … ﬁ 👍");
+    uint64_t n_before = 0;
+    for (int i = 0; i < 300; i++) {
+        tn_encoding x;
+        tn_arena_mark mark = tn_arena_save(a);
+        ASSERT_OK(tn_tokenizer_encode(t, text, NULL, a, &x, &err), &err);
+        assert_true((char *)x.tokens > (char *)x.ids && (char *)x.tokens - (char *)x.ids < 2048);
+        for (size_t k = 0; k < x.n; k++)
+            assert_true(tn_utf8_check(x.tokens[k]) == x.tokens[k].len);
+        if (i == 2)
+            n_before = tn_mem_count();
+        tn_arena_restore(a, mark);
+    }
+    assert_int_equal(tn_mem_count(), n_before);
+    tn_arena_free(a);
+    tn_tokenizer_free(t);
+}
+
+static void memory_may_fail_anywhere(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"wordpiece", "unigram", "bytes"};
+    for (size_t k = 0; k < TN_COUNT(names); k++) {
+        char path[64];
+        tn_err err = TN_ERR_INIT;
+        tn_file f;
+        tn_tokenizer *t = NULL;
+        tn_status st;
+        snprintf(path, sizeof path, "tests/data/tokens-%s.json", names[k]);
+        ASSERT_OK(tn_file_open(path, &f, &err), &err);
+        FOR_EACH_FAILED_ALLOCATION(st, st = tn_tokenizer_parse(tn_str_from_bytes(f.bytes), &t, &err));
+        FOR_EACH_FAILED_ALLOCATION(st, {
+            tn_arena *a = tn_arena_new(64);
+            tn_encoding x;
+            tn_str text = TN_STR("Đà Nẵng e\u0323\u0302 <mask> zz \u4E2D the a\u0300\u0316b qqq\U0010FFFDqq Tag");
+            st = a ? tn_tokenizer_encode_pair(t, text, text, NULL, a, &x, &err) : TN_ENOMEM;
+            tn_str decoded;
+            if (st == TN_OK)
+                st = tn_tokenizer_decode(t, x.ids, x.n, false, a, &decoded, &err);
+            if (a)
+                tn_arena_free(a);
+        });
+        tn_tokenizer_free(t);
+        tn_file_close(&f);
+    }
+}
+
+/* 128 KiB of one character, of marks, of one cluster: the work is linear. */
+static void long_words_are_linear(void **state)
+{
+    (void)state;
+    static const char *const unit[] = {"a", "the", "\u0301", "\u0301\u0323", "\u1100", "👍\u200D", "zz", "中", " ", "<mask>", "क्"};
+    static const char *const names[] = {"wordpiece", "unigram", "bytes"};
+    enum { BYTES = 128 << 10 };
+    tn_err err = TN_ERR_INIT;
+    char *text = malloc(BYTES + 16);
+    double start = tn_clock_seconds();
+    for (size_t k = 0; k < TN_COUNT(names); k++) {
+        tn_tokenizer *t = open_data(names[k]);
+        for (size_t u = 0; u < TN_COUNT(unit); u++) {
+            tn_arena *a = tn_arena_new(0);
+            size_t len = 0, n;
+            uint32_t *ids;
+            for (size_t m = strlen(unit[u]); len < BYTES; len += m)
+                memcpy(text + len, unit[u], m);
+            ASSERT_OK(tn_tokenizer_ids(t, (tn_str){text, len}, NULL, a, &ids, &n, &err), &err);
+            tn_arena_free(a);
+        }
+        tn_tokenizer_free(t);
+    }
+    free(text);
+    assert_true(tn_clock_seconds() - start < 30); /* quadratic work would take hours */
+}
+
+typedef struct {
+    const tn_tokenizer *t;
+    uint32_t sum;
+} shared;
+
+static void *encode_many(void *arg)
+{
+    shared *s = arg;
+    tn_err err = TN_ERR_INIT;
+    tn_arena *a = tn_arena_new(0);
+    for (int i = 0; i < 200; i++) {
+        tn_encoding x;
+        if (tn_tokenizer_encode(s->t, TN_STR("Đà Nẵng đẹp the <mask> cat ﬁ"), NULL, a, &x, &err) == TN_OK)
+            for (size_t k = 0; k < x.n; k++)
+                s->sum = s->sum * 31 + x.ids[k] + x.start[k];
+        tn_arena_reset(a);
+    }
+    tn_arena_free(a);
+    return NULL;
+}
+
+static void threads_share_a_tokenizer(void **state)
+{
+    (void)state;
+    tn_tokenizer *t = open_data("unigram");
+    shared s[4];
+    pthread_t thread[4];
+    for (int i = 0; i < 4; i++) {
+        s[i] = (shared){t, 0};
+        assert_int_equal(pthread_create(&thread[i], NULL, encode_many, &s[i]), 0);
+    }
+    for (int i = 0; i < 4; i++)
+        pthread_join(thread[i], NULL);
+    for (int i = 1; i < 4; i++)
+        assert_int_equal(s[i].sum, s[0].sum);
+    tn_tokenizer_free(t);
+}
+
+static void normalisation_alone(void **state)
+{
+    (void)state;
+    tn_err err = TN_ERR_INIT;
+    tn_arena *a = tn_arena_new(0);
+    tn_tokenizer *t = open_data("wordpiece");
+    tn_str out;
+    ASSERT_OK(tn_tokenizer_normalize(t, TN_STR("Đà  NẴNG"), a, &out, &err), &err);
+    ASSERT_STR(out, "đa  nang");
+    tn_tokenizer_free(t);
+    tn_arena_free(a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(goldens),
+        cmocka_unit_test(lying_files_are_refused),
+        cmocka_unit_test(sequences_are_nested_to_a_bound),
+        cmocka_unit_test(charsmaps_that_lead_astray),
+        cmocka_unit_test(text_must_be_utf8),
+        cmocka_unit_test(cutting),
+        cmocka_unit_test(the_vocabulary_answers),
+        cmocka_unit_test(no_unknown_token_is_an_error_only_when_needed),
+        cmocka_unit_test(the_arena_holds_the_result_alone),
+        cmocka_unit_test(memory_may_fail_anywhere),
+        cmocka_unit_test(long_words_are_linear),
+        cmocka_unit_test(threads_share_a_tokenizer),
+        cmocka_unit_test(normalisation_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
