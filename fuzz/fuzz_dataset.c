@@ -1,5 +1,6 @@
 /* Data sets from arbitrary bytes: the first byte chooses format and use, the rest is the file. What loads must hold its
- * promises (texts not blank, ids unique, labels in range), and duplicates, splits and personal data must cope with it. */
+ * promises (texts not blank, ids unique, labels in range), and duplicates, splits and personal data must cope with it.
+ */
 #include "base/file.h"
 #include "base/map.h"
 #include "data/pii.h"

@@ -33,7 +33,8 @@ static tn_str columns_of(const tn_table *t)
 {
     tn_str s = TN_STR("");
     for (size_t i = 0; i < t->column.len && i < 20 && s.ptr; i++)
-        s = tn_str_format(t->arena, "%.*s%s%.*s", TN_ARG(s), i ? ", " : "", (int)(t->column.ptr[i].name.len > 60 ? 60 : t->column.ptr[i].name.len),
+        s = tn_str_format(t->arena, "%.*s%s%.*s", TN_ARG(s), i ? ", " : "",
+                          (int)(t->column.ptr[i].name.len > 60 ? 60 : t->column.ptr[i].name.len),
                           t->column.ptr[i].name.ptr);
     if (t->column.len > 20 && s.ptr)
         s = tn_str_format(t->arena, "%.*s and %zu more", TN_ARG(s), t->column.len - 20);
@@ -67,8 +68,8 @@ static tn_status take_named(const tn_table *t, const char *what, const char *nam
     if (*at < 0)
         *at = find_any_case(t, tn_str_of(name), &n);
     if (*at < 0 || n > 1)
-        return tn_fail(err, TN_ENOENT, "%.*s: no column \"%s\" for the %s; the columns are: %.*s", TN_ARG(file->path), name,
-                       what, TN_ARG(columns_of(t)));
+        return tn_fail(err, TN_ENOENT, "%.*s: no column \"%s\" for the %s; the columns are: %.*s", TN_ARG(file->path),
+                       name, what, TN_ARG(columns_of(t)));
     why->why = TN_STR("named");
     return TN_OK;
 }
@@ -123,15 +124,17 @@ static tn_status look_at(const tn_table *t, int column, looks *out, tn_err *err)
 
 static tn_status ambiguous(const tn_table *t, const char *what, const tn_data_file *file, tn_err *err)
 {
-    return tn_fail(err, TN_EINVALID, "%.*s: more than one column could be the %s; the columns are: %.*s. Name it in the brief: "
-                                     "data: {path: ..., %s: COLUMN}",
+    return tn_fail(err, TN_EINVALID,
+                   "%.*s: more than one column could be the %s; the columns are: %.*s. Name it in the brief: "
+                   "data: {path: ..., %s: COLUMN}",
                    TN_ARG(file->path), what, TN_ARG(columns_of(t)), what);
 }
 
 static tn_status missing(const tn_table *t, const char *what, const tn_data_file *file, tn_err *err)
 {
-    return tn_fail(err, TN_ENOENT, "%.*s: no column looks like the %s; the columns are: %.*s. Name it in the brief: "
-                                   "data: {path: ..., %s: COLUMN} (or add a header line, if the first line is a row)",
+    return tn_fail(err, TN_ENOENT,
+                   "%.*s: no column looks like the %s; the columns are: %.*s. Name it in the brief: "
+                   "data: {path: ..., %s: COLUMN} (or add a header line, if the first line is a row)",
                    TN_ARG(file->path), what, TN_ARG(columns_of(t)), what);
 }
 
@@ -159,8 +162,9 @@ static tn_status text_by_content(const tn_table *t, int label, int id, const tn_
         return missing(t, "text", file, err);
     if (second * 2 > best)
         return ambiguous(t, "text", file, err);
-    why->why = t->column.len == 1 ? TN_STR("the only column")
-                                  : tn_str_format(t->arena, "the only column of prose, %.0f characters on average", best);
+    why->why = t->column.len == 1
+                   ? TN_STR("the only column")
+                   : tn_str_format(t->arena, "the only column of prose, %.0f characters on average", best);
     return why->why.ptr ? TN_OK : tn_fail_nomem(err, 64);
 }
 
@@ -182,7 +186,8 @@ static tn_status label_by_content(const tn_table *t, const tn_columns *taken, co
         return ambiguous(t, "label", file, err);
     if (n == 0)
         return missing(t, "label", file, err);
-    why->why = tn_str_format(t->arena, "the only column of few distinct values: %zu in %zu rows", n_distinct, t->record.len);
+    why->why =
+        tn_str_format(t->arena, "the only column of few distinct values: %zu in %zu rows", n_distinct, t->record.len);
     return why->why.ptr ? TN_OK : tn_fail_nomem(err, 64);
 }
 
@@ -208,27 +213,30 @@ static tn_status check_present(const tn_table *t, int at, const char *what, size
         for (size_t i = 0; i < n_files; i++) {
             bool has = false;
             for (size_t r = 0; r < t->record.len && !has; r++)
-                has = t->record.ptr[r].file == i && (size_t)at < t->record.ptr[r].n_cells && t->record.ptr[r].cell[at].ptr;
+                has = t->record.ptr[r].file == i && (size_t)at < t->record.ptr[r].n_cells &&
+                      t->record.ptr[r].cell[at].ptr;
             if (!has)
-                return tn_fail(err, TN_ENOENT, "%.*s: no column \"%.*s\", which is the %s in the other files; add it, or "
-                                               "name the files to read",
+                return tn_fail(err, TN_ENOENT,
+                               "%.*s: no column \"%.*s\", which is the %s in the other files; add it, or "
+                               "name the files to read",
                                TN_ARG(file[i].path), TN_ARG(t->column.ptr[at].name), what);
         }
     return TN_OK;
 }
 
+/* One tier a string; brackets say that a long one is meant to be one. */
 static const char *const usual_text[] = {
     "text",
-    "sentence review content comment body message tweet document utterance query question post review_text review_body "
-    "text_review comment_text review_content sentence_text input inputs feedback description news article sms email "
-    "noi_dung n\xE1\xBB\x99i_dung binh_luan b\xC3\xACnh_lu\xE1\xBA\xADn van_ban v\xC4\x83n_b\xE1\xBA\xA3n nhan_xet "
-    "nh\xE1\xBA\xADn_x\xC3\xA9t c\xC3\xA2u cau",
+    ("sentence review content comment body message tweet document utterance query question post review_text "
+     "review_body "
+     "text_review comment_text review_content sentence_text input inputs feedback description news article sms email "
+     "noi_dung nội_dung binh_luan bình_luận van_ban văn_bản nhan_xet nhận_xét câu cau"),
     "title headline summary subject",
 };
 static const char *const usual_label[] = {
     "label",
-    "labels category intent sentiment class target label_text label_name emotion topic polarity y nhan nh\xC3\xA3n cam_xuc "
-    "c\xE1\xBA\xA3m_x\xC3\xBA""c",
+    ("labels category intent sentiment class target label_text label_name emotion topic polarity y nhan nhãn cam_xuc "
+     "cảm_xúc"),
     "stars rating score star overall",
 };
 static const char *const usual_id[] = {
@@ -289,7 +297,8 @@ tn_status tn_table_choose(const tn_table *t, const tn_data_source *s, size_t n_f
         out->why[i].name = t->column.ptr[at[i]].name;
         TN_TRY(check_present(t, at[i], role[i], n_files, file, err));
         if (t->column.ptr[at[i]].place.len)
-            return tn_fail(err, TN_EFORMAT, "%.*s: \"%.*s\" is an array or an object here; the %s must be one value a row",
+            return tn_fail(err, TN_EFORMAT,
+                           "%.*s: \"%.*s\" is an array or an object here; the %s must be one value a row",
                            TN_ARG(t->column.ptr[at[i]].place), TN_ARG(t->column.ptr[at[i]].name), role[i]);
     }
     return TN_OK;

@@ -1,6 +1,6 @@
 /* Files -> table of cells (table.c) -> columns chosen (columns.c) -> rows. Everything that can be wrong with a row is
- * checked here, once, so that later stages can trust: a text is never blank, an id is unique, a label is an index into the
- * label set or -1, rows stand in the order of files and lines.
+ * checked here, once, so that later stages can trust: a text is never blank, an id is unique, a label is an index into
+ * the label set or -1, rows stand in the order of files and lines.
  *
  * Order of the steps: missing cells are dropped before labels are collected (a dropped row brings no class), and labels
  * before ids (an id is only asked of rows that stay). */
@@ -95,7 +95,8 @@ static tn_status find_files(const tn_data_source *s, tn_dataset *d, tn_data_form
     for (size_t i = 0; i < d->n_files; i++)
         for (size_t k = i + 1; k < d->n_files; k++)
             if (tn_str_eq(d->file[i].path, d->file[k].path))
-                return tn_fail(err, TN_EINVALID, "%.*s is named for two splits; evaluation on training data proves nothing",
+                return tn_fail(err, TN_EINVALID,
+                               "%.*s is named for two splits; evaluation on training data proves nothing",
                                TN_ARG(d->file[i].path));
     return TN_OK;
 }
@@ -115,8 +116,8 @@ static bool pandas_loses(tn_str cell)
     return false;
 }
 
-static tn_status make_rows(const tn_data_source *s, const tn_table *t, const tn_columns *c, tn_dataset *d, tn_str **label,
-                           gaps *g, tn_err *err)
+static tn_status make_rows(const tn_data_source *s, const tn_table *t, const tn_columns *c, tn_dataset *d,
+                           tn_str **label, gaps *g, tn_err *err)
 {
     size_t n = t->record.len;
     d->row = TN_ARENA_ARRAY(d->arena, tn_row, n);
@@ -145,7 +146,8 @@ static tn_status make_rows(const tn_data_source *s, const tn_table *t, const tn_
         if (pandas_loses(text) || pandas_loses(name))
             g->first[2] = g->n_pandas++ ? g->first[2] : r;
         tn_row *row = &d->row[d->n_rows];
-        *row = (tn_row){.text = text, .label = -1, .split = d->file[rec->file].split, .file = rec->file, .line = rec->line};
+        *row = (tn_row){
+            .text = text, .label = -1, .split = d->file[rec->file].split, .file = rec->file, .line = rec->line};
         row->id = tn_str_trim(tn_table_cell(t, r, c->id));
         if (c->split >= 0)
             row->split = tn_split_word(tn_str_trim(tn_table_cell(t, r, c->split)));
@@ -188,8 +190,11 @@ static tn_status report_gaps(const tn_table *t, const tn_columns *c, const tn_da
                            column < 0 ? 0 : TN_ARG(t->column.ptr[column].name));
         }
         TN_TRY(tn_note(findings,
-                       (tn_finding){.rule = "data-limits", .severity = kind[i].severity, .path = d->file[r->file].path,
-                                    .line = r->line, .remedy = tn_str_of(kind[i].remedy)},
+                       (tn_finding){.rule = "data-limits",
+                                    .severity = kind[i].severity,
+                                    .path = d->file[r->file].path,
+                                    .line = r->line,
+                                    .remedy = tn_str_of(kind[i].remedy)},
                        err, "%zu row%s %s: %s (the first one is at line %u)", kind[i].n, kind[i].n == 1 ? "" : "s",
                        kind[i].what, kind[i].dropped ? "dropped" : "kept", r->line));
     }
@@ -260,10 +265,11 @@ static tn_status report_similar_labels(const tn_dataset *d, tn_findings *finding
         }
         if (!is_new)
             TN_GO(tn_note(findings,
-                          (tn_finding){.rule = "data-limits", .severity = TN_WARNING,
+                          (tn_finding){.rule = "data-limits",
+                                       .severity = TN_WARNING,
                                        .remedy = TN_STR("write them alike if they are one class")},
-                          err, "the labels \"%.*s\" and \"%.*s\" differ only in case or separators", TN_ARG(d->label[*first]),
-                          TN_ARG(d->label[i])));
+                          err, "the labels \"%.*s\" and \"%.*s\" differ only in case or separators",
+                          TN_ARG(d->label[*first]), TN_ARG(d->label[i])));
     }
 done:
     tn_map_free(&seen);
@@ -325,7 +331,9 @@ static tn_status find_hidden(tn_dataset *d, tn_str *label, const tn_map *seen, t
             if (d->row[r].split == s)
                 label[r] = (tn_str){0};
         TN_TRY(tn_note(findings,
-                       (tn_finding){.rule = "data-splits", .severity = TN_WARNING, .path = d->file[d->row[last].file].path,
+                       (tn_finding){.rule = "data-splits",
+                                    .severity = TN_WARNING,
+                                    .path = d->file[d->row[last].file].path,
                                     .evidence = TN_STR("every label is -1"),
                                     .remedy = TN_STR("give a part with labels, or let one be taken from train")},
                        err, "the %s part has hidden labels: it cannot be scored", tn_split_name(s)));
@@ -349,10 +357,11 @@ static tn_status set_labels(const tn_data_source *s, tn_dataset *d, tn_str *labe
         }
         const uint64_t *at = label[r].ptr ? tn_map_find(&seen, label[r]) : NULL;
         if (label[r].ptr && !at && s->use != TN_DATA_PREDICT) {
-            st = tn_fail(err, TN_EFORMAT, "%.*s:%u: the label \"%.*s\" is %s; known are %.*s%s. Correct it, or remove the row",
+            st = tn_fail(err, TN_EFORMAT,
+                         "%.*s:%u: the label \"%.*s\" is %s; known are %.*s%s. Correct it, or remove the row",
                          TN_ARG(d->file[row->file].path), row->line, TN_ARG(tn_str_sub(label[r], 0, 80)),
-                         s->labels ? "not one of the labels asked for" : "never seen in training", TN_ARG(tn_str_sub(d->label[0], 0, 80)),
-                         d->n_labels > 1 ? ", ..." : "");
+                         s->labels ? "not one of the labels asked for" : "never seen in training",
+                         TN_ARG(tn_str_sub(d->label[0], 0, 80)), d->n_labels > 1 ? ", ..." : "");
             goto done;
         }
         row->label = at ? (int32_t)*at : -1;
@@ -382,7 +391,9 @@ static tn_status put_id(tn_dataset *d, size_t r, bool by_split, tn_str own, tn_e
     tn_row *row = &d->row[r];
     const tn_data_file *f = &d->file[row->file];
     if (by_split)
-        row->id = tn_str_format(d->arena, "%s-%.*s", f->split == TN_SPLIT_NONE || d->n_files == 1 ? "row" : tn_split_name(f->split), TN_ARG(own));
+        row->id =
+            tn_str_format(d->arena, "%s-%.*s",
+                          f->split == TN_SPLIT_NONE || d->n_files == 1 ? "row" : tn_split_name(f->split), TN_ARG(own));
     else
         row->id = tn_str_format(d->arena, "%.*s:%.*s", TN_ARG(f->path), TN_ARG(own));
     return row->id.ptr ? TN_OK : tn_fail_nomem(err, own.len);
@@ -402,7 +413,8 @@ static tn_status check_ids(tn_dataset *d, tn_str column, bool *repeat, tn_err *e
             file = row->file;
         }
         if (tn_cell_is_missing(row->id)) {
-            st = tn_fail(err, TN_EFORMAT, "%.*s:%u: the id (column \"%.*s\") is missing; fill it, or say id: \"\" to number the rows",
+            st = tn_fail(err, TN_EFORMAT,
+                         "%.*s:%u: the id (column \"%.*s\") is missing; fill it, or say id: \"\" to number the rows",
                          TN_ARG(f->path), row->line, TN_ARG(column));
             goto done;
         }
@@ -413,10 +425,11 @@ static tn_status check_ids(tn_dataset *d, tn_str column, bool *repeat, tn_err *e
             goto done;
         }
         if (!is_new) {
-            st = tn_fail(err, TN_EFORMAT,
-                         "%.*s:%u: the id \"%.*s\" (column \"%.*s\") is also that of line %u; make ids unique, name another "
-                         "column, or say id: \"\" to number the rows",
-                         TN_ARG(f->path), row->line, TN_ARG(tn_str_sub(row->id, 0, 80)), TN_ARG(column), d->row[*first].line);
+            st = tn_fail(
+                err, TN_EFORMAT,
+                "%.*s:%u: the id \"%.*s\" (column \"%.*s\") is also that of line %u; make ids unique, name another "
+                "column, or say id: \"\" to number the rows",
+                TN_ARG(f->path), row->line, TN_ARG(tn_str_sub(row->id, 0, 80)), TN_ARG(column), d->row[*first].line);
             goto done;
         }
         *repeat = *repeat || !is_new_at_all;
@@ -435,7 +448,8 @@ static tn_status set_ids(tn_dataset *d, bool has_column, tn_findings *findings, 
         if (!repeat)
             return TN_OK;
         TN_TRY(tn_note(findings,
-                       (tn_finding){.rule = "data-splits", .severity = TN_ADVICE,
+                       (tn_finding){.rule = "data-splits",
+                                    .severity = TN_ADVICE,
                                     .remedy = TN_STR("nothing, unless the same id means the same row")},
                        err, "ids repeat from file to file: each gets its %s in front", by_split ? "split" : "path"));
     }
@@ -465,11 +479,13 @@ static tn_status check_use(const tn_data_source *s, tn_dataset *d, tn_findings *
     bool given = d->given[TN_SPLIT_VALIDATION] || d->given[TN_SPLIT_TEST];
     size_t n_training = tn_dataset_count(d, TN_SPLIT_TRAIN) + tn_dataset_count(d, TN_SPLIT_NONE);
     if (given && n_training == 0)
-        return tn_fail(err, TN_EINVALID, "%.*s: there is a %s part and no training part; add one, or name it: data: {train: ...}",
+        return tn_fail(err, TN_EINVALID,
+                       "%.*s: there is a %s part and no training part; add one, or name it: data: {train: ...}",
                        TN_ARG(path), d->given[TN_SPLIT_TEST] ? "test" : "validation");
     if (n_training < 3)
-        return tn_fail(err, TN_EFORMAT, "%.*s: %zu row%s cannot be split into train, validation and test; three are the least, "
-                                        "some hundred are sensible",
+        return tn_fail(err, TN_EFORMAT,
+                       "%.*s: %zu row%s cannot be split into train, validation and test; three are the least, "
+                       "some hundred are sensible",
                        TN_ARG(path), n_training, n_training == 1 ? "" : "s");
     bool *has = tn_arena_calloc(d->arena, d->n_labels + 1);
     size_t n_classes = 0;
@@ -479,16 +495,20 @@ static tn_status check_use(const tn_data_source *s, tn_dataset *d, tn_findings *
         if (is_training(d, &d->row[r]) && d->row[r].label >= 0 && !has[d->row[r].label])
             has[d->row[r].label] = true, n_classes++;
     if (n_classes < 2)
-        return tn_fail(err, TN_EFORMAT, "%.*s: every row has the label \"%.*s\" (column \"%.*s\"); two classes are needed",
-                       TN_ARG(path), TN_ARG(tn_str_sub(d->label[d->row[0].label], 0, 80)), TN_ARG(d->label_column.name));
+        return tn_fail(err, TN_EFORMAT,
+                       "%.*s: every row has the label \"%.*s\" (column \"%.*s\"); two classes are needed", TN_ARG(path),
+                       TN_ARG(tn_str_sub(d->label[d->row[0].label], 0, 80)), TN_ARG(d->label_column.name));
     if (n_training >= 20 && n_classes * 2 > n_training)
-        return tn_fail(err, TN_EINVALID, "%.*s: column \"%.*s\" has %zu values in %zu rows: that is no set of classes; name "
-                                         "the label column: data: {path: ..., label: COLUMN}",
+        return tn_fail(err, TN_EINVALID,
+                       "%.*s: column \"%.*s\" has %zu values in %zu rows: that is no set of classes; name "
+                       "the label column: data: {path: ..., label: COLUMN}",
                        TN_ARG(path), TN_ARG(d->label_column.name), n_classes, n_training);
     for (size_t i = 0; i < d->n_labels; i++)
         if (!has[i])
-            TN_TRY(tn_note(findings, (tn_finding){.rule = "data-limits", .severity = TN_WARNING,
-                                                  .remedy = TN_STR("add rows of that class, or leave it out of the labels")},
+            TN_TRY(tn_note(findings,
+                           (tn_finding){.rule = "data-limits",
+                                        .severity = TN_WARNING,
+                                        .remedy = TN_STR("add rows of that class, or leave it out of the labels")},
                            err, "the label \"%.*s\" has no training row", TN_ARG(d->label[i])));
     return TN_OK;
 }

@@ -24,13 +24,13 @@ enum { TN_N_SPLITS = 5 };
 const char *tn_split_name(tn_split s); /* "none", "train", "validation", "test", "removed" */
 
 typedef struct {
-    tn_str id;      /* unique in the data set */
-    tn_str text;    /* valid UTF-8, not blank; as in the file, also its newlines, without blanks at both ends */
-    int32_t label;  /* index into tn_dataset.label; -1 = the row has none */
+    tn_str id;     /* unique in the data set */
+    tn_str text;   /* valid UTF-8, not blank; as in the file, also its newlines, without blanks at both ends */
+    int32_t label; /* index into tn_dataset.label; -1 = the row has none */
     tn_split split;
-    uint32_t file;  /* index into tn_dataset.file */
-    uint32_t line;  /* where the record begins, from 1 */
-    tn_str *other;  /* [n_other], cells of the other columns; empty = missing */
+    uint32_t file; /* index into tn_dataset.file */
+    uint32_t line; /* where the record begins, from 1 */
+    tn_str *other; /* [n_other], cells of the other columns; empty = missing */
 } tn_row;
 
 typedef struct {
@@ -52,7 +52,8 @@ typedef struct {
     size_t n_rows;
     tn_row *row; /* [n_rows] */
     size_t n_labels;
-    tn_str *label; /* [n_labels]: as given, else the distinct values: as numbers when all are numbers, else in byte order */
+    tn_str *
+        label; /* [n_labels]: as given, else the distinct values: as numbers when all are numbers, else in byte order */
     size_t n_other;
     tn_str *other; /* [n_other], names of the columns that are neither text, label, id nor split */
     size_t n_files;
@@ -85,8 +86,8 @@ typedef struct {
 /// Loads and checks. On failure `out` is empty and needs no free.
 ///
 /// Format by extension: .csv, .tsv, .jsonl, .ndjson, .json (lines, or one array of objects). A .csv whose header has no
-/// comma but semicolons or tabs is read with those, and a finding says so; a .tsv whose rows fit the header only without
-/// quoting is read so. All files must have the text, label and id columns; other columns may differ.
+/// comma but semicolons or tabs is read with those, and a finding says so; a .tsv whose rows fit the header only
+/// without quoting is read so. All files must have the text, label and id columns; other columns may differ.
 ///
 /// Columns: a named one must be there (exactly, else the only one that differs in case). Otherwise by usual names, in
 /// tiers: text: text · review sentence content comment body … · title …; label: label · category intent sentiment class
@@ -98,19 +99,22 @@ typedef struct {
 /// Missing cells: empty, blank, JSON null, and the spellings that programs write for "no value": NaN nan NULL null <NA>
 /// #N/A. Rows without text, or without label where labels are needed, are dropped and counted (finding data-limits).
 /// "None", "NA", "N/A" are words that people write: kept, with an advice, since pandas would lose them. A given test or
-/// validation part whose labels are all -1, which training never shows, has hidden labels: its rows count as unlabelled.
+/// validation part whose labels are all -1, which training never shows, has hidden labels: its rows count as
+/// unlabelled.
 ///
 /// Ids: given ones must be unique in their file (TN_EFORMAT names both lines); ids that repeat in another file get the
 /// split in front ("test-12"). Without a column: "row-LINE", with several files "SPLIT-LINE" or "PATH:LINE".
 ///
 /// Folder: data files up to four levels down. A file's split is the word train, training; validation, valid, dev, val;
 /// test, testing, eval, evaluation in its name, else in the nearest folder's, in any case, bounded by - . _ blank digit
-/// or the end. Without any such word all files are one pool. Findings (data-splits) name whatever the `datasets` library
-/// would silently do otherwise: case-sensitive words, dropped files and formats, folders that win over file names.
+/// or the end. Without any such word all files are one pool. Findings (data-splits) name whatever the `datasets`
+/// library would silently do otherwise: case-sensitive words, dropped files and formats, folders that win over file
+/// names.
 ///
 /// Bad input, each with file:line and what to do: empty file, header only, one class, one row, missing column, all rows
-/// without text or label, a record over the limit, duplicate ids, ragged rows, ill-formed UTF-8 or NUL bytes, ill-formed
-/// JSON, a label that training never shows. Mixed line ends and labels that differ only in case or marks are findings.
+/// without text or label, a record over the limit, duplicate ids, ragged rows, ill-formed UTF-8 or NUL bytes,
+/// ill-formed JSON, a label that training never shows. Mixed line ends and labels that differ only in case or marks are
+/// findings.
 tn_status tn_dataset_load(const tn_data_source *s, tn_dataset *out, tn_findings *findings, tn_err *err);
 void tn_dataset_free(tn_dataset *d);
 

@@ -93,8 +93,10 @@ static void reads_the_same_rows_from_each_format(void **state)
         {"f.csv", "text,label\nxin chào,1\n\"a, b\",10\nc,2\n"},
         {"f.tsv", "text\tlabel\nxin chào\t1\na, b\t10\nc\t2\n"},
         {"semi.csv", "text;label\nxin chào;1\na, b;10\nc;2\n"},
-        {"f.jsonl", "{\"text\": \"xin chào\", \"label\": 1}\n\n{\"label\": 10, \"text\": \"a, b\"}\r\n{\"text\": \"c\", \"label\": 2}"},
-        {"f.json", "[{\"text\": \"xin chào\", \"label\": 1},\n{\"text\": \"a, b\", \"label\": \"10\"},\n{\"text\": \"c\", \"label\": 2}]"},
+        {"f.jsonl", "{\"text\": \"xin chào\", \"label\": 1}\n\n{\"label\": 10, \"text\": \"a, b\"}\r\n{\"text\": "
+                    "\"c\", \"label\": 2}"},
+        {"f.json", "[{\"text\": \"xin chào\", \"label\": 1},\n{\"text\": \"a, b\", \"label\": \"10\"},\n{\"text\": "
+                   "\"c\", \"label\": 2}]"},
     };
     tn_err err = TN_ERR_INIT;
     for (size_t i = 0; i < TN_COUNT(files); i++) {
@@ -116,9 +118,10 @@ static void reads_the_same_rows_from_each_format(void **state)
 
 static void finds_columns_by_content(void **state)
 {
-    tn_dataset d = load((tn_data_source){.path = put("c.csv", "khoa,dien_giai,loai,so\n"
-                                                              "k1,hàng rất tốt và đẹp,tốt,17\nk2,hàng quá tệ nên trả lại,xấu,18\n"
-                                                              "k3,tạm dùng được thôi nhé,tốt,19\nk4,giao sai màu hai lần,xấu,20\n")});
+    tn_dataset d = load(
+        (tn_data_source){.path = put("c.csv", "khoa,dien_giai,loai,so\n"
+                                              "k1,hàng rất tốt và đẹp,tốt,17\nk2,hàng quá tệ nên trả lại,xấu,18\n"
+                                              "k3,tạm dùng được thôi nhé,tốt,19\nk4,giao sai màu hai lần,xấu,20\n")});
     ASSERT_STR(d.text_column.name, "dien_giai");
     ASSERT_STR(d.label_column.name, "loai");
     assert_int_equal(d.n_labels, 2);
@@ -132,9 +135,11 @@ static void finds_columns_by_content(void **state)
 
 static void takes_named_columns_and_label_order(void **state)
 {
-    const char *path = put("n.csv", "text,label,Notes,stars,key\na,x,hay quá,2,k1\nb,y,dở ẹc,1,k2\nc,x,bình thường,2,k3\n");
+    const char *path =
+        put("n.csv", "text,label,Notes,stars,key\na,x,hay quá,2,k1\nb,y,dở ẹc,1,k2\nc,x,bình thường,2,k3\n");
     tn_str order[] = {TN_STR("2"), TN_STR("1"), TN_STR("0")};
-    tn_dataset d = load((tn_data_source){.path = path, .text = "notes", .label = "stars", .id = "key", .labels = order, .n_labels = 3});
+    tn_dataset d = load(
+        (tn_data_source){.path = path, .text = "notes", .label = "stars", .id = "key", .labels = order, .n_labels = 3});
     ASSERT_STR(d.row[0].text, "hay quá");
     assert_int_equal(d.row[0].label, 0);
     assert_int_equal(d.row[1].label, 1);
@@ -170,7 +175,8 @@ static void names_similar_labels_and_mixed_line_ends(void **state)
 
 static void given_splits_are_kept_apart(void **state)
 {
-    const char *train = put("g/a.csv", "id,text,label\n1,a,x\n2,b,y\n3,c,x\n"), *test = put("g/b.csv", "id,text,label\n1,d,y\n2,e,x\n");
+    const char *train = put("g/a.csv", "id,text,label\n1,a,x\n2,b,y\n3,c,x\n"),
+               *test = put("g/b.csv", "id,text,label\n1,d,y\n2,e,x\n");
     tn_dataset d = load((tn_data_source){.train = train, .test = test});
     assert_int_equal(tn_dataset_count(&d, TN_SPLIT_TRAIN), 3);
     assert_int_equal(tn_dataset_count(&d, TN_SPLIT_TEST), 2);
@@ -180,7 +186,8 @@ static void given_splits_are_kept_apart(void **state)
     assert_found("data-splits", "ids repeat");
     tn_dataset_free(&d);
 
-    d = load((tn_data_source){.path = put("col.csv", "text,label,split\na,x,train\nb,y,TEST\nc,y,train\nd,x,dev\ne,x,train\n")});
+    d = load((tn_data_source){
+        .path = put("col.csv", "text,label,split\na,x,train\nb,y,TEST\nc,y,train\nd,x,dev\ne,x,train\n")});
     assert_int_equal(tn_dataset_count(&d, TN_SPLIT_TRAIN), 3);
     assert_int_equal(tn_dataset_count(&d, TN_SPLIT_VALIDATION), 1);
     ASSERT_STR(d.split_column.name, "split");
@@ -188,7 +195,8 @@ static void given_splits_are_kept_apart(void **state)
     tn_dataset_free(&d);
 
     /* hidden test labels */
-    d = load((tn_data_source){.train = put("h/a.csv", "text,label\na,0\nb,1\nc,0\n"), .test = put("h/b.csv", "text,label\nd,-1\ne,-1\n")});
+    d = load((tn_data_source){.train = put("h/a.csv", "text,label\na,0\nb,1\nc,0\n"),
+                              .test = put("h/b.csv", "text,label\nd,-1\ne,-1\n")});
     assert_false(d.given[TN_SPLIT_TEST]);
     assert_int_equal(d.n_rows, 3);
     assert_found("data-splits", "hidden labels");
@@ -208,7 +216,11 @@ static void says_what_the_datasets_library_would_do(void **state)
         {"dir", {"train.csv", "sub/test/a.csv"}, "silently drop", 3, 3},
         {"out", {"train.csv", "test.csv", "validate.csv"}, "left out", 3, 3},
         {"near", {"train.csv", "test.csv", "validate.csv"}, "look like a split", 3, 3},
-        {"sharded", {"data/train-00000-of-00001.csv", "data/test-00000-of-00001.csv", "test.csv"}, "silently drop", 3, 6},
+        {"sharded",
+         {"data/train-00000-of-00001.csv", "data/test-00000-of-00001.csv", "test.csv"},
+         "silently drop",
+         3,
+         6},
         {"pool", {"a.csv", "b.csv"}, "no split word", 0, 0},
         {"hidden", {"train.csv", "test.csv", ".test.csv", "__x/test.csv"}, NULL, 3, 3},
         {"words", {"my_training-1.csv", "b.test.csv"}, NULL, 3, 3},
@@ -224,7 +236,8 @@ static void says_what_the_datasets_library_would_do(void **state)
         }
         snprintf(name, sizeof name, "%s/F%zu", dir, i);
         tn_dataset d = load((tn_data_source){.path = name});
-        if (tn_dataset_count(&d, TN_SPLIT_TRAIN) != rows[i].n_train || tn_dataset_count(&d, TN_SPLIT_TEST) != rows[i].n_test)
+        if (tn_dataset_count(&d, TN_SPLIT_TRAIN) != rows[i].n_train ||
+            tn_dataset_count(&d, TN_SPLIT_TEST) != rows[i].n_test)
             fail_msg("%s: %zu train, %zu test", rows[i].folder, tn_dataset_count(&d, TN_SPLIT_TRAIN),
                      tn_dataset_count(&d, TN_SPLIT_TEST));
         if (rows[i].finding)
@@ -358,7 +371,8 @@ static void refuses_records_over_the_limit(void **state)
         const char *path = put(name[i], b.ptr);
         ASSERT_FAILS(tn_dataset_load(&(tn_data_source){.path = path}, &d, NULL, &err), TN_ELIMIT, &err);
         assert_non_null(strstr(err.msg, name[i]));
-        assert_true(tn_dataset_load(&(tn_data_source){.path = path, .max_record = 4 << 20, .use = TN_DATA_EVAL}, &d, NULL, &err) == TN_OK);
+        assert_true(tn_dataset_load(&(tn_data_source){.path = path, .max_record = 4 << 20, .use = TN_DATA_EVAL}, &d,
+                                    NULL, &err) == TN_OK);
         tn_dataset_free(&d);
         tn_buf_free(&b);
     }
@@ -389,18 +403,12 @@ static void survives_failed_allocations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_rows_with_their_places),
-        cmocka_unit_test(reads_the_same_rows_from_each_format),
-        cmocka_unit_test(finds_columns_by_content),
-        cmocka_unit_test(takes_named_columns_and_label_order),
-        cmocka_unit_test(drops_and_counts_missing_cells),
-        cmocka_unit_test(names_similar_labels_and_mixed_line_ends),
-        cmocka_unit_test(given_splits_are_kept_apart),
-        cmocka_unit_test(says_what_the_datasets_library_would_do),
-        cmocka_unit_test(refuses_with_a_sentence),
-        cmocka_unit_test(refuses_what_is_asked_wrongly),
-        cmocka_unit_test(refuses_records_over_the_limit),
-        cmocka_unit_test(survives_failed_allocations),
+        cmocka_unit_test(reads_rows_with_their_places),   cmocka_unit_test(reads_the_same_rows_from_each_format),
+        cmocka_unit_test(finds_columns_by_content),       cmocka_unit_test(takes_named_columns_and_label_order),
+        cmocka_unit_test(drops_and_counts_missing_cells), cmocka_unit_test(names_similar_labels_and_mixed_line_ends),
+        cmocka_unit_test(given_splits_are_kept_apart),    cmocka_unit_test(says_what_the_datasets_library_would_do),
+        cmocka_unit_test(refuses_with_a_sentence),        cmocka_unit_test(refuses_what_is_asked_wrongly),
+        cmocka_unit_test(refuses_records_over_the_limit), cmocka_unit_test(survives_failed_allocations),
     };
     int failed = cmocka_run_group_tests(tests, new_folder, remove_folder);
     if (findings.arena)

@@ -1,12 +1,13 @@
-/* Equal texts first: rows are put into classes by their folded text, in order of first appearance. What remains of a class
- * after that lies in one split, because its rows in earlier splits have left. So the near search works on classes, and one
- * comparison of two classes decides for all their rows.
+/* Equal texts first: rows are put into classes by their folded text, in order of first appearance. What remains of a
+ * class after that lies in one split, because its rows in earlier splits have left. So the near search works on
+ * classes, and one comparison of two classes decides for all their rows.
  *
- * Near: exact set-similarity join (All-Pairs, Bayardo et al. 2007, with the position filter of PPJoin, Xiao et al. 2008).
- * Grams of a text are sorted by rarity. Two sets with Jaccard >= t share a gram among the first |x| - ceil(t|x|) + 1 of the
- * larger and the first |y| - ceil(2t/(1+t)|y|) + 1 of the smaller; so only those are looked up. Classes are taken by size,
- * smallest first, so partners that are too small fall off the front of each list. Every candidate is then counted in full:
- * nothing is sampled. MinHash was not taken: at 20,000 rows the exact join needs under a second, and has no recall to state.
+ * Near: exact set-similarity join (All-Pairs, Bayardo et al. 2007, with the position filter of PPJoin, Xiao et al.
+ * 2008). Grams of a text are sorted by rarity. Two sets with Jaccard >= t share a gram among the first |x| - ceil(t|x|)
+ * + 1 of the larger and the first |y| - ceil(2t/(1+t)|y|) + 1 of the smaller; so only those are looked up. Classes are
+ * taken by size, smallest first, so partners that are too small fall off the front of each list. Every candidate is
+ * then counted in full: nothing is sampled. MinHash was not taken: at 20,000 rows the exact join needs under a second,
+ * and has no recall to state.
  *
  * Invariant: results depend on texts and row numbers only; hashes are never ordered by. */
 #include "data/duplicates.h"
@@ -33,20 +34,20 @@ tn_status tn_duplicates_fold(tn_str text, tn_buf *out, tn_err *err)
 typedef struct {
     uint32_t first_row; /* first of its rows in `next` order */
     uint32_t last_row;
-    uint32_t survivor;  /* first row that stays */
-    tn_split split;     /* of the rows that stay */
+    uint32_t survivor; /* first row that stays */
+    tn_split split;    /* of the rows that stay */
     uint32_t n_grams;
-    uint32_t *gram;     /* [n_grams], ascending rank */
+    uint32_t *gram; /* [n_grams], ascending rank */
 } text_class;
 
 typedef struct {
     const tn_dataset *d;
     tn_arena *scratch;
-    tn_str *folded;      /* by class */
+    tn_str *folded; /* by class */
     text_class *class;
     size_t n_classes;
-    uint32_t *next;      /* [n_rows], next row of the same class, UINT32_MAX at the end */
-    uint32_t *parent;    /* [n_rows], union-find; the root is the smallest row */
+    uint32_t *next;   /* [n_rows], next row of the same class, UINT32_MAX at the end */
+    uint32_t *parent; /* [n_rows], union-find; the root is the smallest row */
     size_t max_listed;
     TN_VEC(tn_duplicate) pair;
     tn_duplicates *out;
@@ -74,8 +75,8 @@ static tn_split rank_of(const tn_dataset *d, uint32_t r)
     return d->row[r].split == TN_SPLIT_NONE ? TN_SPLIT_TRAIN : d->row[r].split;
 }
 
-static tn_status add_pair(finder *f, uint32_t row, uint32_t other, tn_duplicate_kind kind, double similarity, bool removed,
-                          tn_err *err)
+static tn_status add_pair(finder *f, uint32_t row, uint32_t other, tn_duplicate_kind kind, double similarity,
+                          bool removed, tn_err *err)
 {
     join(f->parent, row, other);
     f->out->n_exact += kind == TN_DUPLICATE_EXACT;
@@ -289,7 +290,8 @@ static int by_size(const void *a, const void *b)
                                     : (x->class > y->class) - (x->class < y->class);
 }
 
-/* Smallest whole number >= v; products that are whole but for rounding must not be lifted by one (that would lose pairs). */
+/* Smallest whole number >= v; products that are whole but for rounding must not be lifted by one (that would lose
+ * pairs). */
 static uint32_t ceil_safe(double v)
 {
     return (uint32_t)ceil(v - 1e-7);
@@ -341,7 +343,8 @@ static tn_status find_near(finder *f, size_t n_grams, double t, tn_err *err)
     size_t n = f->n_classes, n_postings = 0;
     tn_arena *a = f->scratch;
     sized *order = TN_ARENA_ARRAY(a, sized, n);
-    size_t *start = tn_arena_calloc(a, (n_grams + 1) * sizeof *start); /* list of a gram: [start + skipped, start + used) */
+    size_t *start =
+        tn_arena_calloc(a, (n_grams + 1) * sizeof *start); /* list of a gram: [start + skipped, start + used) */
     uint32_t *used = tn_arena_calloc(a, (n_grams + 1) * sizeof *used);
     uint32_t *skipped = tn_arena_calloc(a, (n_grams + 1) * sizeof *skipped);
     int32_t *shared = tn_arena_calloc(a, (n + 1) * sizeof *shared); /* grams seen so far; -1 = ruled out */
@@ -447,8 +450,8 @@ tn_status tn_duplicates_find(const tn_dataset *d, const tn_duplicates_options *o
     *out = (tn_duplicates){0};
     if (!(t >= 0.5 && t <= 1))
         return tn_fail(err, TN_EINVALID, "near duplicates: a threshold of %g; it lies between 0.5 and 1", t);
-    finder f = {.d = d, .out = out, .scratch = tn_arena_new(0),
-                .max_listed = o && o->max_listed ? o->max_listed : 1000000};
+    finder f = {
+        .d = d, .out = out, .scratch = tn_arena_new(0), .max_listed = o && o->max_listed ? o->max_listed : 1000000};
     if (!f.scratch)
         return tn_fail_nomem(err, 65536);
     tn_status st = find(&f, t, a, err);
@@ -485,7 +488,9 @@ tn_status tn_duplicates_remove(tn_dataset *d, const tn_duplicates *dup, tn_findi
         if (!first.ptr)
             return tn_fail_nomem(err, 64);
         TN_TRY(tn_note(findings,
-                       (tn_finding){.rule = "data-leak", .severity = TN_WARNING, .evidence = first,
+                       (tn_finding){.rule = "data-leak",
+                                    .severity = TN_WARNING,
+                                    .evidence = first,
                                     .remedy = TN_STR("nothing: they were removed; leaks.csv lists them")},
                        err, "%zu row%s on the training side with a text equal or near to one of a later split: removed",
                        dup->n_removed_across, dup->n_removed_across == 1 ? "" : "s"));
@@ -495,20 +500,24 @@ tn_status tn_duplicates_remove(tn_dataset *d, const tn_duplicates *dup, tn_findi
         if (!first.ptr)
             return tn_fail_nomem(err, 64);
         TN_TRY(tn_note(findings,
-                       (tn_finding){.rule = "data-limits", .severity = TN_ADVICE, .evidence = first,
+                       (tn_finding){.rule = "data-limits",
+                                    .severity = TN_ADVICE,
+                                    .evidence = first,
                                     .remedy = TN_STR("nothing: one row of each text stays; leaks.csv lists them")},
                        err, "%zu cop%s of equal texts removed", dup->n_removed_inside,
                        dup->n_removed_inside == 1 ? "y" : "ies"));
     }
     if (dup->n_contradictions)
         TN_TRY(tn_note(findings,
-                       (tn_finding){.rule = "data-limits", .severity = TN_WARNING,
+                       (tn_finding){.rule = "data-limits",
+                                    .severity = TN_WARNING,
                                     .remedy = TN_STR("look at them in leaks.csv and correct the labels")},
                        err, "%zu text%s with more than one label", dup->n_contradictions,
                        dup->n_contradictions == 1 ? " stands there" : "s stand there"));
     if (n_kept)
         TN_TRY(tn_note(findings,
-                       (tn_finding){.rule = "data-limits", .severity = TN_ADVICE,
+                       (tn_finding){.rule = "data-limits",
+                                    .severity = TN_ADVICE,
                                     .remedy = TN_STR("remove them yourself if the test should count each text once")},
                        err, "%zu equal text%s inside validation or test kept: given parts are not edited", n_kept,
                        n_kept == 1 ? "" : "s"));

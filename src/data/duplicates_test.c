@@ -9,10 +9,10 @@ static void folds_case_width_and_blanks(void **state)
     static const char *const rows[][2] = {
         {"  Hàng   TỐT\n\tlắm ", "hàng tốt lắm"},
         {"ﬁ Ａ①", "fi a1"},
-        {"Ha\xCC\x80ng to\xCC\x82\xCC\x81t", "hàng tốt"},           /* decomposed, as macOS writes it */
-        {"e\xCC\xA3\xCC\x82 e\xCC\x82\xCC\xA3", "ệ ệ"},             /* marks in both orders */
-        {"\xC2\xA0x\xE3\x80\x80y\xE2\x80\x83", "x y"},              /* blanks of all widths */
-        {"\xE1\x84\x92\xE1\x85\xA1\xE1\x86\xAB", "\xED\x95\x9C"},   /* Hangul jamo */
+        {"Ha\xCC\x80ng to\xCC\x82\xCC\x81t", "hàng tốt"},         /* decomposed, as macOS writes it */
+        {"e\xCC\xA3\xCC\x82 e\xCC\x82\xCC\xA3", "ệ ệ"},           /* marks in both orders */
+        {"\xC2\xA0x\xE3\x80\x80y\xE2\x80\x83", "x y"},            /* blanks of all widths */
+        {"\xE1\x84\x92\xE1\x85\xA1\xE1\x86\xAB", "\xED\x95\x9C"}, /* Hangul jamo */
         {"", ""},
     };
     tn_err err = TN_ERR_INIT;
@@ -161,7 +161,8 @@ static void misses_no_pair_and_invents_none(void **state)
         ASSERT_OK(tn_dataset_of(text, NULL, N, &d, &err), &err);
         for (size_t k = 0; k < TN_COUNT(thresholds); k++) {
             tn_duplicates dup;
-            ASSERT_OK(tn_duplicates_find(&d, &(tn_duplicates_options){.threshold = thresholds[k]}, a, &dup, &err), &err);
+            ASSERT_OK(tn_duplicates_find(&d, &(tn_duplicates_options){.threshold = thresholds[k]}, a, &dup, &err),
+                      &err);
             size_t next = 0, n_near = 0;
             for (uint32_t x = 0; x < N; x++)
                 for (uint32_t y = 0; y < x; y++) {
@@ -201,14 +202,15 @@ static void refuses_thresholds_out_of_range(void **state)
     tn_duplicates dup;
     ASSERT_OK(tn_dataset_of(text, NULL, 1, &d, &err), &err);
     for (size_t i = 0; i < TN_COUNT(rows); i++)
-        ASSERT_FAILS(tn_duplicates_find(&d, &(tn_duplicates_options){.threshold = rows[i]}, d.arena, &dup, &err), TN_EINVALID,
-                     &err);
+        ASSERT_FAILS(tn_duplicates_find(&d, &(tn_duplicates_options){.threshold = rows[i]}, d.arena, &dup, &err),
+                     TN_EINVALID, &err);
     tn_dataset_free(&d);
 }
 
 static void survives_failed_allocations(void **state)
 {
-    const sample rows[] = {{"một hai ba bốn năm sáu bảy", "a", TN_SPLIT_NONE}, {"một hai ba bốn năm sáu bảy", "b", TN_SPLIT_NONE},
+    const sample rows[] = {{"một hai ba bốn năm sáu bảy", "a", TN_SPLIT_NONE},
+                           {"một hai ba bốn năm sáu bảy", "b", TN_SPLIT_NONE},
                            {"một hai ba bốn năm sáu bảy!", "b", TN_SPLIT_NONE}};
     tn_err err = TN_ERR_INIT;
     tn_dataset d = make(rows, TN_COUNT(rows));
@@ -225,8 +227,8 @@ static void survives_failed_allocations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(folds_case_width_and_blanks),      cmocka_unit_test(removes_from_the_training_side_only),
-        cmocka_unit_test(misses_no_pair_and_invents_none),  cmocka_unit_test(refuses_thresholds_out_of_range),
+        cmocka_unit_test(folds_case_width_and_blanks),     cmocka_unit_test(removes_from_the_training_side_only),
+        cmocka_unit_test(misses_no_pair_and_invents_none), cmocka_unit_test(refuses_thresholds_out_of_range),
         cmocka_unit_test(survives_failed_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
-/* Each different word is normalised once and counted as often as it occurs. A word is lossy when its letters, composed and
- * in lower case, are not what the normaliser leaves of them, compared the same way; a change that NFKC makes too (full
- * width to half width, ligatures) loses nothing. Words are merged when two that differ are the same after the normaliser:
- * "bán", "bạn" and "ban" for one that strips accents. */
+/* Each different word is normalised once and counted as often as it occurs. A word is lossy when its letters, composed
+ * and in lower case, are not what the normaliser leaves of them, compared the same way; a change that NFKC makes too
+ * (full width to half width, ligatures) loses nothing. Words are merged when two that differ are the same after the
+ * normaliser: "bán", "bạn" and "ban" for one that strips accents. */
 #include "data/fit.h"
 
 #include "base/map.h"
@@ -16,8 +16,8 @@ const char *tn_fit_name(tn_fit_verdict v)
 
 typedef struct {
     tn_str word;
-    size_t n;     /* occurrences */
-    size_t form;  /* number of its normalised form */
+    size_t n;    /* occurrences */
+    size_t form; /* number of its normalised form */
     bool lossy, loses_case;
 } word;
 
@@ -137,8 +137,10 @@ static tn_status judge(tn_fit *out, tn_arena *a, tn_err *err)
     } measure[] = {
         {out->lossy_rate, TN_FIT_LOSSY_POOR, TN_FIT_LOSSY_MISMATCH,
          "its normaliser takes diacritics or letters from %.1f %% of the words", true},
-        {out->unknown_rate, TN_FIT_UNKNOWN_POOR, TN_FIT_UNKNOWN_MISMATCH, "%.1f %% of the pieces are unknown to it", true},
-        {out->fertility, TN_FIT_FERTILITY_POOR, TN_FIT_FERTILITY_MISMATCH, "it cuts a word into %.2f pieces on average", false},
+        {out->unknown_rate, TN_FIT_UNKNOWN_POOR, TN_FIT_UNKNOWN_MISMATCH, "%.1f %% of the pieces are unknown to it",
+         true},
+        {out->fertility, TN_FIT_FERTILITY_POOR, TN_FIT_FERTILITY_MISMATCH, "it cuts a word into %.2f pieces on average",
+         false},
         {out->truncated_share, TN_FIT_TRUNCATED_POOR, 2, "%.1f %% of the texts are longer than its limit", true},
     };
     out->verdict = TN_FIT_FITS;
@@ -155,14 +157,17 @@ static tn_status judge(tn_fit *out, tn_arena *a, tn_err *err)
         value = measure[i].per_cent ? 100 * measure[i].value : measure[i].value;
     }
     if (!reason)
-        out->reason = tn_str_format(a, "%.2f pieces a word, %.2f %% unknown, %.2f %% of the words lose diacritics, %.1f %% of "
-                                       "the texts are cut",
-                                    out->fertility, 100 * out->unknown_rate, 100 * out->lossy_rate,
-                                    100 * out->truncated_share);
+        out->reason =
+            tn_str_format(a,
+                          "%.2f pieces a word, %.2f %% unknown, %.2f %% of the words lose diacritics, %.1f %% of "
+                          "the texts are cut",
+                          out->fertility, 100 * out->unknown_rate, 100 * out->lossy_rate, 100 * out->truncated_share);
     else if (reason == measure[0].format)
-        out->reason = tn_str_format(a, "its normaliser takes diacritics or letters from %.1f %% of the words, and makes %.1f %% "
-                                       "equal to another word of these texts",
-                                    100 * out->lossy_rate, 100 * out->merged_rate);
+        out->reason =
+            tn_str_format(a,
+                          "its normaliser takes diacritics or letters from %.1f %% of the words, and makes %.1f %% "
+                          "equal to another word of these texts",
+                          100 * out->lossy_rate, 100 * out->merged_rate);
     else {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
@@ -222,7 +227,8 @@ tn_status tn_fit_texts(const tn_tokenizer *t, const tn_str *text, size_t n, int3
     return st;
 }
 
-tn_status tn_fit_dataset(const tn_tokenizer *t, const tn_dataset *d, int32_t limit, tn_arena *a, tn_fit *out, tn_err *err)
+tn_status tn_fit_dataset(const tn_tokenizer *t, const tn_dataset *d, int32_t limit, tn_arena *a, tn_fit *out,
+                         tn_err *err)
 {
     bool split = tn_dataset_count(d, TN_SPLIT_TRAIN) > 0;
     tn_str *text = tn_mem_alloc(d->n_rows * sizeof *text);

@@ -12,11 +12,11 @@ const char *tn_fit_name(tn_fit_verdict v); /* "fits", "poor", "mismatch" */
 
 typedef struct {
     size_t n_texts, n_words, n_tokens, n_unknown; /* words: between blanks; each Han or kana letter is one */
-    double fertility;    /* tokens / words, special tokens not counted */
-    double unknown_rate; /* unknown tokens / tokens */
-    double lossy_rate;   /* words that lose a diacritic (or a letter) in normalisation / words */
-    double merged_rate;  /* words that thereby become equal to another word of these texts / words */
-    double case_rate;    /* words that lose only their case / words: the lesser fault, never decides alone */
+    double fertility;                             /* tokens / words, special tokens not counted */
+    double unknown_rate;                          /* unknown tokens / tokens */
+    double lossy_rate;      /* words that lose a diacritic (or a letter) in normalisation / words */
+    double merged_rate;     /* words that thereby become equal to another word of these texts / words */
+    double case_rate;       /* words that lose only their case / words: the lesser fault, never decides alone */
     double truncated_share; /* texts longer than the limit, special tokens included */
     int32_t limit;
     tn_fit_verdict verdict;

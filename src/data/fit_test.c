@@ -8,14 +8,16 @@ static tn_tokenizer *make(bool strips)
     tn_err err = TN_ERR_INIT;
     tn_tokenizer *t = NULL;
     tn_buf b = TN_BUF_INIT;
-    tn_buf_printf(&b,
-                  "{\"version\": \"1.0\", \"truncation\": null, \"padding\": null, \"added_tokens\": [], \"normalizer\": "
-                  "{\"type\": \"BertNormalizer\", \"clean_text\": true, \"handle_chinese_chars\": true, \"strip_accents\": %s, "
-                  "\"lowercase\": %s}, \"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"}, \"post_processor\": null, "
-                  "\"decoder\": null, \"model\": {\"type\": \"WordPiece\", \"unk_token\": \"[UNK]\", "
-                  "\"continuing_subword_prefix\": \"##\", \"max_input_chars_per_word\": 100, \"vocab\": {\"[UNK]\": 0",
-                  strips ? "true" : "false", strips ? "true" : "false");
-    static const char *const known[] = {"ban", "bán", "bạn", "hang", "hàng", "tot", "tốt", "Ban", "coffee", "a", "b", "##c", "日"};
+    tn_buf_printf(
+        &b,
+        "{\"version\": \"1.0\", \"truncation\": null, \"padding\": null, \"added_tokens\": [], \"normalizer\": "
+        "{\"type\": \"BertNormalizer\", \"clean_text\": true, \"handle_chinese_chars\": true, \"strip_accents\": %s, "
+        "\"lowercase\": %s}, \"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"}, \"post_processor\": null, "
+        "\"decoder\": null, \"model\": {\"type\": \"WordPiece\", \"unk_token\": \"[UNK]\", "
+        "\"continuing_subword_prefix\": \"##\", \"max_input_chars_per_word\": 100, \"vocab\": {\"[UNK]\": 0",
+        strips ? "true" : "false", strips ? "true" : "false");
+    static const char *const known[] = {"ban", "bán",    "bạn", "hang", "hàng", "tot", "tốt",
+                                        "Ban", "coffee", "a",   "b",    "##c",  "日"};
     for (size_t i = 0; i < TN_COUNT(known); i++)
         tn_buf_printf(&b, ", \"%s\": %zu", known[i], i + 1);
     tn_buf_c(&b, "}}}");
@@ -34,12 +36,12 @@ static void measures_what_a_normaliser_loses(void **state)
     } rows[] = {
         {"bán bạn ban hàng", true, 1, 0, 0.75, 0.5, 0, TN_FIT_MISMATCH}, /* bán and bạn become ban; hàng meets nobody */
         {"bán bạn ban hàng", false, 1, 0, 0, 0, 0, TN_FIT_FITS},
-        {"ban Ban coffee TOT", true, 1, 0, 0, 0, 0.5, TN_FIT_FITS},      /* case is the lesser fault */
+        {"ban Ban coffee TOT", true, 1, 0, 0, 0, 0.5, TN_FIT_FITS},               /* case is the lesser fault */
         {"ba\xCC\x81n hang tot ban", true, 1, 0, 0.25, 0.25, 0, TN_FIT_MISMATCH}, /* decomposed, the same */
         {"xyz ban hang tot", true, 1, 0.25, 0, 0, 0, TN_FIT_MISMATCH},
         {"acc acc acc acc", true, 3, 0, 0, 0, 0, TN_FIT_POOR},
         {"accccc bccccc accccc accccc", true, 6, 0, 0, 0, 0, TN_FIT_MISMATCH},
-        {"日日 ban ban", true, 1, 0, 0, 0, 0, TN_FIT_FITS},              /* each Han letter is a word */
+        {"日日 ban ban", true, 1, 0, 0, 0, 0, TN_FIT_FITS}, /* each Han letter is a word */
     };
     tn_err err = TN_ERR_INIT;
     tn_arena *a = tn_arena_new(0);
@@ -51,8 +53,9 @@ static void measures_what_a_normaliser_loses(void **state)
         if (f.n_words != 4 || f.fertility != rows[i].fertility || f.unknown_rate != rows[i].unknown ||
             f.lossy_rate != rows[i].lossy || f.merged_rate != rows[i].merged || f.case_rate != rows[i].lost_case ||
             f.verdict != rows[i].verdict)
-            fail_msg("\"%s\": words %zu fertility %g unknown %g lossy %g merged %g case %g: %s", rows[i].text, f.n_words,
-                     f.fertility, f.unknown_rate, f.lossy_rate, f.merged_rate, f.case_rate, tn_fit_name(f.verdict));
+            fail_msg("\"%s\": words %zu fertility %g unknown %g lossy %g merged %g case %g: %s", rows[i].text,
+                     f.n_words, f.fertility, f.unknown_rate, f.lossy_rate, f.merged_rate, f.case_rate,
+                     tn_fit_name(f.verdict));
         assert_true(f.reason.len > 0);
     }
     tn_fit f;

@@ -1,7 +1,7 @@
-/* Decompose everything, put marks in canonical order, compose, then lower case: the normalisation of UAX 15 over an array
- * of code points. The tokenizers' normalisers do the same piece by piece and keep offsets; here a whole text is folded and
- * the offsets do not matter, which is why this is separate. Runs of marks are sorted by counting, so a text that is
- * nothing but marks costs no more than another. */
+/* Decompose everything, put marks in canonical order, compose, then lower case: the normalisation of UAX 15 over an
+ * array of code points. The tokenizers' normalisers do the same piece by piece and keep offsets; here a whole text is
+ * folded and the offsets do not matter, which is why this is separate. Runs of marks are sorted by counting, so a text
+ * that is nothing but marks costs no more than another. */
 #include "data/fold.h"
 
 #include "text/unicode.h"
@@ -76,7 +76,8 @@ static void compose(points *p)
         unsigned ccc = ccc_of(cp);
         /* Blocked when something of the same or a higher class stands between. */
         bool adjacent = starter != SIZE_MAX && kept == starter + 1;
-        uint32_t both = starter != SIZE_MAX && (adjacent || (last < ccc && last != 0)) ? tn_uc_compose(p->ptr[starter], cp) : 0;
+        uint32_t both =
+            starter != SIZE_MAX && (adjacent || (last < ccc && last != 0)) ? tn_uc_compose(p->ptr[starter], cp) : 0;
         if (both) {
             p->ptr[starter] = both;
             continue;
@@ -130,14 +131,14 @@ tn_script tn_script_of(uint32_t cp)
         uint32_t from, to;
         tn_script script;
     } block[] = {
-        {'A', 'Z', TN_SCRIPT_LATIN},           {'a', 'z', TN_SCRIPT_LATIN},         {0xC0, 0xD6, TN_SCRIPT_LATIN},
-        {0xD8, 0xF6, TN_SCRIPT_LATIN},         {0xF8, 0x24F, TN_SCRIPT_LATIN},      {0x370, 0x3FF, TN_SCRIPT_GREEK},
-        {0x400, 0x52F, TN_SCRIPT_CYRILLIC},    {0x5D0, 0x5EA, TN_SCRIPT_HEBREW},    {0x620, 0x64A, TN_SCRIPT_ARABIC},
-        {0x66E, 0x6D3, TN_SCRIPT_ARABIC},      {0x750, 0x77F, TN_SCRIPT_ARABIC},    {0x900, 0x963, TN_SCRIPT_DEVANAGARI},
-        {0xE01, 0xE4E, TN_SCRIPT_THAI},        {0x1100, 0x11FF, TN_SCRIPT_HANGUL},  {0x1E00, 0x1EFF, TN_SCRIPT_LATIN},
-        {0x1F00, 0x1FFF, TN_SCRIPT_GREEK},     {0x3041, 0x30FF, TN_SCRIPT_KANA},    {0x3131, 0x318E, TN_SCRIPT_HANGUL},
-        {0x31F0, 0x31FF, TN_SCRIPT_KANA},      {0x3400, 0x4DBF, TN_SCRIPT_HAN},     {0x4E00, 0x9FFF, TN_SCRIPT_HAN},
-        {0xAC00, 0xD7A3, TN_SCRIPT_HANGUL},    {0xF900, 0xFAFF, TN_SCRIPT_HAN},     {0xFF66, 0xFF9D, TN_SCRIPT_KANA},
+        {'A', 'Z', TN_SCRIPT_LATIN},        {'a', 'z', TN_SCRIPT_LATIN},        {0xC0, 0xD6, TN_SCRIPT_LATIN},
+        {0xD8, 0xF6, TN_SCRIPT_LATIN},      {0xF8, 0x24F, TN_SCRIPT_LATIN},     {0x370, 0x3FF, TN_SCRIPT_GREEK},
+        {0x400, 0x52F, TN_SCRIPT_CYRILLIC}, {0x5D0, 0x5EA, TN_SCRIPT_HEBREW},   {0x620, 0x64A, TN_SCRIPT_ARABIC},
+        {0x66E, 0x6D3, TN_SCRIPT_ARABIC},   {0x750, 0x77F, TN_SCRIPT_ARABIC},   {0x900, 0x963, TN_SCRIPT_DEVANAGARI},
+        {0xE01, 0xE4E, TN_SCRIPT_THAI},     {0x1100, 0x11FF, TN_SCRIPT_HANGUL}, {0x1E00, 0x1EFF, TN_SCRIPT_LATIN},
+        {0x1F00, 0x1FFF, TN_SCRIPT_GREEK},  {0x3041, 0x30FF, TN_SCRIPT_KANA},   {0x3131, 0x318E, TN_SCRIPT_HANGUL},
+        {0x31F0, 0x31FF, TN_SCRIPT_KANA},   {0x3400, 0x4DBF, TN_SCRIPT_HAN},    {0x4E00, 0x9FFF, TN_SCRIPT_HAN},
+        {0xAC00, 0xD7A3, TN_SCRIPT_HANGUL}, {0xF900, 0xFAFF, TN_SCRIPT_HAN},    {0xFF66, 0xFF9D, TN_SCRIPT_KANA},
         {0x20000, 0x323AF, TN_SCRIPT_HAN},
     };
     size_t low = 0, high = TN_COUNT(block);

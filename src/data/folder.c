@@ -1,7 +1,7 @@
-/* First everything below the folder is listed, in byte order; then each data file gets its split by the words in its name;
- * then what the `datasets` library (5.2) would have made of the same folder is compared, and each difference is a finding.
- * Our own rule is the one that loses nothing: a word in a file's name or in a folder's counts, in any case, and a file
- * that is left out is named. Source of the library's rules: reference/datasets.md, section 1. */
+/* First everything below the folder is listed, in byte order; then each data file gets its split by the words in its
+ * name; then what the `datasets` library (5.2) would have made of the same folder is compared, and each difference is a
+ * finding. Our own rule is the one that loses nothing: a word in a file's name or in a folder's counts, in any case,
+ * and a file that is left out is named. Source of the library's rules: reference/datasets.md, section 1. */
 #include "data/folder.h"
 
 #include "base/file.h"
@@ -45,9 +45,9 @@ static const struct {
     const char *word;
     tn_split split;
 } words[] = {
-    {"train", TN_SPLIT_TRAIN},           {"training", TN_SPLIT_TRAIN}, {"validation", TN_SPLIT_VALIDATION},
-    {"valid", TN_SPLIT_VALIDATION},      {"dev", TN_SPLIT_VALIDATION}, {"val", TN_SPLIT_VALIDATION},
-    {"test", TN_SPLIT_TEST},             {"testing", TN_SPLIT_TEST},   {"eval", TN_SPLIT_TEST},
+    {"train", TN_SPLIT_TRAIN},      {"training", TN_SPLIT_TRAIN}, {"validation", TN_SPLIT_VALIDATION},
+    {"valid", TN_SPLIT_VALIDATION}, {"dev", TN_SPLIT_VALIDATION}, {"val", TN_SPLIT_VALIDATION},
+    {"test", TN_SPLIT_TEST},        {"testing", TN_SPLIT_TEST},   {"eval", TN_SPLIT_TEST},
     {"evaluation", TN_SPLIT_TEST},
 };
 
@@ -88,8 +88,8 @@ static name_words words_in(tn_str name)
             for (size_t k = 0; k < TN_COUNT(words); k++)
                 same = same || tn_str_is(word, words[k].word);
             lower = lower || same;
-        } else if (word.len >= 5 && (equal_fold(tn_str_sub(word, 0, 5), "train") ||
-                                     equal_fold(tn_str_sub(word, 0, 5), "valid"))) {
+        } else if (word.len >= 5 &&
+                   (equal_fold(tn_str_sub(word, 0, 5), "train") || equal_fold(tn_str_sub(word, 0, 5), "valid"))) {
             w.nearly = true;
         }
         i += i < name.len;
@@ -110,15 +110,16 @@ typedef struct {
 typedef struct {
     tn_arena *arena;
     TN_VEC(entry) list;
-    size_t n_other;   /* files of formats that we do not read */
-    tn_str other;     /* the first of them */
+    size_t n_other;    /* files of formats that we do not read */
+    tn_str other;      /* the first of them */
     bool readme_files; /* README.md names data files */
 } listing;
 
 static bool is_ignored(tn_str name)
 {
-    static const char *const known[] = {"README.md",        "config.json",       "dataset_info.json", "dataset_infos.json",
-                                        "dummy_data.zip",   "dataset_dict.json", "state.json",        "LICENSE"};
+    static const char *const known[] = {"README.md",          "config.json",    "dataset_info.json",
+                                        "dataset_infos.json", "dummy_data.zip", "dataset_dict.json",
+                                        "state.json",         "LICENSE"};
     for (size_t i = 0; i < TN_COUNT(known); i++)
         if (tn_str_is(name, known[i]))
             return true;
@@ -150,7 +151,8 @@ static tn_status look_at_readme(listing *l, const char *path, tn_err *err)
     return TN_OK;
 }
 
-static tn_status list(listing *l, const char *dir, tn_str relative, tn_split above, bool above_case, int depth, tn_err *err)
+static tn_status list(listing *l, const char *dir, tn_str relative, tn_split above, bool above_case, int depth,
+                      tn_err *err)
 {
     tn_str *name;
     size_t n;
@@ -166,12 +168,14 @@ static tn_status list(listing *l, const char *dir, tn_str relative, tn_split abo
             continue;
         name_words w = words_in(name[i]);
         if (w.both)
-            return tn_fail(err, TN_EINVALID,
-                           "%s: the name speaks of two splits; name the files in the brief: data: {train: a.csv, test: b.csv}",
-                           path);
+            return tn_fail(
+                err, TN_EINVALID,
+                "%s: the name speaks of two splits; name the files in the brief: data: {train: a.csv, test: b.csv}",
+                path);
         if (tn_file_is_dir(path)) {
             if (depth + 1 < MAX_DEPTH)
-                TN_TRY(list(l, path, rel, w.split ? w.split : above, w.split ? w.other_case : above_case, depth + 1, err));
+                TN_TRY(
+                    list(l, path, rel, w.split ? w.split : above, w.split ? w.other_case : above_case, depth + 1, err));
             continue;
         }
         tn_data_format format = tn_data_format_of(name[i]);
@@ -188,7 +192,8 @@ static tn_status list(listing *l, const char *dir, tn_str relative, tn_split abo
                    .nearly = w.nearly,
                    .sharded = tn_str_starts(rel, "data/") && is_sharded(name[i])};
         if (l->list.len >= MAX_FILES)
-            return tn_fail(err, TN_ELIMIT, "%s: more than %d data files; name those to read in the brief", dir, MAX_FILES);
+            return tn_fail(err, TN_ELIMIT, "%s: more than %d data files; name those to read in the brief", dir,
+                           MAX_FILES);
         if (!TN_PUSH(&l->list, e))
             return tn_fail_nomem(err, sizeof e);
     }
@@ -275,16 +280,17 @@ static tn_status report(const listing *l, const char *dir, bool split_by_names, 
          "files without a split word stand beside files that have one: they are left out",
          "rename them (train, validation, test), or name the files in the brief"},
         {count(l, is_nearly) > 0, TN_WARNING, is_nearly,
-         "file names that look like a split but are none: the words are train, training; validation, valid, dev, val; test, "
+         "file names that look like a split but are none: the words are train, training; validation, valid, dev, val; "
+         "test, "
          "testing, eval, evaluation",
          "rename the file, or name it in the brief"},
         {count(l, is_by_folder) > 0 && count(l, is_by_name) > 0, TN_WARNING, is_by_name,
-         "splits by folder and splits by file name are mixed: all are read here, but the datasets library would read the "
+         "splits by folder and splits by file name are mixed: all are read here, but the datasets library would read "
+         "the "
          "folders and silently drop these files",
          "use one way for all files before you share the folder"},
         {count(l, is_sharded_entry) > 0 && count(l, is_not_sharded) > 0, TN_WARNING, is_not_sharded,
-         "files beside data/SPLIT-00000-of-00001: the datasets library would silently drop them",
-         "keep one layout"},
+         "files beside data/SPLIT-00000-of-00001: the datasets library would silently drop them", "keep one layout"},
         {count(l, is_json) > 0 && count(l, is_table) > 0, TN_WARNING, is_any,
          "more than one format: all are read here, but the datasets library reads one format and drops the others, or "
          "refuses",
@@ -300,19 +306,27 @@ static tn_status report(const listing *l, const char *dir, bool split_by_names, 
         if (!names.ptr)
             return tn_fail_nomem(err, 256);
         TN_TRY(tn_note(findings,
-                       (tn_finding){.rule = "data-splits", .severity = rows[i].severity, .path = tn_str_of(dir),
-                                    .evidence = names, .remedy = tn_str_of(rows[i].remedy)},
+                       (tn_finding){.rule = "data-splits",
+                                    .severity = rows[i].severity,
+                                    .path = tn_str_of(dir),
+                                    .evidence = names,
+                                    .remedy = tn_str_of(rows[i].remedy)},
                        err, "%s", rows[i].message));
     }
     if (l->n_other)
         TN_TRY(tn_note(findings,
-                       (tn_finding){.rule = "data-splits", .severity = TN_ADVICE, .path = tn_str_of(dir),
-                                    .evidence = l->other, .remedy = TN_STR("convert data among them to CSV or JSON lines")},
+                       (tn_finding){.rule = "data-splits",
+                                    .severity = TN_ADVICE,
+                                    .path = tn_str_of(dir),
+                                    .evidence = l->other,
+                                    .remedy = TN_STR("convert data among them to CSV or JSON lines")},
                        err, "%zu file%s of other formats not read (only csv, tsv, jsonl, ndjson, json)", l->n_other,
                        l->n_other == 1 ? "" : "s"));
     if (l->readme_files)
         TN_TRY(tn_note(findings,
-                       (tn_finding){.rule = "data-splits", .severity = TN_WARNING, .path = tn_str_of(dir),
+                       (tn_finding){.rule = "data-splits",
+                                    .severity = TN_WARNING,
+                                    .path = tn_str_of(dir),
                                     .evidence = TN_STR("README.md: data_files"),
                                     .remedy = TN_STR("name the files in the brief if the README means others")},
                        err, "README.md names data files; they are found by their names here, not by the README"));

@@ -1,9 +1,9 @@
 /* One walk over the bytes. At each place where a value can begin (the byte before is no letter or digit) the detectors
  * are asked in turn; the first that accepts takes its span, and the walk goes on behind it.
  *
- * Invariant of precision: a detector accepts only what has structure of its own (a checksum, a range in use) *and* stands
- * free: no code glued before or behind it, no currency behind it, no word for "order" or "serial number" before it.
- * Numbers are read as groups of digits with one separator between them ("0912 345 678"), and a value is a prefix of
+ * Invariant of precision: a detector accepts only what has structure of its own (a checksum, a range in use) *and*
+ * stands free: no code glued before or behind it, no currency behind it, no word for "order" or "serial number" before
+ * it. Numbers are read as groups of digits with one separator between them ("0912 345 678"), and a value is a prefix of
  * those groups, so that "2 0912345678" is found at its second group. */
 #include "data/pii.h"
 
@@ -72,20 +72,19 @@ static bool follows_word(tn_str s, size_t i, const char *const *words, size_t n_
 static bool follows_code_word(tn_str s, size_t i)
 {
     static const char *const words[] = {
-        "order", "invoice", "tracking", "serial", "imei", "sku", "code", "ref", "ticket", "isbn", "barcode", "s/n", "id ",
-        "id:", "no.", "m\xC3\xA3 ", "m\xC3\xA3:", "M\xC3\xA3 ", "\xC4\x91\xC6\xA1n", "\xC4\x90\xC6\xA1n", "ma don",
-        "don hang", "h\xC3\xB3""a \xC4\x91\xC6\xA1n", "v\xE1\xBA\xADn \xC4\x91\xC6\xA1n",
+        "order",  "invoice", "tracking", "serial", "imei",   "sku",      "code",    "ref",
+        "ticket", "isbn",    "barcode",  "s/n",    "id ",    "id:",      "no.",     "mã ",
+        "mã:",    "Mã ",     "đơn",      "Đơn",    "ma don", "don hang", "hóa đơn", "vận đơn",
     };
     /* A national id is often announced by "mã định danh"; a phone by "mã vùng": those stay. */
-    static const char *const allowed[] = {"m\xC3\xA3 \xC4\x91\xE1\xBB\x8Bnh danh", "id card", "id number", "national id"};
+    static const char *const allowed[] = {"mã định danh", "mã vùng", "id card", "id number", "national id"};
     return follows_word(s, i, words, TN_COUNT(words)) && !follows_word(s, i, allowed, TN_COUNT(allowed));
 }
 
 /* "… 912345678 đ", "…vnd", "…k", "…%": an amount. */
 static bool amount_behind(tn_str s, size_t i)
 {
-    static const char *const unit[] = {"\xC4\x91", "\xC4\x90", "\xE2\x82\xAB", "\xE2\x82\xAC", "vnd", "vn\xC4\x91", "usd",
-                                       "eur", "$", "%", "k ", "tri", "ng\xC3\xA0n"};
+    static const char *const unit[] = {"đ", "Đ", "₫", "€", "vnd", "vnđ", "usd", "eur", "$", "%", "k ", "tri", "ngàn"};
     if (at(s, i) == ' ')
         i++;
     for (size_t k = 0; k < TN_COUNT(unit); k++)
@@ -144,8 +143,10 @@ static bool match_iban(tn_str s, size_t i, size_t *to)
 {
     /* SWIFT IBAN registry: country and length */
     static const char country[] =
-        "AD24AE23AL28AT20AZ28BA20BE16BG22BH22BR29BY28CH21CR22CY28CZ24DE22DK18DO28EE20EG29ES24FI18FO18FR27GB22GE22GI23GL18"
-        "GR27GT28HR21HU28IE22IL23IQ23IS26IT27JO30KW30KZ20LB28LC32LI21LT20LU20LV21MC27MD24ME22MK19MR27MT31MU30NL18NO15PK24"
+        "AD24AE23AL28AT20AZ28BA20BE16BG22BH22BR29BY28CH21CR22CY28CZ24DE22DK18DO28EE20EG29ES24FI18FO18FR27GB22GE22GI23GL"
+        "18"
+        "GR27GT28HR21HU28IE22IL23IQ23IS26IT27JO30KW30KZ20LB28LC32LI21LT20LU20LV21MC27MD24ME22MK19MR27MT31MU30NL18NO15PK"
+        "24"
         "PL28PS29PT25QA29RO24RS22SA24SC31SE24SI19SK24SM27ST25SV28TL23TN24TR26UA29VA22VG24XK20";
     if (!is_upper(at(s, i)) || !is_upper(at(s, i + 1)) || !is_digit(at(s, i + 2)) || !is_digit(at(s, i + 3)))
         return false;
@@ -197,8 +198,8 @@ static bool read_quad(tn_str s, size_t i, unsigned value[4], size_t *to)
 
 static bool match_ipv4(tn_str s, size_t i, size_t *to)
 {
-    static const char *const version[] = {"version", "ver", "v.", "phi\xC3\xAAn b\xE1\xBA\xA3n", "firmware", "build",
-                                          "release", "ios", "android", "section", "m\xE1\xBB\xA5""c"};
+    static const char *const version[] = {"version", "ver", "v.",      "phiên bản", "firmware", "build",
+                                          "release", "ios", "android", "section",   "mục"};
     unsigned q[4];
     if ((i > 0 && strchr(".-_/:", s.ptr[i - 1]) && !(i > 2 && s.ptr[i - 1] == '/' && s.ptr[i - 2] == '/') &&
          !(s.ptr[i - 1] == ':' && i > 1 && !is_digit(s.ptr[i - 2]))) ||
@@ -358,16 +359,17 @@ static int two(const char *d)
 /* The old id of nine digits has no structure: it counts only behind its name. */
 static bool is_old_national_vn(tn_str s, size_t i, const number *n)
 {
-    static const char *const words[] = {"cmt", "cmnd", "ch\xE1\xBB\xA9ng minh"};
+    static const char *const words[] = {"cmt", "cmnd", "chứng minh"};
     return !n->plus && n->sum[0] == 9 && follows_word(s, i, words, TN_COUNT(words));
 }
 
 static bool is_national_vn(const number *n, size_t k)
 {
-    /* Province codes in use; a set bit i of word i/32 */
-    static const uint8_t province[] = {1,  2,  4,  6,  8,  10, 11, 12, 14, 15, 17, 19, 20, 22, 24, 25, 26, 27, 30, 31, 33,
-                                       34, 35, 36, 37, 38, 40, 42, 44, 45, 46, 48, 49, 51, 52, 54, 56, 58, 60, 62, 64, 66,
-                                       67, 68, 70, 72, 74, 75, 77, 79, 80, 82, 83, 84, 86, 87, 89, 91, 92, 93, 94, 95, 96};
+    /* Province codes in use */
+    static const uint8_t province[] = {1,  2,  4,  6,  8,  10, 11, 12, 14, 15, 17, 19, 20, 22, 24, 25,
+                                       26, 27, 30, 31, 33, 34, 35, 36, 37, 38, 40, 42, 44, 45, 46, 48,
+                                       49, 51, 52, 54, 56, 58, 60, 62, 64, 66, 67, 68, 70, 72, 74, 75,
+                                       77, 79, 80, 82, 83, 84, 86, 87, 89, 91, 92, 93, 94, 95, 96};
     if (k != 0 || n->plus || n->sum[0] != 12 || n->digit[0] != '0' || all_zero_tail(n, 12, 5))
         return false;
     if (!memchr(province, two(n->digit + 1), sizeof province))
@@ -403,22 +405,24 @@ static bool is_card(const number *n, size_t k)
             return false;
     }
     int p2 = two(n->digit), p4 = p2 * 100 + two(n->digit + 2);
-    bool issuer = (n->digit[0] == '4' && (len == 13 || len == 16 || len == 19)) || /* Visa */
+    bool issuer = (n->digit[0] == '4' && (len == 13 || len == 16 || len == 19)) ||         /* Visa */
                   (len == 16 && ((p2 >= 51 && p2 <= 55) || (p4 >= 2221 && p4 <= 2720))) || /* Mastercard */
-                  (len == 15 && (p2 == 34 || p2 == 37)) || /* American Express */
+                  (len == 15 && (p2 == 34 || p2 == 37)) ||                                 /* American Express */
                   (len == 16 && (p4 == 6011 || p2 == 65 || (p4 >= 3528 && p4 <= 3589))) || /* Discover, JCB */
-                  (len == 14 && (p2 == 36 || p2 == 38 || (p4 >= 3000 && p4 <= 3059))) || /* Diners */
-                  (len >= 16 && p2 == 62) || /* UnionPay */
-                  ((len == 16 || len == 19) && p4 == 9704); /* Napas, Vietnam */
+                  (len == 14 && (p2 == 36 || p2 == 38 || (p4 >= 3000 && p4 <= 3059))) ||   /* Diners */
+                  (len >= 16 && p2 == 62) ||                                               /* UnionPay */
+                  ((len == 16 || len == 19) && p4 == 9704);                                /* Napas, Vietnam */
     return issuer && luhn(n->digit, len);
 }
 
 /* Country codes of E.164 that are in use: one digit, two digits, else three. */
 static bool has_country_code(const char *d)
 {
-    static const uint8_t two_digit[] = {20, 27, 30, 31, 32, 33, 34, 36, 39, 40, 41, 43, 44, 45, 46, 47, 48, 49, 51, 52, 53, 54,
-                                        55, 56, 57, 58, 60, 61, 62, 63, 64, 65, 66, 81, 82, 84, 86, 90, 91, 92, 93, 94, 95, 98};
-    static const uint8_t tens[] = {21, 22, 23, 24, 25, 26, 29, 35, 37, 38, 42, 50, 59, 67, 68, 69, 85, 87, 88, 96, 97, 99};
+    static const uint8_t two_digit[] = {20, 27, 30, 31, 32, 33, 34, 36, 39, 40, 41, 43, 44, 45, 46,
+                                        47, 48, 49, 51, 52, 53, 54, 55, 56, 57, 58, 60, 61, 62, 63,
+                                        64, 65, 66, 81, 82, 84, 86, 90, 91, 92, 93, 94, 95, 98};
+    static const uint8_t tens[] = {21, 22, 23, 24, 25, 26, 29, 35, 37, 38, 42,
+                                   50, 59, 67, 68, 69, 85, 87, 88, 96, 97, 99};
     if (d[0] == '1' || d[0] == '7')
         return true;
     return memchr(two_digit, two(d), sizeof two_digit) || memchr(tens, two(d), sizeof tens);
@@ -544,7 +548,8 @@ tn_status tn_pii_report(const tn_pii *p, bool regulated, tn_findings *findings, 
         if (p->count[k])
             tn_buf_printf(&evidence, "%s%s %zu", evidence.len ? ", " : "", tn_pii_name((tn_pii_kind)k), p->count[k]);
     tn_buf message = TN_BUF_INIT;
-    tn_buf_printf(&message, "%zu row%s of the data hold personal data", p->rows_with_any, p->rows_with_any == 1 ? "" : "s");
+    tn_buf_printf(&message, "%zu row%s of the data hold personal data", p->rows_with_any,
+                  p->rows_with_any == 1 ? "" : "s");
     tn_status st = tn_buf_status(&evidence, err);
     if (st == TN_OK)
         st = tn_buf_status(&message, err);

@@ -2,8 +2,8 @@
 #define TN_DATA_PII_H
 /// Counts of personal data in texts, by detectors that check structure and checksums. Never the values.
 ///
-/// Precision first: a detector that cannot tell an order number from a phone number stays silent. What is not found here
-/// may still be personal: names and addresses are not looked for, and the data card says so.
+/// Precision first: a detector that cannot tell an order number from a phone number stays silent. What is not found
+/// here may still be personal: names and addresses are not looked for, and the data card says so.
 
 #include "data/dataset.h"
 
@@ -24,7 +24,8 @@ typedef struct {
     size_t rows_with_any;
 } tn_pii;
 
-/// Finds the next one at or after *at: sets its span and kind and moves *at behind it. For redaction: bytes of the text.
+/// Finds the next one at or after *at: sets its span and kind and moves *at behind it. For redaction: bytes of the
+/// text.
 bool tn_pii_next(tn_str text, size_t *at, tn_pii_kind *kind, size_t *from, size_t *to);
 /// Adds the counts of one text.
 void tn_pii_count(tn_str text, tn_pii *p);

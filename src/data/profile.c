@@ -1,6 +1,6 @@
 /* Counts over rows, in one pass each. A language is read off the script of most letters; among Latin texts Vietnamese
- * shows itself by letters that no other large language has (đ ơ ư, hooks above, dots below, and their stacks), English by
- * its function words. */
+ * shows itself by letters that no other large language has (đ ơ ư, hooks above, dots below, and their stacks), English
+ * by its function words. */
 #include "data/profile.h"
 
 #include "codec/json.h"
@@ -20,10 +20,11 @@ static bool is_vietnamese_letter(uint32_t cp)
 /* Function words of English that are no Vietnamese syllables without their marks (as the, to, do, can, it, in are). */
 static bool is_english_word(tn_str w)
 {
-    static const char *const words[] = {"is",   "are",  "i",    "and",  "of",   "for",   "with",  "this", "that", "was",
-                                        "were", "have", "has",  "not",  "you",  "your",  "what",  "how",  "why",  "from",
-                                        "they", "them", "which", "would", "there", "please", "be", "been", "i'm", "don't",
-                                        "my",   "when", "will", "if",   "at",   "as",    "by",    "so",   "all",  "very"};
+    static const char *const words[] = {"is",    "are",    "i",    "and",  "of",   "for",   "with",  "this",
+                                        "that",  "was",    "were", "have", "has",  "not",   "you",   "your",
+                                        "what",  "how",    "why",  "from", "they", "them",  "which", "would",
+                                        "there", "please", "be",   "been", "i'm",  "don't", "my",    "when",
+                                        "will",  "if",     "at",   "as",   "by",   "so",    "all",   "very"};
     char low[16];
     if (w.len >= sizeof low)
         return false;
@@ -40,8 +41,9 @@ static bool is_english(tn_str text)
     size_t n = 0, n_english = 0;
     for (size_t i = 0; i < text.len;) {
         size_t from = i;
-        while (i < text.len && ((text.ptr[i] >= 'a' && text.ptr[i] <= 'z') || (text.ptr[i] >= 'A' && text.ptr[i] <= 'Z') ||
-                                text.ptr[i] == '\'' || (text.ptr[i] & 0x80)))
+        while (i < text.len &&
+               ((text.ptr[i] >= 'a' && text.ptr[i] <= 'z') || (text.ptr[i] >= 'A' && text.ptr[i] <= 'Z') ||
+                text.ptr[i] == '\'' || (text.ptr[i] & 0x80)))
             i++;
         if (i > from) {
             n++;
@@ -55,10 +57,17 @@ static bool is_english(tn_str text)
 const char *tn_language_of(tn_str text)
 {
     static const char *const name[TN_N_SCRIPTS] = {
-        [TN_SCRIPT_NONE] = "und",          [TN_SCRIPT_LATIN] = "und-Latn",      [TN_SCRIPT_GREEK] = "und-Grek",
-        [TN_SCRIPT_CYRILLIC] = "und-Cyrl", [TN_SCRIPT_HEBREW] = "und-Hebr",     [TN_SCRIPT_ARABIC] = "und-Arab",
-        [TN_SCRIPT_DEVANAGARI] = "und-Deva", [TN_SCRIPT_THAI] = "und-Thai",     [TN_SCRIPT_HANGUL] = "ko",
-        [TN_SCRIPT_KANA] = "ja",           [TN_SCRIPT_HAN] = "zh",
+        [TN_SCRIPT_NONE] = "und",
+        [TN_SCRIPT_LATIN] = "und-Latn",
+        [TN_SCRIPT_GREEK] = "und-Grek",
+        [TN_SCRIPT_CYRILLIC] = "und-Cyrl",
+        [TN_SCRIPT_HEBREW] = "und-Hebr",
+        [TN_SCRIPT_ARABIC] = "und-Arab",
+        [TN_SCRIPT_DEVANAGARI] = "und-Deva",
+        [TN_SCRIPT_THAI] = "und-Thai",
+        [TN_SCRIPT_HANGUL] = "ko",
+        [TN_SCRIPT_KANA] = "ja",
+        [TN_SCRIPT_HAN] = "zh",
     };
     size_t n[TN_N_SCRIPTS] = {0}, n_vietnamese = 0;
     for (size_t i = 0; i < text.len;) {
@@ -131,8 +140,8 @@ static int by_u32(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static tn_status count_tokens(const tn_dataset *d, const tn_tokenizer *t, const uint32_t *row, size_t n, tn_arena *scratch,
-                              tn_profile *out, tn_err *err)
+static tn_status count_tokens(const tn_dataset *d, const tn_tokenizer *t, const uint32_t *row, size_t n,
+                              tn_arena *scratch, tn_profile *out, tn_err *err)
 {
     uint32_t *length = TN_ARENA_ARRAY(scratch, uint32_t, n);
     if (!length)
@@ -256,7 +265,8 @@ tn_status tn_profile_write_json(const tn_dataset *d, const tn_profile *p, const 
     const struct {
         const char *role;
         const tn_column_choice *column;
-    } column[] = {{"text", &d->text_column}, {"label", &d->label_column}, {"id", &d->id_column}, {"split", &d->split_column}};
+    } column[] = {
+        {"text", &d->text_column}, {"label", &d->label_column}, {"id", &d->id_column}, {"split", &d->split_column}};
     tn_jw_key(&w, "columns");
     tn_jw_begin_object(&w);
     for (size_t i = 0; i < TN_COUNT(column); i++)

@@ -1,12 +1,13 @@
 #ifndef TN_DATA_PROFILE_H
 #define TN_DATA_PROFILE_H
-/// What the data looks like: rows a split, class balance, lengths in tokens, language. The content of data/profile.json.
+/// What the data looks like: rows a split, class balance, lengths in tokens, language. The content of
+/// data/profile.json.
 
 #include "data/fit.h"
 
 typedef struct {
-    tn_str id;     /* vi, en, zh, ja, ko; und-Latn, und-Cyrl, und-Arab, und-Thai, und-Grek, und-Hebr, und-Deva; und */
-    double share;  /* of the rows */
+    tn_str id;    /* vi, en, zh, ja, ko; und-Latn, und-Cyrl, und-Arab, und-Thai, und-Grek, und-Hebr, und-Deva; und */
+    double share; /* of the rows */
 } tn_language_share;
 
 typedef struct {
@@ -24,7 +25,8 @@ typedef struct {
     tn_str language_id;          /* the first one's; Vietnamese when 3 in 10 of the Latin rows carry its marks */
 } tn_profile;
 
-/// Lengths and languages are those of the training rows (all rows when nothing is split yet). `t` may be NULL: no lengths.
+/// Lengths and languages are those of the training rows (all rows when nothing is split yet). `t` may be NULL: no
+/// lengths.
 tn_status tn_profile_make(const tn_dataset *d, const tn_tokenizer *t, int32_t limit, tn_arena *a, tn_profile *out,
                           tn_err *err);
 

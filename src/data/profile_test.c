@@ -32,11 +32,13 @@ static void tells_languages_by_script_and_signs(void **state)
 static void writes_the_record(void **state)
 {
     tn_err err = TN_ERR_INIT;
-    tn_str text[] = {TN_STR("hàng đẹp lắm"), TN_STR("hang dep lam"), TN_STR("tệ quá đi"), TN_STR("rất tốt"), TN_STR("kém")};
+    tn_str text[] = {TN_STR("hàng đẹp lắm"), TN_STR("hang dep lam"), TN_STR("tệ quá đi"), TN_STR("rất tốt"),
+                     TN_STR("kém")};
     tn_str label[] = {TN_STR("p"), TN_STR("p"), TN_STR("n"), TN_STR("p"), TN_STR("n")};
     tn_dataset d;
     ASSERT_OK(tn_dataset_of(text, label, 5, &d, &err), &err);
-    static const tn_split split[] = {TN_SPLIT_TRAIN, TN_SPLIT_TRAIN, TN_SPLIT_TRAIN, TN_SPLIT_VALIDATION, TN_SPLIT_TEST};
+    static const tn_split split[] = {TN_SPLIT_TRAIN, TN_SPLIT_TRAIN, TN_SPLIT_TRAIN, TN_SPLIT_VALIDATION,
+                                     TN_SPLIT_TEST};
     for (size_t i = 0; i < 5; i++)
         d.row[i].split = split[i];
     tn_profile p;

@@ -1,7 +1,8 @@
-/* A split is made of units: sets of rows that must stay together (near duplicates, equal cells of the group column), most
- * of them single rows. Units are shuffled by the counter generator and offered to the test, then to validation; a unit is
- * taken when that lowers the sum over classes of (rows so far - rows wanted)^2. For single rows this is the plain
- * stratified draw: a class takes rows until it has what it wants. For sets it never overshoots by more than it helps. */
+/* A split is made of units: sets of rows that must stay together (near duplicates, equal cells of the group column),
+ * most of them single rows. Units are shuffled by the counter generator and offered to the test, then to validation; a
+ * unit is taken when that lowers the sum over classes of (rows so far - rows wanted)^2. For single rows this is the
+ * plain stratified draw: a class takes rows until it has what it wants. For sets it never overshoots by more than it
+ * helps. */
 #include "data/split.h"
 
 #include "base/map.h"
@@ -17,11 +18,11 @@ typedef struct {
     tn_dataset *d;
     tn_arena *scratch;
     const tn_split_options *o;
-    double share[2];   /* of test, validation: in the order in which they are drawn */
+    double share[2]; /* of test, validation: in the order in which they are drawn */
     bool wanted[2];
-    uint32_t *row;     /* [n_rows], candidates in order */
+    uint32_t *row; /* [n_rows], candidates in order */
     size_t n_rows;
-    size_t n_classes;  /* labels and one more for rows without */
+    size_t n_classes; /* labels and one more for rows without */
 } drawer;
 
 static const tn_split part[2] = {TN_SPLIT_TEST, TN_SPLIT_VALIDATION};
@@ -47,7 +48,8 @@ typedef struct {
 static int by_rest(const void *a, const void *b)
 {
     const leftover *x = a, *y = b;
-    return x->rest != y->rest ? (x->rest < y->rest) - (x->rest > y->rest) : (x->class > y->class) - (x->class < y->class);
+    return x->rest != y->rest ? (x->rest < y->rest) - (x->rest > y->rest)
+                              : (x->class > y->class) - (x->class < y->class);
 }
 
 /* Largest remainder over the classes of three rows or more; each of those gets one at least, and leaves `keep` of those
@@ -235,7 +237,8 @@ static bool is_at(tn_str s, size_t i, char c)
     return i < s.len && s.ptr[i] == c;
 }
 
-/* Days since 1970-01-01 in the proleptic Gregorian calendar (H. Hinnant, "chrono-compatible low-level date algorithms"). */
+/* Days since 1970-01-01 in the proleptic Gregorian calendar (H. Hinnant, "chrono-compatible low-level date
+ * algorithms"). */
 static int64_t days_of(int year, int month, int day)
 {
     int y = year - (month <= 2), era = (y >= 0 ? y : y - 399) / 400;
@@ -316,9 +319,11 @@ static tn_status draw_by_time(const drawer *w, tn_err *err)
         bool is_number;
         t[k].row = w->row[k];
         if (!read_time(r->other[column], &is_number, &t[k].time) || (k > 0 && is_number != numbers))
-            return tn_fail(err, TN_EFORMAT, "%.*s:%u: \"%.*s\" in column \"%s\" is no date that can be ordered; write YYYY-MM-DD "
-                                            "(or whole numbers in all rows)",
-                           TN_ARG(d->file[r->file].path), r->line, TN_ARG(tn_str_sub(r->other[column], 0, 40)), w->o->time);
+            return tn_fail(err, TN_EFORMAT,
+                           "%.*s:%u: \"%.*s\" in column \"%s\" is no date that can be ordered; write YYYY-MM-DD "
+                           "(or whole numbers in all rows)",
+                           TN_ARG(d->file[r->file].path), r->line, TN_ARG(tn_str_sub(r->other[column], 0, 40)),
+                           w->o->time);
         numbers = is_number;
     }
     qsort(t, w->n_rows, sizeof *t, by_time);
@@ -349,8 +354,12 @@ static tn_status report_parts(const drawer *w, const size_t *class_rows, tn_find
         count[class_of(&d->row[r]) * TN_N_SPLITS + d->row[r].split]++;
     for (tn_split s = TN_SPLIT_TRAIN; s <= TN_SPLIT_TEST; s++)
         if (tn_dataset_count(d, s) == 0)
-            return tn_fail(err, TN_EINVALID, "the %s part would be empty: %zu rows%s%s; give more rows, other shares, or the part itself",
-                           tn_split_name(s), w->n_rows, w->o->time ? " by time" : w->o->group ? " in groups by column " : "",
+            return tn_fail(err, TN_EINVALID,
+                           "the %s part would be empty: %zu rows%s%s; give more rows, other shares, or the part itself",
+                           tn_split_name(s), w->n_rows,
+                           w->o->time    ? " by time"
+                           : w->o->group ? " in groups by column "
+                                         : "",
                            !w->o->time && w->o->group ? w->o->group : "");
     for (size_t c = 0; c < w->n_classes; c++) {
         int len;
@@ -358,16 +367,21 @@ static tn_status report_parts(const drawer *w, const size_t *class_rows, tn_find
         const size_t *n = &count[c * TN_N_SPLITS];
         if (class_rows[c] > 0 && class_rows[c] < 3 && !w->o->time)
             TN_TRY(tn_note(findings,
-                           (tn_finding){.rule = "data-splits", .severity = TN_WARNING,
+                           (tn_finding){.rule = "data-splits",
+                                        .severity = TN_WARNING,
                                         .remedy = TN_STR("add rows of that class, or join it with another")},
-                           err, "the class \"%.*s\" has only %zu row%s: %s in train, and it cannot be evaluated", len, name,
-                           class_rows[c], class_rows[c] == 1 ? "" : "s", class_rows[c] == 1 ? "it stays" : "they stay"));
+                           err, "the class \"%.*s\" has only %zu row%s: %s in train, and it cannot be evaluated", len,
+                           name, class_rows[c], class_rows[c] == 1 ? "" : "s",
+                           class_rows[c] == 1 ? "it stays" : "they stay"));
         else if (class_rows[c] > 0 && (!n[TN_SPLIT_TRAIN] || !n[TN_SPLIT_VALIDATION] || !n[TN_SPLIT_TEST]))
             TN_TRY(tn_note(findings,
-                           (tn_finding){.rule = "data-splits", .severity = TN_WARNING,
+                           (tn_finding){.rule = "data-splits",
+                                        .severity = TN_WARNING,
                                         .remedy = TN_STR("add rows of that class, or split another way")},
                            err, "the class \"%.*s\" is missing from %s", len, name,
-                           !n[TN_SPLIT_TRAIN] ? "train" : !n[TN_SPLIT_TEST] ? "test" : "validation"));
+                           !n[TN_SPLIT_TRAIN]  ? "train"
+                           : !n[TN_SPLIT_TEST] ? "test"
+                                               : "validation"));
     }
     return TN_OK;
 }
@@ -394,13 +408,15 @@ static tn_status split(drawer *w, const uint32_t *unit, tn_findings *findings, t
     return report_parts(w, class_rows, findings, err);
 }
 
-tn_status tn_split_make(tn_dataset *d, const tn_split_options *o, const uint32_t *unit, tn_findings *findings, tn_err *err)
+tn_status tn_split_make(tn_dataset *d, const tn_split_options *o, const uint32_t *unit, tn_findings *findings,
+                        tn_err *err)
 {
     drawer w = {.d = d, .o = o};
     w.share[0] = o->test != 0 ? o->test : 0.1;
     w.share[1] = o->validation != 0 ? o->validation : 0.1;
     if (!(w.share[0] > 0 && w.share[1] > 0 && w.share[0] + w.share[1] < 0.9))
-        return tn_fail(err, TN_EINVALID, "split: shares of %g for validation and %g for test; both above 0, together below 0.9",
+        return tn_fail(err, TN_EINVALID,
+                       "split: shares of %g for validation and %g for test; both above 0, together below 0.9",
                        w.share[1], w.share[0]);
     w.wanted[0] = !d->given[TN_SPLIT_TEST];
     w.wanted[1] = !d->given[TN_SPLIT_VALIDATION];
@@ -423,7 +439,8 @@ static tn_status say_what_is_made(const tn_dataset *d, tn_findings *findings, tn
     bool both = !d->given[TN_SPLIT_TEST] && !d->given[TN_SPLIT_VALIDATION];
     const char *what = both ? "validation and test parts" : d->given[TN_SPLIT_TEST] ? "validation part" : "test part";
     return tn_note(findings,
-                   (tn_finding){.rule = "data-splits", .severity = TN_ADVICE,
+                   (tn_finding){.rule = "data-splits",
+                                .severity = TN_ADVICE,
                                 .remedy = TN_STR("give the part yourself to keep train whole")},
                    err, "no %s %s given: taken from train", what, both ? "are" : "is");
 }
@@ -432,21 +449,25 @@ static tn_status say_sizes(const tn_dataset *d, tn_findings *findings, tn_err *e
 {
     size_t n_train = tn_dataset_count(d, TN_SPLIT_TRAIN), n_test = tn_dataset_count(d, TN_SPLIT_TEST);
     if (n_train < 1000)
-        TN_TRY(tn_note(findings,
-                       (tn_finding){.rule = "constraint-overfit", .severity = TN_ADVICE,
-                                    .remedy = TN_STR("few epochs, early stopping, several seeds; compare with the probe")},
-                       err, "small data: %zu training rows", n_train));
+        TN_TRY(
+            tn_note(findings,
+                    (tn_finding){.rule = "constraint-overfit",
+                                 .severity = TN_ADVICE,
+                                 .remedy = TN_STR("few epochs, early stopping, several seeds; compare with the probe")},
+                    err, "small data: %zu training rows", n_train));
     if (n_test > 0 && n_test < 400)
         /* half width of a 95 % interval at an accuracy of one half: 0.98 / sqrt(n) */
-        TN_TRY(tn_note(findings,
-                       (tn_finding){.rule = "data-limits", .severity = TN_ADVICE,
-                                    .remedy = TN_STR("read the intervals, not the points")},
-                       err, "the test part has %zu row%s: an accuracy on it is known to about %.0f points either way at best",
-                       n_test, n_test == 1 ? "" : "s", 98.0 / sqrt((double)n_test)));
+        TN_TRY(tn_note(
+            findings,
+            (tn_finding){
+                .rule = "data-limits", .severity = TN_ADVICE, .remedy = TN_STR("read the intervals, not the points")},
+            err, "the test part has %zu row%s: an accuracy on it is known to about %.0f points either way at best",
+            n_test, n_test == 1 ? "" : "s", 98.0 / sqrt((double)n_test)));
     return TN_OK;
 }
 
-tn_status tn_data_prepare(tn_dataset *d, const tn_split_options *o, tn_duplicates *dup, tn_findings *findings, tn_err *err)
+tn_status tn_data_prepare(tn_dataset *d, const tn_split_options *o, tn_duplicates *dup, tn_findings *findings,
+                          tn_err *err)
 {
     tn_duplicates_options near = {.threshold = o->near};
     bool given = d->given[TN_SPLIT_TEST] || d->given[TN_SPLIT_VALIDATION];
@@ -454,9 +475,11 @@ tn_status tn_data_prepare(tn_dataset *d, const tn_split_options *o, tn_duplicate
     TN_TRY(say_what_is_made(d, findings, err));
     if (o->time && given)
         TN_TRY(tn_note(findings,
-                       (tn_finding){.rule = "data-splits", .severity = TN_WARNING,
+                       (tn_finding){.rule = "data-splits",
+                                    .severity = TN_WARNING,
                                     .remedy = TN_STR("give one file to have it split by time")},
-                       err, "splits are given: the given parts stay, and only what is missing is taken from train by time"));
+                       err,
+                       "splits are given: the given parts stay, and only what is missing is taken from train by time"));
     if (o->time) {
         TN_TRY(tn_split_make(d, o, NULL, findings, err));
         TN_TRY(tn_duplicates_find(d, &near, d->arena, dup, err));

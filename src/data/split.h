@@ -7,9 +7,9 @@
 typedef struct {
     double validation, test; /* shares of the rows; 0 = 0.1 each; together below 0.9 */
     uint64_t seed;
-    const char *group;       /* column whose equal cells must stay together (customer, product); NULL = none */
-    const char *time;        /* column of dates: the newest rows are the test; NULL = none */
-    double near;             /* threshold of near duplicates; 0 = 0.8 */
+    const char *group; /* column whose equal cells must stay together (customer, product); NULL = none */
+    const char *time;  /* column of dates: the newest rows are the test; NULL = none */
+    double near;       /* threshold of near duplicates; 0 = 0.8 */
 } tn_split_options;
 
 /// Duplicates and splits in the order that is right for the data; the one call that a run makes.
@@ -20,13 +20,12 @@ typedef struct {
 tn_status tn_data_prepare(tn_dataset *d, const tn_split_options *o, tn_duplicates *dup, tn_findings *findings,
                           tn_err *err);
 
-/// Splits the rows that are in no split yet (or takes the missing parts from train). Pure: depends on rows and seed only.
-/// Stratified: each class gets its share by largest remainder, at least one row in each part when it has three or more;
-/// smaller classes stay in train, with a finding. `unit` [n_rows] (may be NULL) numbers sets that must stay together: a
-/// set goes to the test part when that brings the class counts nearer to the wanted ones, else to validation by the same
-/// test, else to train; sets are tried in an order drawn from the seed.
-/// By time: cells are ISO 8601 dates or whole numbers; rows of one instant are never parted; ill-formed cells are
-/// TN_EFORMAT with their place.
+/// Splits the rows that are in no split yet (or takes the missing parts from train). Pure: depends on rows and seed
+/// only. Stratified: each class gets its share by largest remainder, at least one row in each part when it has three or
+/// more; smaller classes stay in train, with a finding. `unit` [n_rows] (may be NULL) numbers sets that must stay
+/// together: a set goes to the test part when that brings the class counts nearer to the wanted ones, else to
+/// validation by the same test, else to train; sets are tried in an order drawn from the seed. By time: cells are ISO
+/// 8601 dates or whole numbers; rows of one instant are never parted; ill-formed cells are TN_EFORMAT with their place.
 /// TN_EINVALID when a part would be empty.
 tn_status tn_split_make(tn_dataset *d, const tn_split_options *o, const uint32_t *unit, tn_findings *findings,
                         tn_err *err);

@@ -40,18 +40,16 @@ static void shares_each_class_by_largest_remainder(void **state)
         double validation, test;
         size_t n_validation, n_test, least; /* of a class in test */
     } rows[] = {
-        {1000, 2, 0, 0, 100, 100, 50},
-        {1000, 3, 0.2, 0.2, 200, 200, 66},
-        {10, 2, 0, 0, 2, 2, 1},  /* one of each class at least */
-        {9, 3, 0, 0, 3, 3, 1},
-        {6, 2, 0.4, 0.45, 2, 2, 1}, /* and one left in train */
-        {770, 77, 0.1, 0.1, 77, 77, 1},
-        {130, 10, 0.1, 0.1, 13, 13, 1}, /* 1.3 each: ten ones, and three that get two */
+        {1000, 2, 0, 0, 100, 100, 50},  {1000, 3, 0.2, 0.2, 200, 200, 66},
+        {10, 2, 0, 0, 2, 2, 1},                                         /* one of each class at least */
+        {9, 3, 0, 0, 3, 3, 1},          {6, 2, 0.4, 0.45, 2, 2, 1},     /* and one left in train */
+        {770, 77, 0.1, 0.1, 77, 77, 1}, {130, 10, 0.1, 0.1, 13, 13, 1}, /* 1.3 each: ten ones, and three that get two */
     };
     tn_err err = TN_ERR_INIT;
     for (size_t i = 0; i < TN_COUNT(rows); i++) {
         tn_dataset d = make(rows[i].n, rows[i].n_labels);
-        ASSERT_OK(tn_split_make(&d, &(tn_split_options){.validation = rows[i].validation, .test = rows[i].test}, NULL, NULL, &err),
+        ASSERT_OK(tn_split_make(&d, &(tn_split_options){.validation = rows[i].validation, .test = rows[i].test}, NULL,
+                                NULL, &err),
                   &err);
         assert_int_equal(tn_dataset_count(&d, TN_SPLIT_VALIDATION), rows[i].n_validation);
         assert_int_equal(tn_dataset_count(&d, TN_SPLIT_TEST), rows[i].n_test);
@@ -98,7 +96,8 @@ static void keeps_sets_together(void **state)
         for (size_t i = 0; i < 400; i++)
             d.row[i].other[0] = tn_str_format(d.arena, "g%zu", i / 4);
         bool group = seed % 2;
-        ASSERT_OK(tn_split_make(&d, &(tn_split_options){.seed = seed, .group = group ? "g" : NULL}, group ? NULL : unit, NULL, &err),
+        ASSERT_OK(tn_split_make(&d, &(tn_split_options){.seed = seed, .group = group ? "g" : NULL}, group ? NULL : unit,
+                                NULL, &err),
                   &err);
         for (size_t i = 0; i < 400; i++)
             assert_int_equal(d.row[i].split, d.row[group ? i / 4 * 4 : unit[i]].split);
@@ -133,8 +132,8 @@ static void splits_by_time(void **state)
     tn_dataset d = make(100, 2);
     /* newest first; pairs share a day, in different spellings */
     for (size_t i = 0; i < 100; i++)
-        d.row[i].other[0] = tn_str_format(d.arena, i % 2 ? "2024-%02zu-%02zuT07:00:00+07:00" : "2024-%02zu-%02zu", 12 - i / 2 / 28,
-                                          28 - i / 2 % 28);
+        d.row[i].other[0] = tn_str_format(d.arena, i % 2 ? "2024-%02zu-%02zuT07:00:00+07:00" : "2024-%02zu-%02zu",
+                                          12 - i / 2 / 28, 28 - i / 2 % 28);
     ASSERT_OK(tn_split_make(&d, &(tn_split_options){.time = "g", .test = 0.11}, NULL, NULL, &err), &err);
     assert_int_equal(tn_dataset_count(&d, TN_SPLIT_TEST), 12); /* 11, and the other row of that day */
     assert_int_equal(tn_dataset_count(&d, TN_SPLIT_VALIDATION), 10);
@@ -142,7 +141,8 @@ static void splits_by_time(void **state)
         assert_int_equal(d.row[i].split, i < 12 ? TN_SPLIT_TEST : i < 22 ? TN_SPLIT_VALIDATION : TN_SPLIT_TRAIN);
     tn_dataset_free(&d);
 
-    static const char *const bad[] = {"", "yesterday", "2024-13-01", "2023-02-29", "2024-1-1", "01/02/2024", "2024-01-01T25:00", "17"};
+    static const char *const bad[] = {"",         "yesterday",  "2024-13-01",       "2023-02-29",
+                                      "2024-1-1", "01/02/2024", "2024-01-01T25:00", "17"};
     for (size_t i = 0; i < TN_COUNT(bad); i++) {
         d = make(20, 2);
         for (size_t r = 0; r < 20; r++)
@@ -161,7 +161,11 @@ static void splits_by_time(void **state)
 static void refuses_what_cannot_be_split(void **state)
 {
     static const tn_split_options rows[] = {
-        {.test = 0.5, .validation = 0.4}, {.test = -0.1}, {.validation = 0.0 / 0.0}, {.group = "nowhere"}, {.time = "nowhere"},
+        {.test = 0.5, .validation = 0.4},
+        {.test = -0.1},
+        {.validation = 0.0 / 0.0},
+        {.group = "nowhere"},
+        {.time = "nowhere"},
     };
     tn_err err = TN_ERR_INIT;
     for (size_t i = 0; i < TN_COUNT(rows); i++) {
@@ -190,9 +194,10 @@ static void prepares_given_and_missing_parts(void **state)
         d.row[95].text = tn_str_format(d.arena, "%s!", twin);
         for (size_t r = 0; r < 100; r++) {
             d.row[r].other[0] = tn_str_format(d.arena, "%zu", r);
-            d.row[r].split = rows[i].test && r >= 80 ? TN_SPLIT_TEST : rows[i].validation && r >= 60 ? TN_SPLIT_VALIDATION
-                             : rows[i].test || rows[i].validation                                    ? TN_SPLIT_TRAIN
-                                                                                                     : TN_SPLIT_NONE;
+            d.row[r].split = rows[i].test && r >= 80              ? TN_SPLIT_TEST
+                             : rows[i].validation && r >= 60      ? TN_SPLIT_VALIDATION
+                             : rows[i].test || rows[i].validation ? TN_SPLIT_TRAIN
+                                                                  : TN_SPLIT_NONE;
             d.given[d.row[r].split] = d.row[r].split != TN_SPLIT_NONE;
         }
         tn_duplicates dup;

@@ -104,10 +104,12 @@ static tn_status check_bytes(tn_str s, const tn_data_file *f, tn_findings *findi
     }
     if ((n[0] > 0) + (n[1] > 0) + (n[2] > 0) > 1)
         return tn_note(findings,
-                       (tn_finding){.rule = "data-deterministic", .severity = TN_ADVICE, .path = f->path,
+                       (tn_finding){.rule = "data-deterministic",
+                                    .severity = TN_ADVICE,
+                                    .path = f->path,
                                     .remedy = TN_STR("convert the line ends if other programs read the file too")},
-                       err, "line ends are mixed (some may stand inside quoted cells): %zu LF, %zu CR LF, %zu CR", n[0], n[1],
-                       n[2]);
+                       err, "line ends are mixed (some may stand inside quoted cells): %zu LF, %zu CR LF, %zu CR", n[0],
+                       n[1], n[2]);
     return TN_OK;
 }
 
@@ -173,7 +175,8 @@ static tn_status read_rows(tn_table *t, tn_csv_reader *r, tn_arena *scratch, con
             TN_TRY(copy_cell(t, record, column[i], row.field[i], err));
         }
         if (n_bytes > t->max_record)
-            return tn_fail(err, TN_ELIMIT, "line %u: a row of %zu bytes; the limit is %zu", row.line, n_bytes, t->max_record);
+            return tn_fail(err, TN_ELIMIT, "line %u: a row of %zu bytes; the limit is %zu", row.line, n_bytes,
+                           t->max_record);
     }
 }
 
@@ -198,7 +201,9 @@ static tn_status read_csv(tn_table *t, tn_str s, const tn_data_file *f, uint32_t
         if (plain == TN_OK && again.n == 0) {
             st = TN_OK, bad = again;
             TN_TRY(tn_note(findings,
-                           (tn_finding){.rule = "data-deterministic", .severity = TN_ADVICE, .path = f->path,
+                           (tn_finding){.rule = "data-deterministic",
+                                        .severity = TN_ADVICE,
+                                        .path = f->path,
                                         .remedy = TN_STR("nothing, if the file was written without quoting")},
                            err, "read as TSV without quoting: with quotes its rows do not fit the header"));
         } else if (plain == TN_ENOMEM) {
@@ -215,7 +220,10 @@ static tn_status read_csv(tn_table *t, tn_str s, const tn_data_file *f, uint32_t
                        bad.n == 1 ? "" : "s", delimiter == '\t' ? "\\t" : (char[]){delimiter, 0});
     if (format == TN_FORMAT_CSV && delimiter != ',')
         return tn_note(findings,
-                       (tn_finding){.rule = "data-deterministic", .severity = TN_ADVICE, .path = f->path, .line = 1,
+                       (tn_finding){.rule = "data-deterministic",
+                                    .severity = TN_ADVICE,
+                                    .path = f->path,
+                                    .line = 1,
                                     .remedy = TN_STR("save it with commas if other programs read the file too")},
                        err, "columns are separated by '%s', not by commas",
                        delimiter == '\t' ? "\\t" : (char[]){delimiter, 0});
@@ -290,8 +298,8 @@ static tn_status read_json(tn_table *t, tn_str s, const tn_data_file *f, uint32_
     tn_arena_mark mark = tn_arena_save(scratch);
     for (uint32_t n = 1; tn_str_cut(&rest, '\n', &line); n++) {
         if (line.len > t->max_record)
-            return tn_fail(err, TN_ELIMIT, "%.*s:%u: a line of %zu bytes; the limit for a row is %zu", TN_ARG(f->path), n,
-                           line.len, t->max_record);
+            return tn_fail(err, TN_ELIMIT, "%.*s:%u: a line of %zu bytes; the limit for a row is %zu", TN_ARG(f->path),
+                           n, line.len, t->max_record);
         if (tn_str_trim(line).len == 0)
             continue;
         tn_arena_restore(scratch, mark);

@@ -11,9 +11,9 @@ typedef struct {
 
 typedef struct {
     tn_str name;
-    tn_str place;         /* "data.jsonl:4" of the first array or object in it; empty = none */
-    uint32_t n_files;     /* files that have the column */
-    uint32_t last_file;   /* of those, the last; files are read in order */
+    tn_str place;       /* "data.jsonl:4" of the first array or object in it; empty = none */
+    uint32_t n_files;   /* files that have the column */
+    uint32_t last_file; /* of those, the last; files are read in order */
 } tn_table_column;
 
 typedef struct {
