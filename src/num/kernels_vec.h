@@ -682,13 +682,36 @@ static void transpose(const float *from, size_t ld, size_t T, size_t d, float *t
 
 /* ---- attention ---- */
 
-/* p[j] = s[j] * scale, exponentiated against their maximum; returns the sum. */
-VEC float exp_scores(float *p, size_t T, float factor, float *maximum)
+/* n <= VEC_SIDE rows of T scores at p, `ld` apart, side by side to hide latencies: exp(score * scale - max) and its sum. */
+VEC void exp_scores(float *p, size_t ld, size_t T, size_t n, float factor, float *maximum, float *total)
 {
-    v16 f = v_set(factor), m = v_set(-INFINITY);
-    LANES(T, v16 s = v_mul(LOAD(p), f); STORE(p, s); m = full ? v_max(s, m) : v_select(m_first(left), v_max(s, m), m););
-    *maximum = v_fold_max(m);
-    return (float)exp_row(p, *maximum, p, T);
+    v16 f = v_set(factor), m[VEC_SIDE], acc[VEC_SIDE];
+    for (size_t k = 0; k < n; k++)
+        m[k] = v_set(-INFINITY);
+    LANES(T, for (size_t k = 0; k < n; k++) {
+        v16 v = v_mul(LOAD(p + k * ld), f);
+        STORE(p + k * ld, v);
+        m[k] = full ? v_max(v, m[k]) : v_select(m_first(left), v_max(v, m[k]), m[k]);
+    });
+    double sums[VEC_SIDE] = {0};
+    for (size_t k = 0; k < n; k++) {
+        maximum[k] = v_fold_max(m[k]);
+        m[k] = v_set(maximum[k]);
+    }
+    for (size_t at = 0; at < T; at += TN_SUM_BLOCK) {
+        size_t size = T - at < TN_SUM_BLOCK ? T - at : TN_SUM_BLOCK;
+        for (size_t k = 0; k < n; k++)
+            acc[k] = v_set(0);
+        LANES(size, for (size_t k = 0; k < n; k++) {
+            v16 e = v_exp(v_sub(LOAD(p + at + k * ld), m[k]));
+            STORE(p + at + k * ld, e);
+            acc[k] = full ? v_add(acc[k], e) : v_select(m_first(left), v_add(acc[k], e), acc[k]);
+        });
+        for (size_t k = 0; k < n; k++)
+            sums[k] += v_fold(acc[k]);
+    }
+    for (size_t k = 0; k < n; k++)
+        total[k] = (float)sums[k];
 }
 
 static void attention(const tn_attention *a)
@@ -714,20 +737,25 @@ static void attention(const tn_attention *a)
                                .K = d});
         for (size_t r = 0; r < rows; r += 4) {
             size_t n = rows - r < 4 ? rows - r : 4;
+            float maximum[4], total[4];
             v16 inverse[4];
-            for (size_t k = 0; k < n; k++) {
-                float m, s = exp_scores(p + (r + k) * pad, T, a->scale, &m);
-                inverse[k] = v_set(1.0f / s);
+            size_t k = 0;
+            for (; k + VEC_SIDE <= n; k += VEC_SIDE)
+                exp_scores(p + (r + k) * pad, pad, T, VEC_SIDE, a->scale, maximum + k, total + k);
+            for (; k < n; k++)
+                exp_scores(p + (r + k) * pad, pad, T, 1, a->scale, maximum + k, total + k);
+            for (k = 0; k < n; k++) {
+                inverse[k] = v_set(1.0f / total[k]);
                 if (a->max) {
-                    a->max[first + r + k] = m;
-                    a->sum[first + r + k] = s;
+                    a->max[first + r + k] = maximum[k];
+                    a->sum[first + r + k] = total[k];
                 }
             }
             for (size_t j = 0; j < pad; j += 16) {
                 w16 word[4];
                 if (drops)
                     w_philox((uint32_t)j, (uint32_t)((first + r) / 4), a->row, a->head, key, word);
-                for (size_t k = 0; k < n; k++) {
+                for (k = 0; k < n; k++) {
                     float *at = p + (r + k) * pad + j;
                     v16 v = v_mul(v_load(at), inverse[k]);
                     if (drops)

@@ -23,6 +23,7 @@ typedef struct {
 } m16;
 
 enum { VEC_MR = 6, VEC_NV = 1 }; /* register block of the small matrix product: 12 accumulators of 16 registers */
+enum { VEC_SIDE = 2 };              /* rows of attention scores that are exponentiated side by side */
 
 #define V2(op) ((v16){op(x.a, y.a), op(x.b, y.b)})
 

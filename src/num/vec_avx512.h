@@ -17,6 +17,7 @@ typedef __m512i w16;    /* 16 32-bit words */
 typedef __mmask16 m16;  /* a truth value a lane */
 
 enum { VEC_MR = 8, VEC_NV = 3 }; /* register block of the small matrix product: 24 accumulators of 32 registers */
+enum { VEC_SIDE = 4 };              /* rows of attention scores that are exponentiated side by side */
 
 VEC v16 v_set(float a) { return _mm512_set1_ps(a); }
 VEC v16 v_load(const float *p) { return _mm512_loadu_ps(p); }
