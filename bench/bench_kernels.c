@@ -92,8 +92,19 @@ static void adamw(const tn_kernels *k)
 }
 static tn_attention one_head(const tn_dropout *p)
 {
-    return (tn_attention){.T = T, .d = d, .q = x, .k = x + C, .v = x + 2 * C, .ld = 3 * C, .o = y, .ld_o = C, .max = w,
-                          .sum = w + T, .scale = 0.17f, .dropout = p, .scratch = scratch};
+    return (tn_attention){.T = T,
+                          .d = d,
+                          .q = x,
+                          .k = x + C,
+                          .v = x + 2 * C,
+                          .ld = 3 * C,
+                          .o = y,
+                          .ld_o = C,
+                          .max = w,
+                          .sum = w + T,
+                          .scale = 0.17f,
+                          .dropout = p,
+                          .scratch = scratch};
 }
 static void heads(const tn_kernels *k, const tn_dropout *p, bool backward)
 {
@@ -139,13 +150,13 @@ static const struct {
     {"bias", bias, FLOATS, 2, 0},
     {"sum", sum, FLOATS, 1, 0},
     {"sum_squares", sum_squares, FLOATS, 1, 0},
-    {"layernorm", layernorm, TOKENS * C, 2, 0},
-    {"layernorm_residual", layernorm_residual, TOKENS * C, 4, 0},
-    {"layernorm_dx", layernorm_dx, TOKENS * C, 3, 0},
-    {"layernorm_dparams", layernorm_dparams, TOKENS * C, 2, 0},
-    {"dropout_residual", dropout, TOKENS * C, 3, 0},
+    {"layernorm", layernorm, TOKENS *C, 2, 0},
+    {"layernorm_residual", layernorm_residual, TOKENS *C, 4, 0},
+    {"layernorm_dx", layernorm_dx, TOKENS *C, 3, 0},
+    {"layernorm_dparams", layernorm_dparams, TOKENS *C, 2, 0},
+    {"dropout_residual", dropout, TOKENS *C, 3, 0},
     {"column_sums", column_sums, FLOATS, 1, 0},
-    {"softmax", softmax, TOKENS * C, 2, 0},
+    {"softmax", softmax, TOKENS *C, 2, 0},
     {"adamw", adamw, FLOATS, 7, 0},
     {"attention", attention, 0, 0, 2},
     {"attention_dropout", attention_dropout, 0, 0, 2},
@@ -172,7 +183,8 @@ static void measure(const tn_kernels *k, size_t i)
     }
     printf("{\"bench\": \"kernels\", \"kernel\": \"%s\", \"isa\": \"%s\", ", row[i].name, k->name);
     if (row[i].attention) {
-        double macs = (double)(T * T * d) * row[i].attention * (C / (double)d), pairs = (double)(T * T) * (C / (double)d);
+        double macs = (double)(T * T * d) * row[i].attention * (C / (double)d),
+               pairs = (double)(T * T) * (C / (double)d);
         printf("\"T\": %zu, \"d\": %zu, \"us\": %.1f, \"ns_pair\": %.3f, \"gflop_s\": %.1f}\n", T, d, best * 1e6,
                best * 1e9 / pairs, 2e-9 * macs / best);
     } else {

@@ -682,17 +682,19 @@ static void transpose(const float *from, size_t ld, size_t T, size_t d, float *t
 
 /* ---- attention ---- */
 
-/* n <= VEC_SIDE rows of T scores at p, `ld` apart, side by side to hide latencies: exp(score * scale - max) and its sum. */
+/* n <= VEC_SIDE rows of T scores at p, `ld` apart, side by side to hide latencies: exp(score * scale - max) and its
+ * sum. */
 VEC void exp_scores(float *p, size_t ld, size_t T, size_t n, float factor, float *maximum, float *total)
 {
     v16 f = v_set(factor), m[VEC_SIDE], acc[VEC_SIDE];
     for (size_t k = 0; k < n; k++)
         m[k] = v_set(-INFINITY);
-    LANES(T, for (size_t k = 0; k < n; k++) {
-        v16 v = v_mul(LOAD(p + k * ld), f);
-        STORE(p + k * ld, v);
-        m[k] = full ? v_max(v, m[k]) : v_select(m_first(left), v_max(v, m[k]), m[k]);
-    });
+    LANES(
+        T, for (size_t k = 0; k < n; k++) {
+            v16 v = v_mul(LOAD(p + k * ld), f);
+            STORE(p + k * ld, v);
+            m[k] = full ? v_max(v, m[k]) : v_select(m_first(left), v_max(v, m[k]), m[k]);
+        });
     double sums[VEC_SIDE] = {0};
     for (size_t k = 0; k < n; k++) {
         maximum[k] = v_fold_max(m[k]);
@@ -702,11 +704,12 @@ VEC void exp_scores(float *p, size_t ld, size_t T, size_t n, float factor, float
         size_t size = T - at < TN_SUM_BLOCK ? T - at : TN_SUM_BLOCK;
         for (size_t k = 0; k < n; k++)
             acc[k] = v_set(0);
-        LANES(size, for (size_t k = 0; k < n; k++) {
-            v16 e = v_exp(v_sub(LOAD(p + at + k * ld), m[k]));
-            STORE(p + at + k * ld, e);
-            acc[k] = full ? v_add(acc[k], e) : v_select(m_first(left), v_add(acc[k], e), acc[k]);
-        });
+        LANES(
+            size, for (size_t k = 0; k < n; k++) {
+                v16 e = v_exp(v_sub(LOAD(p + at + k * ld), m[k]));
+                STORE(p + at + k * ld, e);
+                acc[k] = full ? v_add(acc[k], e) : v_select(m_first(left), v_add(acc[k], e), acc[k]);
+            });
         for (size_t k = 0; k < n; k++)
             sums[k] += v_fold(acc[k]);
     }
