@@ -254,19 +254,44 @@ size_t tn_utf8_put(uint32_t cp, char out[4])
     return 4;
 }
 
+static bool is_continued(const uint8_t *p, int n)
+{
+    for (int i = 1; i <= n; i++)
+        if ((p[i] & 0xC0) != 0x80)
+            return false;
+    return true;
+}
+
+/* Bytes of the well-formed sequence at p that begins with a byte over 0x7F; 0 when it is ill-formed. What the second
+ * byte may be depends on the first: no overlongs behind E0, F0; no surrogates behind ED; no more than U+10FFFF. */
+static size_t sequence_length(const uint8_t *p, size_t left)
+{
+    uint8_t c = p[0];
+    if (c >= 0xE1 && c <= 0xEF && c != 0xED)
+        return left >= 3 && is_continued(p, 2) ? 3 : 0;
+    if (c >= 0xC2 && c <= 0xDF)
+        return left >= 2 && is_continued(p, 1) ? 2 : 0;
+    if (c == 0xE0 || c == 0xED)
+        return left >= 3 && is_continued(p, 2) && (p[1] >= 0xA0) == (c == 0xE0) ? 3 : 0;
+    if (c >= 0xF0 && c <= 0xF4)
+        return left >= 4 && is_continued(p, 3) && (c > 0xF0 || p[1] >= 0x90) && (c < 0xF4 || p[1] < 0x90) ? 4 : 0;
+    return 0;
+}
+
 size_t tn_utf8_check(tn_str s)
 {
-    size_t at = 0;
+    const uint8_t *p = (const uint8_t *)s.ptr;
+    size_t at = 0, n;
     while (at < s.len) {
         /* Eight ASCII bytes at a time: most text is mostly ASCII. */
         uint64_t word;
-        while (s.len - at >= 8 && (memcpy(&word, s.ptr + at, 8), (word & 0x8080808080808080u) == 0))
+        while (s.len - at >= 8 && (memcpy(&word, p + at, 8), (word & 0x8080808080808080u) == 0))
             at += 8;
-        if (at == s.len)
-            break;
-        size_t start = at;
-        if (tn_utf8_next(s, &at) == 0xFFFD && !(at - start == 3))
-            return start;
+        while (at < s.len && p[at] < 0x80)
+            at++;
+        for (; at < s.len && p[at] >= 0x80; at += n)
+            if (!(n = sequence_length(p + at, s.len - at)))
+                return at;
     }
     return s.len;
 }
