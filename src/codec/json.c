@@ -5,7 +5,8 @@
  * ASCII bytes at a time, so the string scan only looks for the quote, the backslash and control characters.
  *
  * The open containers are a stack of pointers; a value is linked to its container as soon as it begins. Lines are
- * counted where line ends may stand, between tokens; columns are caught up at each value, from the one before.
+ * counted where line ends may stand, between tokens; for columns, which are code points, the string scan counts the
+ * bytes that begin none.
  *
  * Dropped: an index of all structural characters first (simdjson's way): faster, but it needs instruction sets beyond
  * the baseline and twice the code. */
@@ -30,9 +31,8 @@ typedef struct {
     size_t n_node, next_block, nodes_left;
     uint32_t line;
     const char *line_start;
-    const char *counted; /* columns are counted up to here, ... */
-    uint32_t n_columns;  /* ... as this many code points since line_start */
-    bool ascii, allow_nan;
+    size_t n_behind; /* bytes since line_start that continue a code point: columns do not count them */
+    bool allow_nan;
     uint32_t max_depth, depth;
     tn_json *stack[MAX_DEPTH];
     tn_json_keys keys;
@@ -41,19 +41,11 @@ typedef struct {
 
 /* ---- places and errors ---- */
 
-static uint32_t column_of(parser *p, const char *at)
+/* Counted anew in the caller's text (the copy has been unescaped up to somewhere): for failures only. */
+static uint32_t column_of(const parser *p, const char *at)
 {
-    if (p->ascii)
-        return (uint32_t)(at - p->line_start) + 1;
-    if (p->counted < p->line_start || p->counted > at) {
-        p->counted = p->line_start;
-        p->n_columns = 0;
-    }
-    /* In the caller's text: the copy has been unescaped up to somewhere. */
-    tn_str part = {p->text + (p->counted - p->base), (size_t)(at - p->counted)};
-    p->n_columns += (uint32_t)tn_utf8_count(part);
-    p->counted = at;
-    return p->n_columns + 1;
+    tn_str before = {p->text + (p->line_start - p->base), (size_t)(at - p->line_start)};
+    return (uint32_t)tn_utf8_count(before) + 1;
 }
 
 __attribute__((format(printf, 4, 5))) static tn_status bad(parser *p, tn_status st, const char *at, const char *fmt,
@@ -92,6 +84,7 @@ static inline void skip_blanks(parser *p)
         if (c == '\n') {
             p->line++;
             p->line_start = at + 1;
+            p->n_behind = 0;
         } else if (c != ' ' && c != '\t' && c != '\r') {
             break;
         }
@@ -115,30 +108,48 @@ static tn_json *new_node(parser *p, tn_json_type_id type, const char *at)
     }
     tn_json *v = p->node++;
     p->n_node--;
-    *v = (tn_json){.type = type, .line = p->line, .column = column_of(p, at)};
+    *v = (tn_json){.type = type, .line = p->line,
+                   .column = (uint32_t)((size_t)(at - p->line_start) - p->n_behind) + 1};
     return v;
 }
 
 /* ---- scalars ---- */
 
-/* The first quote, backslash or control character at or behind `p`. The NUL behind the text ends it. */
-static inline char *scan_string(char *p)
+/* Ones among 16 bits, without the instruction that the baseline lacks. */
+static inline unsigned count16(unsigned v)
+{
+    v -= v >> 1 & 0x5555;
+    v = (v & 0x3333) + (v >> 2 & 0x3333);
+    v = (v + (v >> 4)) & 0x0F0F;
+    return (v + (v >> 8)) & 31;
+}
+
+/* The first quote, backslash or control character at or behind `at`. The NUL behind the text ends it. */
+static inline char *scan_string(parser *p, char *at)
 {
 #ifdef __SSE2__
     const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'), blank = _mm_set1_epi8(0x1F);
-    for (;; p += 16) {
-        __m128i c = _mm_loadu_si128((const __m128i *)p);
+    const __m128i lead = _mm_set1_epi8(-64); /* 0x80..0xBF are below 0xC0 as signed bytes */
+    for (;; at += 16) {
+        __m128i c = _mm_loadu_si128((const __m128i *)at);
         __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(c, blank), c);
         __m128i hit = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(c, quote), _mm_cmpeq_epi8(c, slash)), control);
-        int mask = _mm_movemask_epi8(hit);
-        if (mask)
-            return p + __builtin_ctz((unsigned)mask);
+        unsigned stop = (unsigned)_mm_movemask_epi8(hit), behind = (unsigned)_mm_movemask_epi8(_mm_cmplt_epi8(c, lead));
+        if (stop) {
+            unsigned n = (unsigned)__builtin_ctz(stop);
+            if (behind)
+                p->n_behind += count16(behind & ((1u << n) - 1));
+            return at + n;
+        }
+        if (behind)
+            p->n_behind += count16(behind);
     }
 #else
-    for (;; p++) {
-        unsigned char c = (unsigned char)*p;
+    for (;; at++) {
+        unsigned char c = (unsigned char)*at;
         if (c == '"' || c == '\\' || c < 0x20)
-            return p;
+            return at;
+        p->n_behind += (c & 0xC0) == 0x80;
     }
 #endif
 }
@@ -191,11 +202,11 @@ static tn_status unescape(parser *p, char **read, char **write)
 /* p->p is at the opening quote; leaves it behind the closing one. */
 static tn_status parse_string(parser *p, tn_str *out)
 {
-    char *start = p->p + 1, *at = scan_string(start), *write = at;
+    char *start = p->p + 1, *at = scan_string(p, start), *write = at;
     while (*at != '"') {
         if (*at == '\\') {
             TN_TRY(unescape(p, &at, &write));
-            char *stop = scan_string(at);
+            char *stop = scan_string(p, at);
             memmove(write, at, (size_t)(stop - at));
             write += stop - at;
             at = stop;
@@ -410,16 +421,7 @@ static tn_status parse_text(parser *p)
 static tn_status check_utf8(parser *p)
 {
     tn_str text = {p->base, (size_t)(p->end - p->base)};
-    size_t at = 0;
-    uint64_t word, high = 0;
-    for (; text.len - at >= 8; at += 8) {
-        memcpy(&word, text.ptr + at, 8);
-        high |= word;
-    }
-    for (; at < text.len; at++)
-        high |= (uint8_t)text.ptr[at];
-    p->ascii = (high & 0x8080808080808080u) == 0;
-    size_t wrong = p->ascii ? text.len : tn_utf8_check(text);
+    size_t wrong = tn_utf8_check(text);
     if (wrong == text.len)
         return TN_OK;
     for (const char *c = text.ptr; (c = memchr(c, '\n', (size_t)(text.ptr + wrong - c))); c++) {
@@ -447,7 +449,7 @@ tn_status tn_json_parse_with(tn_str text, const tn_json_options *o, tn_arena *a,
     *p = (parser){.text = text.ptr, .base = copy, .p = copy, .end = copy + text.len, .arena = a, .line = 1, .err = err};
     if (tn_str_starts(text, "\xEF\xBB\xBF"))
         p->p += 3;
-    p->line_start = p->counted = p->p;
+    p->line_start = p->p;
     p->allow_nan = o->allow_nan;
     p->max_depth = o->max_depth == 0 ? DEFAULT_DEPTH : o->max_depth < MAX_DEPTH ? o->max_depth : MAX_DEPTH;
     p->nodes_left = o->max_nodes ? o->max_nodes : DEFAULT_NODES;
