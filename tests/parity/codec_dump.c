@@ -6,7 +6,8 @@
  *   codec_dump yaml-write FILE        a JSON file as YAML            json-write FILE: as indented JSON
  *   codec_dump csv-write FILE         a JSON array of rows as CSV
  *   codec_dump st-write FILE OUT      a safetensors file written anew
- * FILE may be a list "@LIST": one path a line; each answer is one line "ok JSON-STRING" or "no STATUS SENTENCE". */
+ * FILE "-": many texts from stdin, each behind its length as u32 (thousands of files would cost minutes). Each answer is
+ * one line, "ok JSON-STRING" or "no STATUS SENTENCE". */
 #include "base/file.h"
 #include "base/sha256.h"
 #include "codec/csv.h"
@@ -132,17 +133,12 @@ static const struct {
                {"zip", dump_zip},           {"safetensors", dump_safetensors}, {"json-write", json_write},
                {"yaml-write", yaml_write},  {"csv-write", csv_write},      {"st-write", st_write}};
 
-static void answer(size_t which, const char *path)
+static void answer(size_t which, tn_bytes text)
 {
     tn_arena *a = tn_arena_new(0);
     tn_buf b = TN_BUF_INIT, line = TN_BUF_INIT;
     tn_err err = TN_ERR_INIT;
-    tn_file f;
-    tn_status st = tn_file_open(path, &f, &err);
-    if (st == TN_OK) {
-        st = command[which].run(f.bytes, a, &b, &err);
-        tn_file_close(&f);
-    }
+    tn_status st = command[which].run(text, a, &b, &err);
     if (st == TN_OK) {
         tn_json_write_str(tn_buf_view(&b), &line);
         printf("ok %s\n", tn_buf_view(&line).ptr);
@@ -157,25 +153,30 @@ static void answer(size_t which, const char *path)
 int main(int argc, char **argv)
 {
     size_t which = 0;
+    tn_arena *a = tn_arena_new(0);
+    tn_bytes in;
+    tn_err err;
     while (argc > 2 && which < TN_COUNT(command) && strcmp(command[which].name, argv[1]) != 0)
         which++;
     if (argc < 3 || which == TN_COUNT(command)) {
-        fputs("usage: codec_dump COMMAND FILE|@LIST [OUT]\n", stderr);
+        fputs("usage: codec_dump COMMAND FILE|- [OUT]\n", stderr);
         return 2;
     }
     out_path = argc > 3 ? argv[3] : NULL;
-    if (argv[2][0] != '@') {
-        answer(which, argv[2]);
-        return 0;
+    if (tn_file_read(argv[2], (size_t)1 << 30, a, &in, &err) != TN_OK) {
+        fprintf(stderr, "%s\n", err.msg);
+        return tn_exit_code(err.status);
     }
-    char path[4096];
-    FILE *list = fopen(argv[2] + 1, "r");
-    if (!list)
-        return 3;
-    while (fgets(path, sizeof path, list)) {
-        path[strcspn(path, "\n")] = 0;
-        answer(which, path);
+    if (strcmp(argv[2], "-") != 0)
+        answer(which, in);
+    for (size_t at = 0; strcmp(argv[2], "-") == 0 && in.len - at >= 4;) {
+        uint32_t n;
+        memcpy(&n, in.ptr + at, 4);
+        if (n > in.len - at - 4)
+            return 2;
+        answer(which, (tn_bytes){in.ptr + at + 4, n});
+        at += 4 + (size_t)n;
     }
-    fclose(list);
+    tn_arena_free(a);
     return 0;
 }
