@@ -8,7 +8,6 @@
 #include "base/file.h"
 #include "model/model.h"
 #include "tensor/tape.h"
-#include "model/await_text.h"
 
 /// One tensor of a checkpoint.
 typedef struct {

@@ -188,8 +188,7 @@ void tn_model_close(tn_model *m)
     if (!m)
         return;
     tn_tape_free(m->tape);
-    if (m->tokenizer)
-        tn_tokenizer_free(m->tokenizer);
+    tn_tokenizer_free(m->tokenizer);
     for (size_t i = 0; i < m->owned.len; i++)
         tn_mem_free(m->owned.ptr[i]);
     for (size_t i = 0; i < m->file.len; i++)

@@ -61,18 +61,26 @@ def logits_of(model, tok, data, dtype=None):
     return np.array(out)
 
 
-def one(cli, folder, work):
+def one(cli, folder, work, by_ids):
     data = texts()
     path = os.path.join(work, "texts.jsonl")
-    with open(path, "w", encoding="utf-8") as f:
-        for t in data:
-            f.write(json.dumps({"text": t}, ensure_ascii=False) + "\n")
+    tok = transformers.AutoTokenizer.from_pretrained(folder)
+    limit = transformers.AutoConfig.from_pretrained(folder).max_position_embeddings
+    limit = min(limit, tok.model_max_length)
+
+    def write_rows(rows, limit):
+        with open(path, "w", encoding="utf-8") as f:
+            for t in rows:
+                row = {"ids": tok(t, truncation=True, max_length=limit)["input_ids"]} if by_ids else {"text": t}
+                f.write(json.dumps(row, ensure_ascii=False) + "\n")
+
     name = os.path.basename(folder.rstrip("/"))
 
     from sentence_transformers import SentenceTransformer
     st = SentenceTransformer(folder, device="cpu")
     theirs = st.encode(data, batch_size=1, convert_to_numpy=True)
     out = os.path.join(work, "out.f32")
+    write_rows(data, st.max_seq_length)
     run(cli, "embed", folder, path, out)
     close(f"{name} embed", np.fromfile(out, np.float32).reshape(theirs.shape), theirs)
 
@@ -85,6 +93,7 @@ def one(cli, folder, work):
     check(f"{name} labels", [model.config.id2label[i] for i in range(3)] == ["negative", "neutral", "positive"], str(model.config.id2label))
     tok = transformers.AutoTokenizer.from_pretrained(saved)
     theirs = logits_of(model, tok, data)
+    write_rows(data, limit)
     run(cli, "logits", saved, path, out)
     ours = np.fromfile(out, np.float32).reshape(theirs.shape)
     close(f"{name} logits", ours, theirs)
@@ -108,9 +117,7 @@ def one(cli, folder, work):
 
     # A batch of 32 rows in 4 shards: loss and gradients, no dropout.
     rows = [t for t in data if t.strip()][:32]
-    with open(path, "w", encoding="utf-8") as f:
-        for t in rows:
-            f.write(json.dumps({"text": t}, ensure_ascii=False) + "\n")
+    write_rows(rows, limit)
     run(cli, "grad", saved, path, out)
     flat = np.fromfile(out, np.float32)
     enc = tok(rows, padding=True, truncation=True, return_tensors="pt", max_length=min(tok.model_max_length, model.config.max_position_embeddings))
@@ -133,13 +140,14 @@ def one(cli, folder, work):
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--cli", default="build/tests/model_cli")
+    p.add_argument("--ids", action="store_true", help="give token ids by transformers instead of texts")
     p.add_argument("folder", nargs="+")
     a = p.parse_args()
     transformers.logging.set_verbosity_error()
     torch.set_num_threads(1)
     for folder in a.folder:
         with tempfile.TemporaryDirectory() as work:
-            one(os.path.abspath(a.cli), os.path.abspath(folder), work)
+            one(os.path.abspath(a.cli), os.path.abspath(folder), work, a.ids)
     sys.exit(1 if failed else 0)
 
 
