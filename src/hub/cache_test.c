@@ -67,7 +67,7 @@ static void models_are_found_by_id_revision_and_folder(void **state)
     tn_arena *a = tn_arena_new(0);
     tn_hub_model m;
     ASSERT_OK(write_one(SHA, "{}", "main", true, &err), &err);
-    static const char *good[] = {"org/name", "org/name@main", "org/name@" SHA};
+    static const char *good[] = {"org/name", "org/name@main", ("org/name@" SHA)};
     for (size_t i = 0; i < TN_COUNT(good); i++) {
         ASSERT_OK(tn_hub_resolve(cache, tn_str_of(good[i]), a, &m, &err), &err);
         ASSERT_STR(m.id, "org/name");
