@@ -1,6 +1,6 @@
 /* Milliseconds to parse and free JSON: the tokenizer.json of e5 from the Hub cache, and 10 MB of a made-up one with
- * 128,000 pieces and 280,000 merges, indented. Best of 15, cold arena each time. One JSON line each; `-o FILE` leaves the
- * made-up one for the peer (bench/json.sh). */
+ * 128,000 pieces and 280,000 merges, indented. Best of 15, cold arena each time. One JSON line each; `-o FILE` leaves
+ * the made-up one for the peer (bench/json.sh). */
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/rng.h"
@@ -62,7 +62,8 @@ static tn_status measure(const char *name, tn_str text, tn_err *err)
         double s = tn_clock_seconds() - start;
         best = i && s < best ? s : best;
     }
-    printf("{\"bench\":\"json\",\"file\":\"%s\",\"bytes\":%zu,\"values\":%zu,\"ms\":%.1f,\"mb_per_s\":%.0f,\"arena_mb\":%.1f}\n",
+    printf("{\"bench\":\"json\",\"file\":\"%s\",\"bytes\":%zu,\"values\":%zu,\"ms\":%.1f,\"mb_per_s\":%.0f,\"arena_"
+           "mb\":%.1f}\n",
            name, text.len, n, best * 1e3, (double)text.len / best / 1e6, (double)held / 1e6);
     return TN_OK;
 }

@@ -1,8 +1,8 @@
 #ifndef TN_FUZZ_H
 #define TN_FUZZ_H
-/// What each target defines: `TN_FUZZ(name, bytes)` reads the bytes, asserts what must hold for those that are accepted,
-/// and returns the reader's status. libFuzzer calls it through LLVMFuzzerTestOneInput; tests/hostile_test.c, which keeps
-/// the lying files we have met, by its name.
+/// What each target defines: `TN_FUZZ(name, bytes)` reads the bytes, asserts what must hold for those that are
+/// accepted, and returns the reader's status. libFuzzer calls it through LLVMFuzzerTestOneInput; tests/hostile_test.c,
+/// which keeps the lying files we have met, by its name.
 
 #include "base/err.h"
 #include "base/str.h"

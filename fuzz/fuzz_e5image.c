@@ -18,7 +18,8 @@ TN_FUZZ(e5image, bytes)
         }
         for (size_t i = 0; i < m.n_tensors; i++)
             for (size_t at = 0; at < m.tensor[i].n_elements; at += 96)
-                tn_e5_expand(&m.tensor[i], at, m.tensor[i].n_elements - at < 96 ? m.tensor[i].n_elements - at : 96, out);
+                tn_e5_expand(&m.tensor[i], at, m.tensor[i].n_elements - at < 96 ? m.tensor[i].n_elements - at : 96,
+                             out);
     }
     tn_arena_free(a);
     return st;

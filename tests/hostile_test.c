@@ -1,5 +1,6 @@
 /* The lying files we have met: each in tests/hostile/READER is refused by that reader with a sentence; each seed in
- * fuzz/seeds/READER is read without breaking a promise of its fuzz target. A crash found by fuzzing becomes a file here. */
+ * fuzz/seeds/READER is read without breaking a promise of its fuzz target. A crash found by fuzzing becomes a file
+ * here. */
 #include "test.h"
 
 #define TN_FUZZ_AS_TEST
@@ -51,6 +52,7 @@ static void seeds_keep_the_promises(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest all[] = {cmocka_unit_test(lying_files_are_refused), cmocka_unit_test(seeds_keep_the_promises)};
+    const struct CMUnitTest all[] = {cmocka_unit_test(lying_files_are_refused),
+                                     cmocka_unit_test(seeds_keep_the_promises)};
     return cmocka_run_group_tests(all, NULL, NULL);
 }

@@ -7,7 +7,8 @@ void tn_base64_write(tn_bytes b, tn_buf *out)
 {
     for (size_t i = 0; i < b.len; i += 3) {
         size_t left = b.len - i;
-        uint32_t v = (uint32_t)b.ptr[i] << 16 | (left > 1 ? (uint32_t)b.ptr[i + 1] << 8 : 0) | (left > 2 ? b.ptr[i + 2] : 0);
+        uint32_t v =
+            (uint32_t)b.ptr[i] << 16 | (left > 1 ? (uint32_t)b.ptr[i + 1] << 8 : 0) | (left > 2 ? b.ptr[i + 2] : 0);
         char four[4] = {alphabet[v >> 18], alphabet[v >> 12 & 63], left > 1 ? alphabet[v >> 6 & 63] : '=',
                         left > 2 ? alphabet[v & 63] : '='};
         tn_buf_put(out, four, 4);

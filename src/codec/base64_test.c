@@ -7,9 +7,14 @@ static void bytes_come_back(void **state)
 {
     static const struct {
         const char *bytes, *text;
-    } row[] = {{"", ""},         {"f", "Zg=="},         {"fo", "Zm8="},
-               {"foo", "Zm9v"},  {"foob", "Zm9vYg=="},  {"fooba", "Zm9vYmE="},
-               {"foobar", "Zm9vYmFy"}, {"\xFB\xFF\xBF", "+/+/"}};
+    } row[] = {{"", ""},
+               {"f", "Zg=="},
+               {"fo", "Zm8="},
+               {"foo", "Zm9v"},
+               {"foob", "Zm9vYg=="},
+               {"fooba", "Zm9vYmE="},
+               {"foobar", "Zm9vYmFy"},
+               {"\xFB\xFF\xBF", "+/+/"}};
     for (size_t i = 0; i < TN_COUNT(row); i++) {
         tn_arena *a = tn_arena_new(0);
         tn_buf b = TN_BUF_INIT;
@@ -26,7 +31,8 @@ static void bytes_come_back(void **state)
 
 static void other_texts_are_refused(void **state)
 {
-    static const char *bad[] = {"Zg", "Zg=", "Zg==\n", "Z g=", "Zg=x", "====", "=AAA", "Zh==", "Zm9=", "Zm9-", "Zm9_", "A==="};
+    static const char *bad[] = {
+        "Zg", "Zg=", "Zg==\n", "Z g=", "Zg=x", "====", "=AAA", "Zh==", "Zm9=", "Zm9-", "Zm9_", "A==="};
     for (size_t i = 0; i < TN_COUNT(bad); i++) {
         tn_arena *a = tn_arena_new(0);
         tn_bytes back;

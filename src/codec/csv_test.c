@@ -31,7 +31,9 @@ static void rows_are_read(void **state)
         {"a,b\n1,2", "1:a|b;2:1|2;"},
         {"a,b\r\n1,2\r\n", "1:a|b;2:1|2;"},
         {"a,b\r1,2\r", "1:a|b;2:1|2;"},
-        {"\xEF\xBB\xBF" "a\n", "1:a;"},
+        {"\xEF\xBB\xBF"
+         "a\n",
+         "1:a;"},
         {"\n\n a , b \n\n\n", "3: a | b ;"}, /* blanks are kept, blank lines are not rows */
         {",\n", "1:|;"},
         {"\"\"\n", "1:;"},
@@ -112,7 +114,8 @@ static void an_endless_line_takes_no_memory(void **state)
 
 static void what_is_written_is_read_the_same(void **state)
 {
-    static const char *field[] = {"", "a", "a,b", "\"", "\"\"", "x\ny", "x\ry", " a ", "a;b", "a\tb", "\xEF\xBB\xBFz", "ti\xE1\xBA\xBFng"};
+    static const char *field[] = {"",     "a",   "a,b", "\"",   "\"\"",          "x\ny",
+                                  "x\ry", " a ", "a;b", "a\tb", "\xEF\xBB\xBFz", "ti\xE1\xBA\xBFng"};
     static const char delimiter[] = {',', ';', '\t'};
     for (size_t d = 0; d < TN_COUNT(delimiter); d++) {
         tn_buf b = TN_BUF_INIT;

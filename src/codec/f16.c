@@ -24,7 +24,7 @@ float tn_f16_to_f32(uint16_t h)
         return from_bits(sign | 0x7F800000 | mantissa << 13);
     if (exponent)
         return from_bits(sign | (exponent + 112) << 23 | mantissa << 13); /* 112 = 127 - 15 */
-    float f = (float)mantissa * 0x1p-24f;                                /* subnormal, exact in f32 */
+    float f = (float)mantissa * 0x1p-24f;                                 /* subnormal, exact in f32 */
     return from_bits(sign | to_bits(f));
 }
 

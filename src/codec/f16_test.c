@@ -56,6 +56,7 @@ static void rounding_is_to_nearest_even(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest all[] = {cmocka_unit_test(every_half_comes_back), cmocka_unit_test(rounding_is_to_nearest_even)};
+    const struct CMUnitTest all[] = {cmocka_unit_test(every_half_comes_back),
+                                     cmocka_unit_test(rounding_is_to_nearest_even)};
     return cmocka_run_group_tests(all, NULL, NULL);
 }

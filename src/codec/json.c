@@ -23,7 +23,7 @@
 enum { MAX_DEPTH = 512, DEFAULT_DEPTH = 128, DEFAULT_NODES = 1 << 24, PADDING = 16 };
 
 typedef struct {
-    const char *text;      /* the caller's */
+    const char *text;     /* the caller's */
     char *base, *p, *end; /* the copy */
     tn_json *root;
     tn_arena *arena;
@@ -108,8 +108,7 @@ static tn_json *new_node(parser *p, tn_json_type_id type, const char *at)
     }
     tn_json *v = p->node++;
     p->n_node--;
-    *v = (tn_json){.type = type, .line = p->line,
-                   .column = (uint32_t)((size_t)(at - p->line_start) - p->n_behind) + 1};
+    *v = (tn_json){.type = type, .line = p->line, .column = (uint32_t)((size_t)(at - p->line_start) - p->n_behind) + 1};
     return v;
 }
 
@@ -172,8 +171,8 @@ static int hex4(const char *p)
 
 static tn_status unescape(parser *p, char **read, char **write)
 {
-    static const char plain[256] = {['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
-                                    ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t'};
+    static const char plain[256] = {
+        ['"'] = '"', ['\\'] = '\\', ['/'] = '/', ['b'] = '\b', ['f'] = '\f', ['n'] = '\n', ['r'] = '\r', ['t'] = '\t'};
     char *at = *read, what[16];
     char c = plain[(unsigned char)at[1]];
     if (c) {
@@ -274,9 +273,8 @@ static tn_status parse_scalar(parser *p, tn_json **out)
         const char *text;
         tn_json_type_id type;
         bool nan;
-    } word[] = {{"true", TN_JSON_BOOL, false},        {"false", TN_JSON_BOOL, false},
-                {"null", TN_JSON_NULL, false},        {"NaN", TN_JSON_NUMBER, true},
-                {"Infinity", TN_JSON_NUMBER, true},   {"-Infinity", TN_JSON_NUMBER, true}};
+    } word[] = {{"true", TN_JSON_BOOL, false}, {"false", TN_JSON_BOOL, false},     {"null", TN_JSON_NULL, false},
+                {"NaN", TN_JSON_NUMBER, true}, {"Infinity", TN_JSON_NUMBER, true}, {"-Infinity", TN_JSON_NUMBER, true}};
     char *start = p->p, *at = start, what[16];
     size_t n = 0;
     tn_json_type_id type = TN_JSON_NUMBER;

@@ -22,10 +22,10 @@ typedef enum {
 
 /// ---- reading ----
 typedef struct {
-    bool allow_nan;    /* also NaN, Infinity, -Infinity, as Python's json writes them */
+    bool allow_nan;     /* also NaN, Infinity, -Infinity, as Python's json writes them */
     uint32_t max_depth; /* containers inside containers; 0 = 128, at most 512 */
-    size_t max_bytes;  /* of text; 0 = 256 MiB - 1, which is also the most */
-    size_t max_nodes;  /* values in the tree, 40 bytes each; 0 = 16 Mi */
+    size_t max_bytes;   /* of text; 0 = 256 MiB - 1, which is also the most */
+    size_t max_nodes;   /* values in the tree, 40 bytes each; 0 = 16 Mi */
 } tn_json_options;
 
 /// Strict RFC 8259: valid UTF-8, exact number grammar, paired surrogates, no duplicate keys, nothing behind the value.

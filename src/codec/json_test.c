@@ -91,7 +91,7 @@ static const struct {
     {"\"\xED\xA0\x80\"", "1:2: byte 0xED"}, /* surrogate */
     {"\xFF\xFE[\0]\0", "1:1: byte 0xFF at offset 0 is not UTF-8"},
     {"{\"a\":1,\n\"b\":2,\n \"a\":3}", "3:6: the key \"a\" appears twice"},
-    {"{\"a\":1,\"\\u0061\":2}", "the key \"a\" appears twice"}, /* after unescaping */
+    {"{\"a\":1,\"\\u0061\":2}", "the key \"a\" appears twice"},          /* after unescaping */
     {"[\"\xC3\xA9\xC3\xA9\", x]", "1:8: a value was expected, not 'x'"}, /* columns are code points */
     {"[\"\xC3\xA9\\u00e9\", x]", "1:13: a value was expected, not 'x'"},
     {"[1]\xEF\xBB\xBF", "stands behind the end"},
@@ -123,9 +123,9 @@ static void python_numbers_are_read_on_request(void **state)
     const tn_json *v;
     tn_err err;
     double d;
-    ASSERT_OK(tn_json_parse_with(TN_STR("[NaN,Infinity,-Infinity,1]"), &(tn_json_options){.allow_nan = true}, a, &v,
-                                 &err),
-              &err);
+    ASSERT_OK(
+        tn_json_parse_with(TN_STR("[NaN,Infinity,-Infinity,1]"), &(tn_json_options){.allow_nan = true}, a, &v, &err),
+        &err);
     assert_true(tn_json_f64(tn_json_at(v, 0), &d) && d != d);
     assert_true(tn_json_f64(tn_json_at(v, 1), &d) && d == __builtin_inf());
     assert_true(tn_json_f64(tn_json_at(v, 2), &d) && d == -__builtin_inf());
@@ -151,9 +151,9 @@ static void limits_are_refused_by_a_sentence(void **state)
     ASSERT_FAILS(tn_json_parse((tn_str){deep + 1000 - 129, 258}, a, &v, &err), TN_ELIMIT, &err);
     ASSERT_OK(tn_json_parse_with((tn_str){deep + 1000 - 512, 1024}, &(tn_json_options){.max_depth = 9999}, a, &v, &err),
               &err);
-    ASSERT_FAILS(tn_json_parse_with((tn_str){deep + 1000 - 513, 1026}, &(tn_json_options){.max_depth = 9999}, a, &v,
-                                    &err),
-                 TN_ELIMIT, &err);
+    ASSERT_FAILS(
+        tn_json_parse_with((tn_str){deep + 1000 - 513, 1026}, &(tn_json_options){.max_depth = 9999}, a, &v, &err),
+        TN_ELIMIT, &err);
     ASSERT_FAILS(tn_json_parse_with(TN_STR("[1,2,3]"), &(tn_json_options){.max_nodes = 3}, a, &v, &err), TN_ELIMIT,
                  &err);
     ASSERT_FAILS(tn_json_parse_with(TN_STR("[1,2,3]"), &(tn_json_options){.max_bytes = 6}, a, &v, &err), TN_ELIMIT,
@@ -186,9 +186,10 @@ static void values_are_read_exactly_or_not_at_all(void **state)
     double d;
     int64_t n;
     bool b;
-    ASSERT_OK(tn_json_parse(TN_STR("[9223372036854775807, 9223372036854775808, 1.0, 0.1, 1e999, \"1\", true, \"x\\ny\"]"),
-                            a, &v, &err),
-              &err);
+    ASSERT_OK(
+        tn_json_parse(TN_STR("[9223372036854775807, 9223372036854775808, 1.0, 0.1, 1e999, \"1\", true, \"x\\ny\"]"), a,
+                      &v, &err),
+        &err);
     assert_true(tn_json_i64(tn_json_at(v, 0), &n) && n == INT64_MAX);
     assert_false(tn_json_i64(tn_json_at(v, 1), &n));
     assert_true(tn_json_f64(tn_json_at(v, 1), &d) && d == 9223372036854775808.0);
@@ -210,12 +211,14 @@ static void pointers_follow_rfc_6901(void **state)
     tn_arena *a = tn_arena_new(0);
     const tn_json *v;
     tn_err err;
-    ASSERT_OK(tn_json_parse(TN_STR("{\"foo\":[\"bar\",\"baz\"],\"\":0,\"a/b\":1,\"c%d\":2,\"m~n\":8,\"x\":{\"\":{\"y\":9}}}"),
-                            a, &v, &err),
-              &err);
+    ASSERT_OK(
+        tn_json_parse(TN_STR("{\"foo\":[\"bar\",\"baz\"],\"\":0,\"a/b\":1,\"c%d\":2,\"m~n\":8,\"x\":{\"\":{\"y\":9}}}"),
+                      a, &v, &err),
+        &err);
     static const struct {
         const char *pointer, *text;
-    } row[] = {{"/foo/0", "bar"}, {"/foo/1", "baz"}, {"/", "0"}, {"/a~1b", "1"}, {"/c%d", "2"}, {"/m~0n", "8"}, {"/x//y", "9"}};
+    } row[] = {{"/foo/0", "bar"}, {"/foo/1", "baz"}, {"/", "0"},    {"/a~1b", "1"},
+               {"/c%d", "2"},     {"/m~0n", "8"},    {"/x//y", "9"}};
     for (size_t i = 0; i < TN_COUNT(row); i++)
         ASSERT_STR(tn_json_text(tn_json_pointer(v, row[i].pointer)), row[i].text);
     assert_ptr_equal(tn_json_pointer(v, ""), v);

@@ -17,8 +17,7 @@ tn_json_type_id tn_json_type(const tn_json *v)
 
 const char *tn_json_type_name(tn_json_type_id type)
 {
-    static const char *name[] = {"nothing",  "null",     "true or false", "a number",
-                                 "a string", "an array", "an object"};
+    static const char *name[] = {"nothing", "null", "true or false", "a number", "a string", "an array", "an object"};
     return name[type];
 }
 
@@ -161,8 +160,8 @@ const tn_json *tn_json_pointer(const tn_json *root, const char *pointer)
 
 static tn_status place_fail(tn_err *err, const tn_json *v, const char *key, const char *must)
 {
-    tn_status st = tn_fail(err, TN_EFORMAT, "\"%s\" must be %s, it is %s", key, must,
-                           tn_json_type_name(tn_json_type(v)));
+    tn_status st =
+        tn_fail(err, TN_EFORMAT, "\"%s\" must be %s, it is %s", key, must, tn_json_type_name(tn_json_type(v)));
     return v->line ? tn_fail_prefix(err, "%" PRIu32 ":%" PRIu32, v->line, v->column) : st;
 }
 

@@ -12,17 +12,27 @@ static const struct {
     const char *name;
     unsigned bits;
 } dtype[TN_ST_N_DTYPES] = {
-    [TN_ST_BOOL] = {"BOOL", 8},       [TN_ST_F4] = {"F4", 4},
-    [TN_ST_F6_E2M3] = {"F6_E2M3", 6}, [TN_ST_F6_E3M2] = {"F6_E3M2", 6},
-    [TN_ST_U8] = {"U8", 8},           [TN_ST_I8] = {"I8", 8},
-    [TN_ST_F8_E5M2] = {"F8_E5M2", 8}, [TN_ST_F8_E4M3] = {"F8_E4M3", 8},
-    [TN_ST_F8_E8M0] = {"F8_E8M0", 8}, [TN_ST_F8_E4M3FNUZ] = {"F8_E4M3FNUZ", 8},
+    [TN_ST_BOOL] = {"BOOL", 8},
+    [TN_ST_F4] = {"F4", 4},
+    [TN_ST_F6_E2M3] = {"F6_E2M3", 6},
+    [TN_ST_F6_E3M2] = {"F6_E3M2", 6},
+    [TN_ST_U8] = {"U8", 8},
+    [TN_ST_I8] = {"I8", 8},
+    [TN_ST_F8_E5M2] = {"F8_E5M2", 8},
+    [TN_ST_F8_E4M3] = {"F8_E4M3", 8},
+    [TN_ST_F8_E8M0] = {"F8_E8M0", 8},
+    [TN_ST_F8_E4M3FNUZ] = {"F8_E4M3FNUZ", 8},
     [TN_ST_F8_E5M2FNUZ] = {"F8_E5M2FNUZ", 8},
-    [TN_ST_I16] = {"I16", 16},        [TN_ST_U16] = {"U16", 16},
-    [TN_ST_F16] = {"F16", 16},        [TN_ST_BF16] = {"BF16", 16},
-    [TN_ST_I32] = {"I32", 32},        [TN_ST_U32] = {"U32", 32},
-    [TN_ST_F32] = {"F32", 32},        [TN_ST_C64] = {"C64", 64},
-    [TN_ST_F64] = {"F64", 64},        [TN_ST_I64] = {"I64", 64},
+    [TN_ST_I16] = {"I16", 16},
+    [TN_ST_U16] = {"U16", 16},
+    [TN_ST_F16] = {"F16", 16},
+    [TN_ST_BF16] = {"BF16", 16},
+    [TN_ST_I32] = {"I32", 32},
+    [TN_ST_U32] = {"U32", 32},
+    [TN_ST_F32] = {"F32", 32},
+    [TN_ST_C64] = {"C64", 64},
+    [TN_ST_F64] = {"F64", 64},
+    [TN_ST_I64] = {"I64", 64},
     [TN_ST_U64] = {"U64", 64},
 };
 
@@ -88,8 +98,8 @@ static tn_status read_dtype(reader *r, const tn_json *v, const char *name, tn_st
             return TN_OK;
         }
     }
-    return tn_fail(r->err, TN_EFORMAT, "safetensors: \"%s\" has %s dtype \"%.*s\"", name, text.len ? "the unknown" : "no",
-                   (int)(text.len > 40 ? 40 : text.len), text.ptr);
+    return tn_fail(r->err, TN_EFORMAT, "safetensors: \"%s\" has %s dtype \"%.*s\"", name,
+                   text.len ? "the unknown" : "no", (int)(text.len > 40 ? 40 : text.len), text.ptr);
 }
 
 static tn_status read_shape(reader *r, const tn_json *v, const char *name, tn_st_entry *e)
@@ -118,8 +128,8 @@ static tn_status read_offsets(reader *r, const tn_json *v, const char *name, uin
         !is_count(tn_json_at(list, 1), &end))
         return tn_fail(r->err, TN_EFORMAT, "safetensors: \"%s\" needs data_offsets of two whole numbers from 0", name);
     if (begin > end)
-        return tn_fail(r->err, TN_EFORMAT, "safetensors: \"%s\" ends at %" PRIu64 ", before it begins at %" PRIu64, name,
-                       end, begin);
+        return tn_fail(r->err, TN_EFORMAT, "safetensors: \"%s\" ends at %" PRIu64 ", before it begins at %" PRIu64,
+                       name, end, begin);
     if (end > r->data.len)
         return tn_fail(r->err, TN_EFORMAT,
                        "safetensors: \"%s\" ends at byte %" PRIu64 " of the data, the file has %zu; is it cut short?",
@@ -179,8 +189,9 @@ static tn_status check_tiling(reader *r, tn_st *st)
         const tn_st_entry *e = &st->entry[i];
         size_t begin = (size_t)(e->data.ptr - r->data.ptr);
         if (begin != done)
-            return tn_fail(r->err, TN_EFORMAT, "safetensors: \"%s\" begins at byte %zu, %s %zu", shown(r->arena, e->name),
-                           begin, begin < done ? "inside the tensor that ends at" : "leaving a hole behind byte", done);
+            return tn_fail(r->err, TN_EFORMAT, "safetensors: \"%s\" begins at byte %zu, %s %zu",
+                           shown(r->arena, e->name), begin,
+                           begin < done ? "inside the tensor that ends at" : "leaving a hole behind byte", done);
         done += e->data.len;
     }
     if (done != r->data.len)
@@ -282,8 +293,8 @@ static tn_status write_header(const tn_st_item **order, size_t n, const tn_st_me
         const char *name = shown(a, t->name);
         if (sizes(name, t->dtype, t->rank, t->shape, &n_elements, &n_bytes, err) != TN_OK ||
             (!t->fill && n_bytes != t->data.len))
-            return tn_fail(err, TN_EINVALID, "safetensors: \"%s\" has %zu bytes of data, not what its shape needs", name,
-                           t->data.len);
+            return tn_fail(err, TN_EINVALID, "safetensors: \"%s\" has %zu bytes of data, not what its shape needs",
+                           name, t->data.len);
         tn_jw_key_str(&w, t->name);
         tn_jw_begin_object(&w);
         tn_jw_key(&w, "dtype");

@@ -57,8 +57,8 @@ tn_status tn_st_parse(tn_bytes file, tn_arena *a, tn_st *out, tn_err *err);
 /// NULL when absent.
 const tn_st_entry *tn_st_find(const tn_st *st, tn_str name);
 
-/// Gives out[0, n_bytes) of a tensor's data from byte `at`. Called in order of `at`, in pieces of at most 1 MiB that are
-/// multiples of 4096 but for the last one.
+/// Gives out[0, n_bytes) of a tensor's data from byte `at`. Called in order of `at`, in pieces of at most 1 MiB that
+/// are multiples of 4096 but for the last one.
 typedef tn_status tn_st_fill(void *ctx, uint64_t at, size_t n_bytes, uint8_t *out, tn_err *err);
 
 /// One tensor to write: its data, or a function that makes them.

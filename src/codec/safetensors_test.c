@@ -16,7 +16,8 @@ static tn_bytes file_of(tn_arena *a, const char *header, size_t n_data)
     return (tn_bytes){p, 8 + n + n_data};
 }
 
-#define T(name, dtype, shape, offsets) "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
+#define T(name, dtype, shape, offsets)                                                                                 \
+    "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
 
 static void files_that_keep_the_rules_are_read(void **state)
 {
@@ -32,7 +33,8 @@ static void files_that_keep_the_rules_are_read(void **state)
         {"{" T("z", "F32", "[0,7]", "[0,0]") "}", 0, 1},
         {"{" T("", "U8", "[3]", "[0,3]") "}", 3, 1},
         {"{" T("b", "F16", "[2]", "[3,7]") "," T("a", "BOOL", "[3]", "[0,3]") "}", 7, 2}, /* unaligned, any order */
-        {"{" T("z", "F32", "[0]", "[4,4]") "," T("a", "F32", "[1]", "[0,4]") "," T("y", "F32", "[0]", "[0,0]") "}", 4, 3},
+        {"{" T("z", "F32", "[0]", "[4,4]") "," T("a", "F32", "[1]", "[0,4]") "," T("y", "F32", "[0]", "[0,0]") "}", 4,
+         3},
         {"{\"a\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[0,8],\"extra\":[{}]}}", 8, 1},
         {"{" T("f", "F4", "[2,3]", "[0,3]") "}", 3, 1},
         {"{" T("f", "F6_E2M3", "[4]", "[0,3]") "}", 3, 1},
@@ -84,8 +86,10 @@ static void lying_files_are_refused(void **state)
         {"{" T("a", "F4", "[3]", "[0,2]") "}", 2, "3 elements of 4 bits, no whole bytes"},
         {"{" T("a", "F32", "[1]", "[4,8]") "}", 8, "begins at byte 4, leaving a hole behind byte 0"},
         {"{" T("a", "F32", "[1]", "[0,4]") "," T("b", "F32", "[1]", "[8,12]") "}", 12, "leaving a hole behind byte 4"},
-        {"{" T("a", "F32", "[2]", "[0,8]") "," T("b", "F32", "[2]", "[4,12]") "}", 12, "inside the tensor that ends at 8"},
-        {"{" T("a", "F32", "[1]", "[0,4]") "," T("b", "F32", "[1]", "[0,4]") "}", 4, "inside the tensor that ends at 4"},
+        {"{" T("a", "F32", "[2]", "[0,8]") "," T("b", "F32", "[2]", "[4,12]") "}", 12,
+         "inside the tensor that ends at 8"},
+        {"{" T("a", "F32", "[1]", "[0,4]") "," T("b", "F32", "[1]", "[0,4]") "}", 4,
+         "inside the tensor that ends at 4"},
         {"{" T("a", "F32", "[1]", "[0,4]") "}", 5, "1 bytes behind the last tensor"},
         {"{}", 1, "1 bytes behind the last tensor"},
     };
@@ -154,7 +158,8 @@ static void what_is_written_is_read_the_same(void **state)
     tn_st st;
     ASSERT_OK(tn_file_open(path, &f, &err), &err);
     assert_int_equal(f.bytes.ptr[0] % 8, 0);
-    const char head[] = "{\"__metadata__\":{\"format\":\"pt\"},\"l\":{\"dtype\":\"I64\",\"shape\":[2],\"data_offsets\":[0,16]},\"a\":{";
+    const char head[] =
+        "{\"__metadata__\":{\"format\":\"pt\"},\"l\":{\"dtype\":\"I64\",\"shape\":[2],\"data_offsets\":[0,16]},\"a\":{";
     assert_memory_equal(f.bytes.ptr + 8, head, sizeof head - 1);
     ASSERT_OK(tn_st_parse(f.bytes, a, &st, &err), &err);
     assert_int_equal(st.n, 4);

@@ -31,7 +31,8 @@ typedef struct {
     tn_json_keys keys;
 } reader;
 
-__attribute__((format(printf, 4, 5))) static tn_status bad(reader *r, yaml_mark_t at, tn_status st, const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static tn_status bad(reader *r, yaml_mark_t at, tn_status st, const char *fmt,
+                                                           ...)
 {
     char msg[512];
     va_list ap;
@@ -164,7 +165,8 @@ static tn_status resolve_tagged(reader *r, const yaml_event_t *e, tn_str s, tn_b
     if (!tag) {
         *out = plain ? resolve(s, json) : TN_JSON_STRING;
         if (*out == TN_JSON_NONE)
-            return bad(r, e->start_mark, TN_EFORMAT, "the number %.*s has more than 64 bits", TN_ARG(tn_str_sub(s, 0, 80)));
+            return bad(r, e->start_mark, TN_EFORMAT, "the number %.*s has more than 64 bits",
+                       TN_ARG(tn_str_sub(s, 0, 80)));
         return TN_OK;
     }
     for (size_t i = 0; i < TN_COUNT(known); i++) {

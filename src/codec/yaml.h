@@ -11,18 +11,18 @@ typedef struct {
 } tn_yaml_options;
 
 /// One document; an empty one is null. Scalars by the core schema of YAML 1.2: `no`, `yes`, `1_000`, dates are strings;
-/// `0x1F`, `0o17`, `+1`, `.5` are numbers and get the text that JSON would have; `.inf`, `.nan` are the numbers Infinity,
-/// NaN. Keys are the text of any scalar. Aliases are copies. `<<` is a key like any other.
-/// TN_EFORMAT with "LINE:COLUMN: ..." for ill-formed YAML, duplicate keys, keys that are not scalars, unknown tags, an
-/// alias inside its own anchor, a second document; TN_ELIMIT beyond a limit or 128 containers inside each other.
+/// `0x1F`, `0o17`, `+1`, `.5` are numbers and get the text that JSON would have; `.inf`, `.nan` are the numbers
+/// Infinity, NaN. Keys are the text of any scalar. Aliases are copies. `<<` is a key like any other. TN_EFORMAT with
+/// "LINE:COLUMN: ..." for ill-formed YAML, duplicate keys, keys that are not scalars, unknown tags, an alias inside its
+/// own anchor, a second document; TN_ELIMIT beyond a limit or 128 containers inside each other.
 tn_status tn_yaml_parse(tn_str text, tn_arena *a, const tn_json **out, tn_err *err);
 tn_status tn_yaml_parse_with(tn_str text, const tn_yaml_options *options, tn_arena *a, const tn_json **out,
                              tn_err *err);
 
-/// Block style, two blanks a level, members in order, ending with a line end. The same tree gives the same text, and the
-/// text reads back to the same tree, by YAML 1.1 readers (PyYAML) too: strings that would read as something else are
-/// quoted, strings of several lines are literal blocks where that is exact. Numbers keep their value; an exponent gets
-/// the spelling that YAML 1.1 needs (5.0e-05). Numbers that are not finite become null.
+/// Block style, two blanks a level, members in order, ending with a line end. The same tree gives the same text, and
+/// the text reads back to the same tree, by YAML 1.1 readers (PyYAML) too: strings that would read as something else
+/// are quoted, strings of several lines are literal blocks where that is exact. Numbers keep their value; an exponent
+/// gets the spelling that YAML 1.1 needs (5.0e-05). Numbers that are not finite become null.
 void tn_yaml_write(const tn_json *v, tn_buf *buf);
 
 /// A Markdown file's front matter: the text between a first line `---` and the next line `---`, and what follows.

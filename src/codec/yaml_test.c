@@ -13,7 +13,8 @@ static void documents_are_read_by_the_core_schema(void **state)
         {"--- \n...\n", "null"},
         {"a: 1\nb: [x, {y: z}]\nc:\n  - 1\n  -\n", "{\"a\":1,\"b\":[\"x\",{\"y\":\"z\"}],\"c\":[1,null]}"},
         {"[~, null, Null, NULL, nULL]", "[null,null,null,null,\"nULL\"]"},
-        {"[true, True, TRUE, false, yes, no, on, Off, y]", "[true,true,true,false,\"yes\",\"no\",\"on\",\"Off\",\"y\"]"},
+        {"[true, True, TRUE, false, yes, no, on, Off, y]",
+         "[true,true,true,false,\"yes\",\"no\",\"on\",\"Off\",\"y\"]"},
         {"[0, -1, +1, 007, 0o17, 0x1F, 0xg, 1_000, 1:30, 12e03, 9223372036854775808]",
          "[0,-1,1,7,15,31,\"0xg\",\"1_000\",\"1:30\",12e03,9223372036854775808]"},
         {"[1.5, .5, 5., -00.50, +1e5, 1.e+2, ., -, +, .e1, 1e, 1.2.3]",
@@ -25,7 +26,9 @@ static void documents_are_read_by_the_core_schema(void **state)
         {"a: &x [1, {b: 2}]\nc: *x\nd: *x\n", "{\"a\":[1,{\"b\":2}],\"c\":[1,{\"b\":2}],\"d\":[1,{\"b\":2}]}"},
         {"a: &x 1\nb: &x 2\nc: *x\n", "{\"a\":1,\"b\":2,\"c\":2}"},
         {"a: |\n  x\n   y\n\nb: >-\n  x\n  y\n", "{\"a\":\"x\\n y\\n\",\"b\":\"x y\"}"},
-        {"\xEF\xBB\xBF" "a: ti\xE1\xBA\xBFng # c\r\nb: 2\r\n", "{\"a\":\"ti\xE1\xBA\xBFng\",\"b\":2}"},
+        {"\xEF\xBB\xBF"
+         "a: ti\xE1\xBA\xBFng # c\r\nb: 2\r\n",
+         "{\"a\":\"ti\xE1\xBA\xBFng\",\"b\":2}"},
         {"? a\n: b\n", "{\"a\":\"b\"}"},
         {"%YAML 1.1\n---\na: no\n", "{\"a\":\"no\"}"},
         {"!!map {a: !!seq [1]}", "{\"a\":[1]}"},
@@ -106,7 +109,8 @@ static void expansion_is_bounded(void **state)
         tn_buf_printf(&b, "- &a%d [*a%d]\n", i, i - 1);
     ASSERT_FAILS(tn_yaml_parse(tn_buf_view(&b), a, &v, &err), TN_ELIMIT, &err);
     ASSERT_FAILS(tn_yaml_parse_with(TN_STR("a: b"), &(tn_yaml_options){.max_bytes = 3}, a, &v, &err), TN_ELIMIT, &err);
-    ASSERT_FAILS(tn_yaml_parse_with(TN_STR("[a, b]"), &(tn_yaml_options){.max_nodes = 2}, a, &v, &err), TN_ELIMIT, &err);
+    ASSERT_FAILS(tn_yaml_parse_with(TN_STR("[a, b]"), &(tn_yaml_options){.max_nodes = 2}, a, &v, &err), TN_ELIMIT,
+                 &err);
     tn_buf_free(&b);
     tn_arena_free(a);
 }
@@ -124,11 +128,15 @@ static void writing_gives_stable_text(void **state)
          "a: 1\nb: []\nc:\n  d:\n    - 1\n    - - 2\n      - 3\n    - e: f\n      g: {}\n"},
         {"{\"a\":\"x\\ny\\n\",\"b\":\"x\\n\\n  y\",\"c\":\"x\\n\\n\",\"d\":\" x\\ny\",\"e\":\"x\\n \\ny\"}",
          "a: |\n  x\n  y\nb: |-\n  x\n\n    y\nc: \"x\\n\\n\"\nd: \" x\\ny\"\ne: \"x\\n \\ny\"\n"},
-        {"[\"yes\",\"No\",\"1\",\"1.5\",\"\",\"~\",\"a: b\",\"a #b\",\"- a\",\"a:\",\" a\",\"a \",\"2024-01-02\",\"1_0\",\"0x1\"]",
-         "- \"yes\"\n- \"No\"\n- \"1\"\n- \"1.5\"\n- \"\"\n- \"~\"\n- \"a: b\"\n- \"a #b\"\n- \"- a\"\n- \"a:\"\n- \" a\"\n"
+        {"[\"yes\",\"No\",\"1\",\"1.5\",\"\",\"~\",\"a: b\",\"a #b\",\"- a\",\"a:\",\" a\",\"a "
+         "\",\"2024-01-02\",\"1_0\",\"0x1\"]",
+         "- \"yes\"\n- \"No\"\n- \"1\"\n- \"1.5\"\n- \"\"\n- \"~\"\n- \"a: b\"\n- \"a #b\"\n- \"- a\"\n- \"a:\"\n- \" "
+         "a\"\n"
          "- \"a \"\n- \"2024-01-02\"\n- \"1_0\"\n- \"0x1\"\n"},
-        {"[\"it's\",\"a:b\",\"a#b\",\"4GiB\",\"10 minutes\",\"<b>\",\"ti\xE1\xBA\xBFng\",\"a, [b]\",\"\\t\",\"\\u0085\\u2028\\u007f\"]",
-         "- it's\n- a:b\n- a#b\n- 4GiB\n- 10 minutes\n- \"<b>\"\n- ti\xE1\xBA\xBFng\n- a, [b]\n- \"\\t\"\n- \"\\x85\\u2028\\x7F\"\n"},
+        {"[\"it's\",\"a:b\",\"a#b\",\"4GiB\",\"10 minutes\",\"<b>\",\"ti\xE1\xBA\xBFng\",\"a, "
+         "[b]\",\"\\t\",\"\\u0085\\u2028\\u007f\"]",
+         "- it's\n- a:b\n- a#b\n- 4GiB\n- 10 minutes\n- \"<b>\"\n- ti\xE1\xBA\xBFng\n- a, [b]\n- \"\\t\"\n- "
+         "\"\\x85\\u2028\\x7F\"\n"},
         {"[5e-05,1E3,1.5e-07,3.0,true]", "- 5.0e-05\n- 1.0E+3\n- 1.5e-07\n- 3.0\n- true\n"},
     };
     for (size_t i = 0; i < TN_COUNT(row); i++) {
@@ -150,7 +158,9 @@ static void writing_gives_stable_text(void **state)
 /* Strings made of pieces that matter to YAML, as values and keys at several places, come back exactly. */
 static void any_string_comes_back(void **state)
 {
-    static const char *piece[] = {"a", " ", "\n", ":", "#", "-", "'", "\"", "\t", "\xC2\x85", "{", "|", "1", ".", "\r", "\xE2\x80\xA8", "~", "e", "\xEF\xBF\xBE"};
+    static const char *piece[] = {"a",  " ",        "\n",          ":", "#", "-", "'",  "\"",
+                                  "\t", "\xC2\x85", "{",           "|", "1", ".", "\r", "\xE2\x80\xA8",
+                                  "~",  "e",        "\xEF\xBF\xBE"};
     const size_t n = TN_COUNT(piece), n_all = n * n * n;
     tn_err err;
     for (size_t i = 0; i < n_all; i++) {
@@ -219,7 +229,8 @@ static void failed_allocations_are_reported(void **state)
     FOR_EACH_FAILED_ALLOCATION(st, {
         tn_arena *a = tn_arena_new(64);
         const tn_json *v;
-        st = a ? tn_yaml_parse(TN_STR("a: &x [1, {b: c}]\nd: *x\n1: 2\n2: 2\n3: 2\n4: 3\n5: 1\n6: 1\n7: 1\n"), a, &v, &err)
+        st = a ? tn_yaml_parse(TN_STR("a: &x [1, {b: c}]\nd: *x\n1: 2\n2: 2\n3: 2\n4: 3\n5: 1\n6: 1\n7: 1\n"), a, &v,
+                               &err)
                : TN_ENOMEM;
         tn_arena_free(a);
     });

@@ -72,8 +72,8 @@ static tn_status read_local(tn_bytes f, size_t at, size_t limit, uint32_t packed
 static tn_status read_central(tn_bytes f, const uint8_t *p, size_t limit, tn_zip_entry *e, tn_arena *a, tn_err *err)
 {
     uint32_t flags = u16(p + 8), method = u16(p + 10), packed = u32(p + 20), size = u32(p + 24), at = u32(p + 42);
-    *e = (tn_zip_entry){.name = {(const char *)p + CENTRAL, u16(p + 28)}, .deflated = method == 8, .crc = u32(p + 16),
-                        .size = size};
+    *e = (tn_zip_entry){
+        .name = {(const char *)p + CENTRAL, u16(p + 28)}, .deflated = method == 8, .crc = u32(p + 16), .size = size};
     TN_TRY(check_name(e->name, a, err));
     const char *name = shown(a, e->name);
     if (flags & FLAG_ENCRYPTED)
@@ -81,8 +81,8 @@ static tn_status read_central(tn_bytes f, const uint8_t *p, size_t limit, tn_zip
     if (packed == UINT32_MAX || size == UINT32_MAX || at == UINT32_MAX)
         return tn_fail(err, TN_EINVALID, "zip: \"%s\" is in zip64, which is not read here", name);
     if (method != 0 && method != 8)
-        return tn_fail(err, TN_EINVALID, "zip: \"%s\" is packed by method %" PRIu32 ", only stored and deflate are read",
-                       name, method);
+        return tn_fail(err, TN_EINVALID,
+                       "zip: \"%s\" is packed by method %" PRIu32 ", only stored and deflate are read", name, method);
     if (u16(p + 34) != 0)
         return tn_fail(err, TN_EINVALID, "zip: \"%s\" is on another disk", name);
     if (method == 0 && packed != size)

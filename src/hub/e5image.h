@@ -23,8 +23,8 @@ typedef struct {
 } tn_e5_image;
 
 /// `file` must outlive `out`. Afterwards every piece is valid UTF-8, every score finite, every tensor inside the file
-/// with the bytes that its elements need. TN_EFORMAT with the byte's offset otherwise; TN_ELIMIT for sizes no such model
-/// has (over 2^20 pieces, 2^16 of anything else).
+/// with the bytes that its elements need. TN_EFORMAT with the byte's offset otherwise; TN_ELIMIT for sizes no such
+/// model has (over 2^20 pieces, 2^16 of anything else).
 tn_status tn_e5_parse(tn_bytes file, tn_arena *a, tn_e5_image *out, tn_err *err);
 tn_str tn_e5_piece(const tn_e5_image *m, uint32_t id); /* id < n_pieces */
 float tn_e5_score(const tn_e5_image *m, uint32_t id);

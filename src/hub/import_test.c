@@ -22,9 +22,22 @@ static void put_f32(tn_buf *b, float f)
 }
 
 /* Places of fields, for lies. */
-enum { AT_HIDDEN = 8, AT_HEADS = 16, AT_VOCABULARY = 24, AT_EPSILON = 36, AT_BLOCK = 40, AT_N_PIECES = 44, AT_UNK = 60,
-       AT_BLOB = 64, AT_OFFSETS = 72, AT_SCORES = 88, AT_PIECES = 100, AT_N_NORM_BYTES = 109, AT_N_TENSORS = 122,
-       AT_TENSOR = 126 };
+enum {
+    AT_HIDDEN = 8,
+    AT_HEADS = 16,
+    AT_VOCABULARY = 24,
+    AT_EPSILON = 36,
+    AT_BLOCK = 40,
+    AT_N_PIECES = 44,
+    AT_UNK = 60,
+    AT_BLOB = 64,
+    AT_OFFSETS = 72,
+    AT_SCORES = 88,
+    AT_PIECES = 100,
+    AT_N_NORM_BYTES = 109,
+    AT_N_TENSORS = 122,
+    AT_TENSOR = 126
+};
 
 /* Three pieces, one 4-bit tensor of one block and one f32 tensor of two. */
 static tn_bytes make_image(tn_arena *a)
@@ -84,8 +97,8 @@ static void an_image_is_read_and_expanded(void **state)
     float out[32];
     ASSERT_OK(tn_e5_parse(make_image(a), a, &m, &err), &err);
     assert_true(m.hidden == 4 && m.layers == 1 && m.heads == 2 && m.feed_forward == 8 && m.vocabulary == 5 &&
-                m.positions == 6 && m.types == 2 && m.epsilon == 1e-12f && m.n_pieces == 3 && m.bos == 0 && m.eos == 2 &&
-                m.pad == 1 && m.unk == 1);
+                m.positions == 6 && m.types == 2 && m.epsilon == 1e-12f && m.n_pieces == 3 && m.bos == 0 &&
+                m.eos == 2 && m.pad == 1 && m.unk == 1);
     ASSERT_STR(tn_e5_piece(&m, 0), "a");
     ASSERT_STR(tn_e5_piece(&m, 2), "\xE1\xBA\xBF");
     assert_true(tn_e5_score(&m, 2) == -2.0f);

@@ -6,8 +6,8 @@
  *   codec_dump yaml-write FILE        a JSON file as YAML            json-write FILE: as indented JSON
  *   codec_dump csv-write FILE         a JSON array of rows as CSV
  *   codec_dump st-write FILE OUT      a safetensors file written anew
- * FILE "-": many texts from stdin, each behind its length as u32 (thousands of files would cost minutes). Each answer is
- * one line, "ok JSON-STRING" or "no STATUS SENTENCE". */
+ * FILE "-": many texts from stdin, each behind its length as u32 (thousands of files would cost minutes). Each answer
+ * is one line, "ok JSON-STRING" or "no STATUS SENTENCE". */
 #include "base/file.h"
 #include "base/sha256.h"
 #include "codec/csv.h"
@@ -129,9 +129,15 @@ static tn_status dump_zip(tn_bytes f, tn_arena *a, tn_buf *b, tn_err *err)
 static const struct {
     const char *name;
     tn_status (*run)(tn_bytes, tn_arena *, tn_buf *, tn_err *);
-} command[] = {{"json", dump_json},         {"yaml", dump_yaml},           {"csv", dump_csv},
-               {"zip", dump_zip},           {"safetensors", dump_safetensors}, {"json-write", json_write},
-               {"yaml-write", yaml_write},  {"csv-write", csv_write},      {"st-write", st_write}};
+} command[] = {{"json", dump_json},
+               {"yaml", dump_yaml},
+               {"csv", dump_csv},
+               {"zip", dump_zip},
+               {"safetensors", dump_safetensors},
+               {"json-write", json_write},
+               {"yaml-write", yaml_write},
+               {"csv-write", csv_write},
+               {"st-write", st_write}};
 
 static void answer(size_t which, tn_bytes text)
 {
