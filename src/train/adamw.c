@@ -159,9 +159,7 @@ tn_status tn_adamw_new(tn_engine *e, tn_param *param, size_t n_params, const tn_
     if (!o)
         return tn_fail_nomem(err, sizeof *o);
     o->pool = tn_engine_pool(e);
-    tn_isa isa = TN_ISA_REF;
-    TN_ASSERT(tn_isa_from_name(tn_engine_isa(e), &isa));
-    o->k = tn_kernels_get(isa);
+    o->k = tn_engine_kernels(e);
     o->options = *options;
     o->n = n_params;
     tn_status st = make_groups(o, param, err);

@@ -1,0 +1,233 @@
+/* Fine-tuning on rows of ids, for tests/parity/train_parity.py and bench/train.sh: no data set, no tokenizer between.
+ *
+ *   train_cli init MODEL OUT N_LABELS          MODEL with a fresh head of N_LABELS labels, as a folder
+ *   train_cli train MODEL ROWS OUT [KEY=VALUE ...]
+ *
+ * ROWS: a row a line, "label id id id ...". Keys: steps epochs batch lr schedule warmup decay clip dropout seed shards
+ * eval patience checkpoint threads isa, order=FILE (a line a batch, row numbers), valid=ROWS, save=0, resume=1.
+ * OUT/steps.jsonl and the rest as src/train/loop.h says, OUT/model the trained folder. Prints a JSON line:
+ * tokens a second from the third step to the last, and the peak of memory. */
+#include "base/clock.h"
+#include "base/file.h"
+#include "train/loop.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WARM_STEPS = 2, MAX_FILE = 1 << 28 };
+
+static tn_status read_rows(const char *path, tn_arena *a, tn_examples *out, int32_t *n_labels, tn_err *err)
+{
+    tn_bytes bytes;
+    TN_TRY(tn_file_read(path, MAX_FILE, a, &bytes, err));
+    tn_str rest = tn_str_from_bytes(bytes), line, word;
+    size_t n = 0, most = bytes.len + 1;
+    for (tn_str r = rest; tn_str_cut(&r, '\n', &line);)
+        n += line.len > 0;
+    size_t *start = TN_ARENA_ARRAY(a, size_t, n + 1), at = 0;
+    int32_t *label = TN_ARENA_ARRAY(a, int32_t, n), *ids = TN_ARENA_ARRAY(a, int32_t, most / 2 + 1);
+    if (!start || !label || !ids)
+        return tn_fail_nomem(err, most);
+    *out = (tn_examples){.start = start, .ids = ids, .label = label};
+    start[0] = 0;
+    while (tn_str_cut(&rest, '\n', &line) && line.len) {
+        int64_t v;
+        bool first = true;
+        while (tn_str_cut(&line, ' ', &word)) {
+            if (!tn_str_to_i64(word, &v) || v < 0 || v > INT32_MAX)
+                return tn_fail(err, TN_EFORMAT, "%s: row %" PRId32 ": \"%.*s\"", path, out->n_rows, TN_ARG(word));
+            if (first)
+                label[out->n_rows] = (int32_t)v;
+            else
+                ids[at++] = (int32_t)v;
+            first = false;
+        }
+        if (label[out->n_rows] >= *n_labels)
+            *n_labels = label[out->n_rows] + 1;
+        start[++out->n_rows] = at;
+    }
+    return TN_OK;
+}
+
+static tn_status label_names(int32_t n, tn_arena *a, tn_str **out, tn_err *err)
+{
+    *out = TN_ARENA_ARRAY(a, tn_str, (size_t)n);
+    for (int32_t i = 0; *out && i < n; i++)
+        if (!((*out)[i] = tn_str_format(a, "LABEL_%" PRId32, i)).ptr)
+            *out = NULL;
+    return *out ? TN_OK : tn_fail_nomem(err, (size_t)n * sizeof **out);
+}
+
+static tn_status init(char **argv, tn_arena *a, tn_err *err)
+{
+    tn_engine *e = NULL;
+    tn_model *m = NULL;
+    tn_model_options o = {.n_labels = atoi(argv[2])};
+    tn_str *label;
+    TN_TRY(label_names(o.n_labels, a, &label, err));
+    o.label = label;
+    tn_status st = tn_engine_new(0, NULL, &e, err);
+    if (st == TN_OK)
+        st = tn_model_open(e, argv[0], &o, &m, err);
+    if (st == TN_OK)
+        st = tn_model_save(m, argv[1], err);
+    tn_model_close(m);
+    tn_engine_free(e);
+    return st;
+}
+
+/* The learner of the model with a clock around it. */
+typedef struct {
+    tn_learner inner;
+    int64_t n_steps;
+    uint64_t tokens;
+    double begin, end;
+} timed;
+
+static tn_status timed_backward(void *self, const tn_train_batch *b, tn_train_result *out, tn_err *err)
+{
+    timed *t = self;
+    if (t->n_steps == WARM_STEPS)
+        t->begin = tn_clock_seconds();
+    if (t->n_steps >= WARM_STEPS)
+        t->tokens += (uint64_t)b->batch.start[b->batch.n_rows];
+    return t->inner.backward(t->inner.self, b, out, err);
+}
+
+static tn_status timed_logits(void *self, const tn_batch *b, float *logits, tn_err *err)
+{
+    timed *t = self;
+    return t->inner.logits(t->inner.self, b, logits, err);
+}
+
+static void timed_changed(void *self)
+{
+    timed *t = self;
+    t->inner.params_changed(t->inner.self);
+    t->n_steps++;
+    t->end = tn_clock_seconds();
+}
+
+typedef struct {
+    tn_recipe recipe;
+    int n_threads;
+    bool save, resume;
+    const char *isa, *order, *valid;
+} settings;
+
+static tn_status set(settings *s, const char *text, tn_err *err)
+{
+    tn_recipe *r = &s->recipe;
+    const char *eq = strchr(text, '=');
+    const tn_str key = {text, eq ? (size_t)(eq - text) : strlen(text)};
+    const char *value = eq ? eq + 1 : "1";
+    const struct {
+        const char *key;
+        int32_t *i32;
+        int64_t *i64;
+        double *f64;
+        bool *flag;
+        const char **text;
+    } known[] = {
+        {"steps", .i64 = &r->n_steps}, {"epochs", .i32 = &r->epochs}, {"batch", .i32 = &r->batch_size},
+        {"lr", .f64 = &r->learning_rate}, {"warmup", .f64 = &r->warmup_ratio}, {"decay", .f64 = &r->weight_decay},
+        {"clip", .f64 = &r->max_grad_norm}, {"dropout", .flag = &r->dropout}, {"shards", .i32 = &r->n_shards},
+        {"eval", .i64 = &r->eval_every}, {"patience", .i32 = &r->patience}, {"checkpoint", .i64 = &r->checkpoint_every},
+        {"threads", .i32 = &s->n_threads}, {"isa", .text = &s->isa}, {"order", .text = &s->order},
+        {"valid", .text = &s->valid}, {"save", .flag = &s->save}, {"resume", .flag = &s->resume},
+    };
+    if (tn_str_is(key, "seed")) {
+        r->seed = strtoull(value, NULL, 10);
+        return TN_OK;
+    }
+    if (tn_str_is(key, "schedule"))
+        return tn_schedule_parse(tn_str_of(value), &r->schedule) ? TN_OK : tn_fail(err, TN_EINVALID, "no schedule %s", value);
+    for (size_t i = 0; i < TN_COUNT(known); i++) {
+        if (!tn_str_is(key, known[i].key))
+            continue;
+        if (known[i].i32)
+            *known[i].i32 = atoi(value);
+        else if (known[i].i64)
+            *known[i].i64 = atoll(value);
+        else if (known[i].f64)
+            *known[i].f64 = strtod(value, NULL);
+        else if (known[i].flag)
+            *known[i].flag = strcmp(value, "0") != 0;
+        else
+            *known[i].text = value;
+        return TN_OK;
+    }
+    return tn_fail(err, TN_EINVALID, "unknown setting %s", text);
+}
+
+static void report(const timed *t, const tn_train_outcome *o, const char *isa, int n_threads)
+{
+    double seconds = t->n_steps > WARM_STEPS ? t->end - t->begin : 0;
+    printf("{\"what\": \"tenet\", \"isa\": \"%s\", \"threads\": %d, \"steps\": %" PRId64 ", \"loss\": %.9g, \"tokens\": %" PRIu64
+           ", \"seconds\": %.3f, \"tokens_per_s\": %.0f, \"peak_bytes\": %" PRIu64 "}\n",
+           isa, n_threads, o->n_steps, o->last_loss, t->tokens, seconds,
+           seconds > 0 ? (double)t->tokens / seconds : 0, tn_peak_memory());
+}
+
+static tn_status train(int argc, char **argv, tn_arena *a, tn_err *err)
+{
+    settings s = {.recipe = TN_RECIPE_INIT, .save = true};
+    tn_examples rows, held = {0};
+    tn_batch_order order;
+    tn_str *label;
+    int32_t n_labels = 2;
+    for (int i = 3; i < argc; i++)
+        TN_TRY(set(&s, argv[i], err));
+    TN_TRY(read_rows(argv[1], a, &rows, &n_labels, err));
+    if (s.valid)
+        TN_TRY(read_rows(s.valid, a, &held, &n_labels, err));
+    if (s.order) {
+        tn_bytes text;
+        TN_TRY(tn_file_read(s.order, MAX_FILE, a, &text, err));
+        TN_TRY(tn_batch_order_parse(tn_str_from_bytes(text), rows.n_rows, a, &order, err));
+    }
+    TN_TRY(label_names(n_labels, a, &label, err));
+    tn_engine *e = NULL;
+    tn_model *m = NULL;
+    tn_progress bar = {0};
+    tn_train_outcome out;
+    tn_model_options o = {.train = true, .n_labels = n_labels, .label = label, .seed = s.recipe.seed};
+    tn_status st;
+    tn_interrupt_install();
+    TN_GO(tn_engine_new(s.n_threads, s.isa, &e, err));
+    TN_GO(tn_model_open(e, argv[0], &o, &m, err));
+    timed t = {.inner = tn_learner_of(m)};
+    tn_learner l = t.inner;
+    l.self = &t, l.backward = timed_backward, l.logits = timed_logits, l.params_changed = timed_changed;
+    tn_train_job job = {.learner = &l, .recipe = &s.recipe, .train = &rows, .validation = &held,
+                        .order = s.order ? &order : NULL, .dir = argv[2], .resume = s.resume, .progress = &bar};
+    TN_GO(tn_train_run(&job, &out, err));
+    if (s.save) {
+        char *dir = tn_path_join(a, argv[2], "model");
+        TN_GO(dir ? tn_model_save(m, dir, err) : tn_fail_nomem(err, 0));
+    }
+    report(&t, &out, tn_engine_isa(e), tn_engine_threads(e));
+done:
+    tn_model_close(m);
+    tn_engine_free(e);
+    return st;
+}
+
+int main(int argc, char **argv)
+{
+    tn_err err = TN_ERR_INIT;
+    tn_arena *a = tn_arena_new(0);
+    tn_status st = TN_EINVALID;
+    if (a && argc == 5 && strcmp(argv[1], "init") == 0)
+        st = init(argv + 2, a, &err);
+    else if (a && argc >= 5 && strcmp(argv[1], "train") == 0)
+        st = train(argc - 2, argv + 2, a, &err);
+    else
+        tn_fail(&err, st, "usage: train_cli init MODEL OUT N_LABELS | train MODEL ROWS OUT [KEY=VALUE ...]");
+    if (st != TN_OK)
+        fprintf(stderr, "train_cli: %s\n", err.msg);
+    tn_arena_free(a);
+    return tn_exit_code(st);
+}

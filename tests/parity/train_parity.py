@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+"""50 AdamW steps against torch, dropout off, one batch order. Run with a Python that has torch and transformers:
+
+  python tests/parity/train_parity.py [--cli build/tests/train_cli] [MODEL_DIR ...]
+
+A tiny random BERT, then each folder given (the starter models when none is). Ours and torch's f32 run start from the same
+folder and see the same batches; a third run in double tells how far either is from the exact one. Bounds (DESIGN 6): loss
+within 5e-6, weights within 5e-5, our distance to the double run at most 3 times torch's own. Exit 1 on a failure.
+"""
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import torch
+import transformers
+from safetensors.torch import load_file
+from transformers import AutoModelForSequenceClassification, BertConfig, BertForSequenceClassification, get_linear_schedule_with_warmup
+
+STEPS, BATCH, LABELS = 50, 8, 3
+failed = False
+
+
+def check(name, ok, detail):
+    global failed
+    failed |= not ok
+    print(("ok    " if ok else "FAIL  ") + name + ": " + detail, flush=True)
+
+
+def make_rows(vocab, longest, n=120):
+    """Rows whose label shows in one of their ids; ids of a Zipf-like law, so that tables have rare rows."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for _ in range(n):
+        length = int(np.clip(rng.lognormal(2.5, 0.6), 2, longest))
+        ids = (rng.pareto(0.7, length) * 20).astype(np.int64) % vocab
+        label = int(rng.integers(0, LABELS))
+        ids[0] = min(vocab - 1, 101)
+        ids[1] = (5 + label) % vocab
+        rows.append((label, ids))
+    return rows
+
+
+def torch_run(folder, rows, order, lr, decay, dtype):
+    model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=dtype, attn_implementation="eager")
+    model.eval()  # no dropout; gradients all the same
+    no_decay = [p for n, p in model.named_parameters() if "bias" in n or "LayerNorm" in n]
+    decays = [p for n, p in model.named_parameters() if not ("bias" in n or "LayerNorm" in n)]
+    opt = torch.optim.AdamW([{"params": decays, "weight_decay": decay}, {"params": no_decay, "weight_decay": 0.0}], lr=lr,
+                            foreach=False, fused=False)
+    schedule = get_linear_schedule_with_warmup(opt, int(np.ceil(STEPS * 0.1)), STEPS)
+    losses = []
+    for batch in order:
+        longest = max(len(rows[i][1]) for i in batch)
+        ids = torch.zeros(len(batch), longest, dtype=torch.long)
+        mask = torch.zeros(len(batch), longest, dtype=torch.long)
+        for k, i in enumerate(batch):
+            ids[k, : len(rows[i][1])] = torch.from_numpy(rows[i][1])
+            mask[k, : len(rows[i][1])] = 1
+        out = model(input_ids=ids, attention_mask=mask, labels=torch.tensor([rows[i][0] for i in batch]))
+        opt.zero_grad()
+        out.loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        opt.step()
+        schedule.step()
+        losses.append(out.loss.item())
+    return np.array(losses), {n: p.detach().double().numpy() for n, p in model.named_parameters()}
+
+
+def farthest(a, b):
+    return max(float(np.abs(a[n] - b[n]).max()) for n in b)
+
+
+def root_mean_square(a, b):
+    return float(np.sqrt(sum(((a[n] - b[n]) ** 2).sum() for n in b) / sum(b[n].size for n in b)))
+
+
+def one(cli, name, folder, longest, work, lr, decay):
+    rows = make_rows(transformers.AutoConfig.from_pretrained(folder).vocab_size, longest)
+    rng = np.random.default_rng(1)
+    order = []
+    while len(order) < STEPS:
+        shuffled = rng.permutation(len(rows))
+        order += [shuffled[k : k + BATCH].tolist() for k in range(0, len(rows) - BATCH + 1, BATCH)]
+    order = order[:STEPS]
+    with open(os.path.join(work, "rows"), "w") as f:
+        f.writelines(f"{label} {' '.join(map(str, ids))}\n" for label, ids in rows)
+    with open(os.path.join(work, "order"), "w") as f:
+        f.writelines(" ".join(map(str, b)) + "\n" for b in order)
+    out = os.path.join(work, "out")
+    subprocess.run([cli, "train", folder, os.path.join(work, "rows"), out, f"steps={STEPS}", f"lr={lr}", "warmup=0.1",
+                    f"decay={decay}", "dropout=0", f"order={os.path.join(work, 'order')}"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with open(os.path.join(out, "steps.jsonl")) as f:
+        our_loss = np.array([json.loads(line)["loss"] for line in f])
+    ours = {n: t.double().numpy() for n, t in load_file(os.path.join(out, "model", "model.safetensors")).items()}
+    loss32, torch32 = torch_run(folder, rows, order, lr, decay, torch.float32)
+    loss64, torch64 = torch_run(folder, rows, order, lr, decay, torch.float64)
+
+    check(f"{name} tensors", set(ours) == set(torch32), f"{len(ours)} of {len(torch32)}")
+    worst = float(np.abs(our_loss - loss32).max())
+    check(f"{name} loss", worst <= 5e-6, f"max|ours - torch| = {worst:.2e} over {STEPS} steps ({loss32[0]:.3f} to {loss32[-1]:.3f})")
+    # The softmax does not change when all keys move by the same vector, so the gradient of a key's bias is exactly zero.
+    # What AdamW makes of it is the sign of rounding noise, in torch as here, and no output depends on it: stated alone.
+    biases = [n for n in ours if n.endswith("attention.self.key.bias")]
+    noise = [farthest({n: x[n] for n in biases}, {n: torch64[n] for n in biases}) for x in (ours, torch32)]
+    print(f"      {name} key biases, noise by nature: ours {noise[0]:.1e} from double, torch's {noise[1]:.1e}")
+    ours, torch32, torch64 = ({n: x[n] for n in x if n not in biases} for x in (ours, torch32, torch64))
+    worst = farthest(ours, torch32)
+    check(f"{name} weights", worst <= 5e-5, f"max|ours - torch| = {worst:.2e}")
+    for what, distance in (("largest", farthest), ("root mean square", root_mean_square)):
+        mine, its = distance(ours, torch64), distance(torch32, torch64)
+        check(f"{name} distance to double, {what}", mine <= 3 * its, f"ours {mine:.2e}, torch's {its:.2e}: {mine / its:.2f}")
+    mine, its = float(np.abs(our_loss - loss64).max()), float(np.abs(loss32 - loss64).max())
+    check(f"{name} loss to double", mine <= 3 * its, f"ours {mine:.2e}, torch's {its:.2e}: {mine / its:.2f}")
+
+
+def tiny(folder):
+    torch.manual_seed(0)
+    config = BertConfig(vocab_size=997, hidden_size=64, num_hidden_layers=2, num_attention_heads=4, intermediate_size=112,
+                        max_position_embeddings=64, initializer_range=0.1, num_labels=LABELS)
+    BertForSequenceClassification(config).save_pretrained(folder)
+
+
+def starters(cache):
+    for root, _, files in sorted(os.walk(cache)):
+        if "model.safetensors" in files and "config.json" in files and "snapshots" in root and "MiniLM" in root:
+            yield root
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--cli", default="build/tests/train_cli")
+    parser.add_argument("models", nargs="*")
+    args = parser.parse_args()
+    transformers.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    torch.manual_seed(0)
+    if not os.path.exists(args.cli):
+        subprocess.run(["ninja", "-C", "build", "tests/train_cli"], check=True, stdout=subprocess.DEVNULL)
+    with tempfile.TemporaryDirectory() as work:
+        folder = os.path.join(work, "tiny")
+        tiny(folder)
+        for decay in (0.0, 0.01):
+            one(args.cli, f"tiny, decay {decay}", folder, 60, work, 1e-4, decay)
+        cache = os.environ.get("TENET_HUB") or os.path.expanduser("~/.cache/huggingface/hub")
+        for source in args.models or list(starters(cache)):
+            start = os.path.join(work, "start")
+            shutil.rmtree(start, ignore_errors=True)
+            subprocess.run([args.cli, "init", source, start, str(LABELS)], check=True)
+            one(args.cli, os.path.basename(os.path.normpath(source)), start, 64, work, 5e-5, 0.0)
+    sys.exit(failed)
+
+
+main()
