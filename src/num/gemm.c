@@ -27,7 +27,7 @@ enum {
      * (4 bytes a 4 · 14 / 16 cycles of FMA at most) does not count; fewer rows a task balance the threads better. */
     RUN_PANELS = 4,
     RUN_COLUMNS = 12, /* panels of 32: with k = 384 B's block is 576 KiB */
-    RUN_TASKS = 16,   /* fewer than this: narrower blocks */
+    RUN_TASKS = 8, /* with fewer than this, narrower blocks */
     /* In grad X's block is copied by each task, so it needs more rows of dW to pay. */
     GRAD_PANELS = 8,
     GRAD_COLUMNS = 6,
@@ -35,7 +35,7 @@ enum {
 
 /* Scratch of one thread; all parts are whole lines. */
 typedef struct {
-    float a[TN_GEMM_ROWS * TN_GEMM_A_STRIDE]; /* a panel of A, either way round */
+    float a[TN_GEMM_A_COLUMN * TN_GEMM_A_STRIDE]; /* a panel of A, either way round */
     float tail[TILE];                         /* the tile at the right edge */
     float b[GRAD_COLUMNS * TN_GEMM_KC * PANEL];
     float stack[GRAD_PANELS * GRAD_COLUMNS][LEVELS][TILE];
@@ -206,6 +206,16 @@ static void edge_tile(tn_gemm_tile_fn *tile, size_t rows, size_t k, const float 
         memcpy(c + i * ldc, tmp + i * PANEL, width * sizeof *c);
 }
 
+/* While one panel of A is used, fetches a share of the next one, so that its copy does not wait for memory. */
+static void prefetch_share(const run *r, size_t panel, size_t k0, size_t share, size_t n_shares)
+{
+    size_t m0 = cut(r->m, r->n_panels, panel), n = cut(r->m, r->n_panels, panel + 1) - m0;
+    size_t k = k0 < r->b->k ? min(r->b->k - k0, TN_GEMM_KC) : 0;
+    for (size_t m = m0 + cut(n, n_shares, share), end = m0 + cut(n, n_shares, share + 1); m < end; m++)
+        for (size_t i = 0; i < k; i += 16)
+            __builtin_prefetch(r->a + m * r->lda + k0 + i, 0, 2);
+}
+
 static void run_block(void *ctx, size_t task, int worker)
 {
     const run *r = ctx;
@@ -230,6 +240,7 @@ static void run_block(void *ctx, size_t task, int worker)
                 for (size_t m = m0; m < m1; m++)
                     memcpy(s->a + (m - m0) * TN_GEMM_A_STRIDE, r->a + m * r->lda + k0, k * sizeof(float));
                 for (size_t j = j0; j < j1; j++) {
+                    prefetch_share(r, p + 1 < p1 ? p + 1 : p0, p + 1 < p1 ? k0 : k0 + k, j - j0, j1 - j0);
                     const float *panel = b->data + (j * b->k + k0) * PANEL;
                     size_t width = min(PANEL, b->n - j * PANEL);
                     if (width == PANEL)
@@ -254,7 +265,7 @@ void tn_gemm_run(tn_gemm *g, size_t m, const float *a, size_t lda, const tn_gemm
     r.n_row_blocks = ceil_div(r.n_panels, RUN_PANELS);
     r.n_column_blocks = ceil_div(r.n_columns, RUN_COLUMNS);
     if (r.n_row_blocks * r.n_column_blocks < RUN_TASKS && m > 0)
-        r.n_column_blocks = min(r.n_columns, ceil_div(RUN_TASKS, r.n_row_blocks));
+        r.n_column_blocks = ceil_div(r.n_columns, ceil_div(r.n_columns * r.n_row_blocks, RUN_TASKS));
     tn_pool_run(g->pool, r.n_row_blocks * r.n_column_blocks, run_block, &r);
 }
 
@@ -296,7 +307,7 @@ static size_t grad_tile(const grad *r, size_t m0, size_t m1, size_t shard, size_
         size_t begin = r->shards->start[shard], end = r->shards->start[shard + 1], stop = min(end, m1);
         if (stop <= m)
             continue;
-        r->g->kernels->by_columns(rows, stop - m, a + (m - m0) * TN_GEMM_ROWS, b + (m - m0) * PANEL, stack[n_pending],
+        r->g->kernels->by_columns(rows, stop - m, a + (m - m0) * TN_GEMM_A_COLUMN, b + (m - m0) * PANEL, stack[n_pending],
                                   PANEL, m > begin);
         m = stop;
         if (m < end)
@@ -332,8 +343,7 @@ static void grad_block(void *ctx, size_t task, int worker)
                        s->b + (j - j0) * TN_GEMM_KC * PANEL);
         for (size_t p = p0; p < p1; p++) {
             size_t o0 = cut(r->o, r->n_panels, p), rows = cut(r->o, r->n_panels, p + 1) - o0;
-            for (size_t m = m0; m < m1; m++)
-                memcpy(s->a + (m - m0) * TN_GEMM_ROWS, r->dy + m * r->ldy + o0, rows * sizeof(float));
+            r->g->kernels->copy_columns(r->dy + m0 * r->ldy + o0, r->ldy, rows, m1 - m0, s->a);
             for (size_t j = j0; j < j1; j++) {
                 float(*stack)[TILE] = s->stack[(p - p0) * GRAD_COLUMNS + j - j0];
                 next_pending = grad_tile(r, m0, m1, first, n_pending, rows, s->a, s->b + (j - j0) * TN_GEMM_KC * PANEL,

@@ -17,6 +17,8 @@ INLINE void half_tile(size_t rows, size_t step_i, size_t step_k, size_t k, const
     {
         sum[i][0] = load ? _mm256_loadu_ps(c + i * ldc) : _mm256_setzero_ps();
         sum[i][1] = load ? _mm256_loadu_ps(c + i * ldc + 8) : _mm256_setzero_ps();
+        __builtin_prefetch(c + i * ldc, 1);
+        __builtin_prefetch(c + i * ldc + 15, 1);
     }
     for (; k > 0; k--) {
         __m256 b0 = _mm256_load_ps(b), b1 = _mm256_load_ps(b + 8);
@@ -56,7 +58,15 @@ static void by_rows(size_t rows, size_t k, const float *a, const float *b, float
 
 static void by_columns(size_t rows, size_t k, const float *a, const float *b, float *c, size_t ldc, bool load)
 {
-    CASES(1, TN_GEMM_ROWS)
+    CASES(1, TN_GEMM_A_COLUMN)
+}
+
+static void copy_columns(const float *a, size_t lda, size_t rows, size_t k, float *out)
+{
+    static const int32_t ones[2 * ROWS + 4] = {-1, -1, -1, -1, -1, -1};
+    __m256i mask = _mm256_loadu_si256((const __m256i *)(ones + ROWS - rows));
+    for (; k > 0; k--, a += lda, out += TN_GEMM_A_COLUMN)
+        _mm256_store_ps(out, _mm256_maskload_ps(a, mask));
 }
 
 static void add(float *y, const float *x, size_t n)
@@ -104,4 +114,4 @@ static void transpose(const float *w, size_t ldw, size_t k, float *out)
             out[done * TN_GEMM_PANEL + j] = w[j * ldw + done];
 }
 
-const tn_gemm_kernels tn_gemm_avx2 = {ROWS, by_rows, by_columns, add, transpose};
+const tn_gemm_kernels tn_gemm_avx2 = {ROWS, by_rows, by_columns, copy_columns, add, transpose};

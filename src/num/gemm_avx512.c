@@ -18,6 +18,11 @@ INLINE void tile(size_t rows, size_t step_i, size_t step_k, size_t k, const floa
         sum[i][0] = load ? _mm512_loadu_ps(c + i * ldc) : _mm512_setzero_ps();
         sum[i][1] = load ? _mm512_loadu_ps(c + i * ldc + 16) : _mm512_setzero_ps();
     }
+    UNROLL for (size_t i = 0; i < rows; i++)
+    {
+        __builtin_prefetch(c + i * ldc, 1);
+        __builtin_prefetch(c + i * ldc + 31, 1);
+    }
     for (; k > 0; k--) {
         __m512 b0 = _mm512_load_ps(b), b1 = _mm512_load_ps(b + 16);
         _mm_prefetch((const char *)(b + AHEAD), _MM_HINT_T0);
@@ -58,7 +63,16 @@ static void by_rows(size_t rows, size_t k, const float *a, const float *b, float
 
 static void by_columns(size_t rows, size_t k, const float *a, const float *b, float *c, size_t ldc, bool load)
 {
-    CASES(1, TN_GEMM_ROWS)
+    CASES(1, TN_GEMM_A_COLUMN)
+}
+
+static void copy_columns(const float *a, size_t lda, size_t rows, size_t k, float *out)
+{
+    __mmask16 mask = (__mmask16)((1u << rows) - 1);
+    for (; k > 0; k--, a += lda, out += TN_GEMM_A_COLUMN) {
+        _mm_prefetch((const char *)(a + 8 * lda), _MM_HINT_T0);
+        _mm512_store_ps(out, _mm512_maskz_loadu_ps(mask, a));
+    }
 }
 
 static void add(float *y, const float *x, size_t n)
@@ -115,4 +129,4 @@ static void transpose(const float *w, size_t ldw, size_t k, float *out)
             out[done * TN_GEMM_PANEL + j] = w[j * ldw + done];
 }
 
-const tn_gemm_kernels tn_gemm_avx512 = {14, by_rows, by_columns, add, transpose};
+const tn_gemm_kernels tn_gemm_avx512 = {TN_GEMM_ROWS, by_rows, by_columns, copy_columns, add, transpose};

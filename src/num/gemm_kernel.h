@@ -18,9 +18,10 @@ tn_gemm_ref_grad_fn tn_gemm_ref_grad, tn_gemm_ref_grad_fma;
 
 /// ---- tiles ----
 enum {
-    TN_GEMM_ROWS = 14,                   /* of the tallest tile */
-    TN_GEMM_KC = 384,                    /* k-steps of a block at most */
-    TN_GEMM_A_STRIDE = TN_GEMM_KC + 16,  /* a copy's rows must not all fall on the same cache sets */
+    TN_GEMM_ROWS = 14,                  /* of the tallest tile */
+    TN_GEMM_KC = 384,                   /* k-steps of a block at most: 384, 768, 1152 ... are cut evenly */
+    TN_GEMM_A_STRIDE = TN_GEMM_KC + 16, /* a copy's rows must not all fall on the same cache sets */
+    TN_GEMM_A_COLUMN = 16,              /* a column of the other copy: one line */
 };
 
 /// C[rows, 32] = A[rows, k] · B[k, 32], or C + A · B when `load`. rows <= max_rows, k <= TN_GEMM_KC.
@@ -30,7 +31,9 @@ typedef void tn_gemm_tile_fn(size_t rows, size_t k, const float *a, const float 
 typedef struct {
     size_t max_rows;
     tn_gemm_tile_fn *by_rows;    /* A's element (i, k) is a[i * TN_GEMM_A_STRIDE + k] */
-    tn_gemm_tile_fn *by_columns; /* a[k * TN_GEMM_ROWS + i] */
+    tn_gemm_tile_fn *by_columns; /* a[k * TN_GEMM_A_COLUMN + i] */
+    /* out[k * TN_GEMM_A_COLUMN + i] = a[k * lda + i], i < rows; the rest of a column is undefined */
+    void (*copy_columns)(const float *a, size_t lda, size_t rows, size_t k, float *out);
     void (*add)(float *y, const float *x, size_t n); /* y = y + x */
     /* out[k][j] = w[j * ldw + k]: a full panel of the forward packing */
     void (*transpose)(const float *w, size_t ldw, size_t k, float *out);
