@@ -1,11 +1,12 @@
 /* The matrix product in three orientations beside oneDNN's, a JSON line each.
  *
- *   bench_gemm [--clock wall|cpu] [--isa NAME] [--rounds N] [--threads N] [--kind forward|backward|grad|pack] [--m M] [--shape OxI]
+ *   bench_gemm [--clock wall|cpu] [--isa NAME] [--rounds N] [--threads N] [--kind forward|backward|grad|pack] [--m M]
+ * [--shape OxI]
  *
- * The two take turns, a block of calls each; what is stated is the median over all calls, and the best. oneDNN runs two ways
- * (dnnl_sgemm; a matmul primitive whose weights are in the layout that it likes best, reordered once, as ours are packed
- * once), and the faster is the peer. A pause between the blocks lets the other's threads fall asleep. `--clock cpu` counts
- * the caller's processor time instead: for one thread on a machine that others use too. */
+ * The two take turns, a block of calls each; what is stated is the median over all calls, and the best. oneDNN runs two
+ * ways (dnnl_sgemm; a matmul primitive whose weights are in the layout that it likes best, reordered once, as ours are
+ * packed once), and the faster is the peer. A pause between the blocks lets the other's threads fall asleep. `--clock
+ * cpu` counts the caller's processor time instead: for one thread on a machine that others use too. */
 #include "base/mem.h"
 #include "base/rng.h"
 #include "num/gemm.h"
@@ -309,7 +310,8 @@ int main(int argc, char **argv)
     }
     for (size_t k = 0; k < 3; k++)
         if (n_lines[k])
-            printf("{\"bench\":\"gemm\",\"summary\":\"m=%zu\",\"lines\":%zu,\"ratio_geomean\":%.3f,\"ratio_worst\":%.3f}\n",
+            printf("{\"bench\":\"gemm\",\"summary\":\"m=%zu\",\"lines\":%zu,\"ratio_geomean\":%.3f,\"ratio_worst\":%."
+                   "3f}\n",
                    only_m ? only_m : row_counts[k], n_lines[k], exp(log_sum[k] / (double)n_lines[k]), worst[k]);
     return 0;
 }

@@ -1,7 +1,7 @@
 /* Cuts a product into tasks by its sizes alone, and a task into tiles that live in registers.
  *
- * C = A · B. A task owns a block of C, some panels of rows (TN_GEMM_ROWS or fewer each, even in height) by some panels of
- * columns (32 each), and all of k. It walks k in blocks of at most TN_GEMM_KC:
+ * C = A · B. A task owns a block of C, some panels of rows (TN_GEMM_ROWS or fewer each, even in height) by some panels
+ * of columns (32 each), and all of k. It walks k in blocks of at most TN_GEMM_KC:
  *
  *   for each block of k             B's block stays in the second-level cache
  *     for each panel of rows        copied, so that it is dense and in the first-level cache
@@ -11,13 +11,15 @@
  * allows. After the last k a panel's rows, still in cache, get their tail.
  *
  * dW = dYᵀ · X is the same with both operands copied. A block of rows holds pieces of shards; each tile keeps a small
- * stack of partial sums: a shard's sum is pushed, and neighbours of the fold's tree are added as soon as both are there.
+ * stack of partial sums: a shard's sum is pushed, and neighbours of the fold's tree are added as soon as both are
+ * there.
  *
  * Invariant: an element's chain is never split but by storing and reloading it. */
 #include "num/gemm_kernel.h"
 #include "base/mem.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 enum {
     PANEL = TN_GEMM_PANEL,
@@ -27,17 +29,23 @@ enum {
      * (4 bytes a 4 · 14 / 16 cycles of FMA at most) does not count; fewer rows a task balance the threads better. */
     RUN_PANELS = 4,
     RUN_COLUMNS = 12, /* panels of 32: with k = 384 B's block is 576 KiB */
-    RUN_TASKS = 8, /* with fewer than this, narrower blocks */
-    /* In grad X's block is copied by each task, so it needs more rows of dW to pay. */
+    RUN_TASKS = 8,    /* with fewer than this, narrower blocks */
+    /* In grad a task copies its block of X (GRAD_COLUMNS panels) and dY (GRAD_PANELS, a group at a time); a copied
+     * float of X is used by 14 · 8 rows of dW, one of dY by 32 · 12 columns. */
     GRAD_PANELS = 8,
-    GRAD_COLUMNS = 6,
+    GRAD_COLUMNS = 12,
+    GRAD_GROUP = 4, /* copies of dY that stay near: 96 KiB */
+    /* Floats of a copy; 5 lines more, so that panels which are written side by side fall on different cache sets. */
+    PANEL_A = TN_GEMM_KC * TN_GEMM_A_COLUMN + 5 * 16,
+    PANEL_B = TN_GEMM_KC * PANEL + 5 * 16,
 };
 
 /* Scratch of one thread; all parts are whole lines. */
 typedef struct {
-    float a[TN_GEMM_A_COLUMN * TN_GEMM_A_STRIDE]; /* a panel of A, either way round */
-    float tail[TILE];                         /* the tile at the right edge */
-    float b[GRAD_COLUMNS * TN_GEMM_KC * PANEL];
+    float a[TN_GEMM_ROWS * TN_GEMM_A_STRIDE]; /* run: a panel of A */
+    float tail[TILE];                         /* run: the tile at the right edge */
+    float grad_a[GRAD_GROUP][PANEL_A];
+    float grad_b[GRAD_COLUMNS][PANEL_B];
     float stack[GRAD_PANELS * GRAD_COLUMNS][LEVELS][TILE];
 } scratch;
 
@@ -72,11 +80,12 @@ tn_status tn_gemm_new(tn_pool *pool, tn_isa isa, tn_gemm **out, tn_err *err)
     size_t n_bytes = (size_t)tn_pool_size(pool) * sizeof(scratch);
     tn_gemm *g = tn_mem_calloc(sizeof *g);
     if (g)
-        g->scratch = tn_mem_alloc_aligned(n_bytes, 64);
+        g->scratch = tn_mem_alloc_aligned(n_bytes, (size_t)2 << 20);
     if (!g || !g->scratch) {
         tn_gemm_free(g);
         return tn_fail_nomem(err, n_bytes);
     }
+    madvise(g->scratch, n_bytes, MADV_HUGEPAGE); /* only a wish: the panels are read faster */
     g->pool = pool;
     g->ref_run = tn_gemm_ref_run;
     g->ref_grad = tn_gemm_ref_grad;
@@ -163,7 +172,7 @@ typedef struct {
     float *c;
     bool accumulate;
     const tn_gemm_tail *tail;
-    size_t n_panels, n_columns;          /* panels of rows and of columns in C */
+    size_t n_panels, n_columns;           /* panels of rows and of columns in C */
     size_t n_row_blocks, n_column_blocks; /* tasks */
 } run;
 
@@ -196,8 +205,8 @@ static void finish_row(const run *r, size_t m, size_t n0, size_t n)
 }
 
 /* A tile that is narrower than a panel, by way of a whole one. */
-static void edge_tile(tn_gemm_tile_fn *tile, size_t rows, size_t k, const float *a, const float *b, float *c, size_t ldc,
-                      size_t width, bool load, float *tmp)
+static void edge_tile(tn_gemm_tile_fn *tile, size_t rows, size_t k, const float *a, const float *b, float *c,
+                      size_t ldc, size_t width, bool load, float *tmp)
 {
     for (size_t i = 0; load && i < rows; i++)
         memcpy(tmp + i * PANEL, c + i * ldc, width * sizeof *c);
@@ -206,14 +215,13 @@ static void edge_tile(tn_gemm_tile_fn *tile, size_t rows, size_t k, const float 
         memcpy(c + i * ldc, tmp + i * PANEL, width * sizeof *c);
 }
 
-/* While one panel of A is used, fetches a share of the next one, so that its copy does not wait for memory. */
-static void prefetch_share(const run *r, size_t panel, size_t k0, size_t share, size_t n_shares)
+/* Fetches share `share` of a matrix into the second-level cache, while another one is worked on. */
+static void prefetch_share(const float *p, size_t ld, size_t rows, size_t n, size_t share, size_t n_shares)
 {
-    size_t m0 = cut(r->m, r->n_panels, panel), n = cut(r->m, r->n_panels, panel + 1) - m0;
-    size_t k = k0 < r->b->k ? min(r->b->k - k0, TN_GEMM_KC) : 0;
-    for (size_t m = m0 + cut(n, n_shares, share), end = m0 + cut(n, n_shares, share + 1); m < end; m++)
-        for (size_t i = 0; i < k; i += 16)
-            __builtin_prefetch(r->a + m * r->lda + k0 + i, 0, 2);
+    size_t row = cut(rows, n_shares, share), end = cut(rows, n_shares, share + 1);
+    for (p += row * ld; row < end; row++, p += ld)
+        for (size_t i = 0; i < n + 15; i += 16) /* the last line too, when rows begin inside a line */
+            __builtin_prefetch(p + min(i, n - 1), 0, 2);
 }
 
 static void run_block(void *ctx, size_t task, int worker)
@@ -240,7 +248,8 @@ static void run_block(void *ctx, size_t task, int worker)
                 for (size_t m = m0; m < m1; m++)
                     memcpy(s->a + (m - m0) * TN_GEMM_A_STRIDE, r->a + m * r->lda + k0, k * sizeof(float));
                 for (size_t j = j0; j < j1; j++) {
-                    prefetch_share(r, p + 1 < p1 ? p + 1 : p0, p + 1 < p1 ? k0 : k0 + k, j - j0, j1 - j0);
+                    if (p + 1 < p1)
+                        prefetch_share(r->a + m1 * r->lda + k0, r->lda, m1 - m0, k, j - j0, j1 - j0);
                     const float *panel = b->data + (j * b->k + k0) * PANEL;
                     size_t width = min(PANEL, b->n - j * PANEL);
                     if (width == PANEL)
@@ -279,12 +288,12 @@ typedef struct {
     float *dw;
     bool accumulate;
     size_t n_panels, n_columns, n_o_blocks, n_i_blocks;
-    size_t m0, m1, n_blocks;              /* rows that take part, and into how many blocks they are cut */
+    size_t m0, m1, n_blocks;             /* rows that take part, and into how many blocks they are cut */
     unsigned char n_adds[TN_SHARDS_MAX]; /* sums of the fold's tree that are complete once this shard's is */
 } grad;
 
-/* The fold as additions of the two youngest sums of a stack: after the last present shard of a right subtree, if the left
- * one has any. Small subtrees come first. */
+/* The fold as additions of the two youngest sums of a stack: after the last present shard of a right subtree, if the
+ * left one has any. Small subtrees come first. */
 static void plan_fold(const tn_shards *shards, unsigned char *n_adds)
 {
     memset(n_adds, 0, TN_SHARDS_MAX);
@@ -298,17 +307,39 @@ static void plan_fold(const tn_shards *shards, unsigned char *n_adds)
         }
 }
 
-/* One tile of dW through the rows [m0, m1) of a block: from its stack, onto its stack. Returns how many sums are on it
- * besides the shard in progress. */
-static size_t grad_tile(const grad *r, size_t m0, size_t m1, size_t shard, size_t n_pending, size_t rows, const float *a,
-                        const float *b, float stack[LEVELS][TILE])
+/* The rows [m0, m1) of a block, and how every tile stands before them: the first shard that has rows here, and the sums
+ * on the stack below it. */
+typedef struct {
+    size_t m0, m1, shard, n_pending;
+} span;
+
+/* A column of lines to fetch, one a row: what will be copied next. */
+typedef struct {
+    const float *line;
+    size_t ld;
+} fetch;
+
+/* Line `at` of rows of `n` floats, if there are so many. */
+static fetch fetch_line(const float *p, size_t ld, size_t n, size_t at)
 {
-    for (size_t m = m0; m < m1; shard++) {
-        size_t begin = r->shards->start[shard], end = r->shards->start[shard + 1], stop = min(end, m1);
+    return at < (n + 30) / 16 ? (fetch){p + min(16 * at, n - 1), ld} : (fetch){NULL, 0};
+}
+
+/* One tile of dW through a span: from its stack, onto its stack. Returns how many sums are then on it, besides the
+ * shard in progress. */
+static size_t grad_tile(const grad *r, const span *at, size_t rows, const float *a, const float *b,
+                        float stack[LEVELS][TILE], fetch next)
+{
+    size_t n_pending = at->n_pending;
+    for (size_t m = at->m0, shard = at->shard; m < at->m1; shard++) {
+        size_t begin = r->shards->start[shard], end = r->shards->start[shard + 1], stop = min(end, at->m1);
         if (stop <= m)
             continue;
-        r->g->kernels->by_columns(rows, stop - m, a + (m - m0) * TN_GEMM_A_COLUMN, b + (m - m0) * PANEL, stack[n_pending],
-                                  PANEL, m > begin);
+        r->g->kernels->by_columns(rows, stop - m, a, b, stack[n_pending], PANEL, m > begin, next.line, next.ld);
+        a += (stop - m) * TN_GEMM_A_COLUMN;
+        b += (stop - m) * PANEL;
+        if (next.line)
+            next.line += (stop - m) * next.ld;
         m = stop;
         if (m < end)
             break;
@@ -319,48 +350,72 @@ static size_t grad_tile(const grad *r, size_t m0, size_t m1, size_t shard, size_
     return n_pending;
 }
 
+/* Copies a finished tile to dW, or adds it. */
+static void grad_store(const grad *r, size_t o0, size_t rows, size_t i0, const float *sum)
+{
+    size_t width = min(PANEL, r->i - i0);
+    for (size_t o = 0; o < rows; o++) {
+        float *out = r->dw + (o0 + o) * r->ldw + i0;
+        if (r->accumulate)
+            r->g->kernels->add(out, sum + o * PANEL, width);
+        else
+            memcpy(out, sum + o * PANEL, width * sizeof *out);
+    }
+}
+
 static void grad_block(void *ctx, size_t task, int worker)
 {
     const grad *r = ctx;
     scratch *s = &r->g->scratch[worker];
     size_t o_block = task % r->n_o_blocks, i_block = task / r->n_o_blocks;
-    size_t p0 = cut(r->n_panels, r->n_o_blocks, o_block), p1 = cut(r->n_panels, r->n_o_blocks, o_block + 1);
-    size_t j0 = cut(r->n_columns, r->n_i_blocks, i_block), j1 = cut(r->n_columns, r->n_i_blocks, i_block + 1);
-    size_t first = 0, n_pending = 0; /* the shard that the block begins in; the same for all tiles */
+    size_t p0 = cut(r->n_panels, r->n_o_blocks, o_block), n_p = cut(r->n_panels, r->n_o_blocks, o_block + 1) - p0;
+    size_t j0 = cut(r->n_columns, r->n_i_blocks, i_block), n_j = cut(r->n_columns, r->n_i_blocks, i_block + 1) - j0;
+    size_t o_start[GRAD_PANELS + 1], i_start[GRAD_COLUMNS + 1]; /* of the panels of dY's and X's columns */
+    for (size_t p = 0; p <= n_p; p++)
+        o_start[p] = cut(r->o, r->n_panels, p0 + p);
+    for (size_t j = 0; j <= n_j; j++)
+        i_start[j] = min((j0 + j) * PANEL, r->i);
+    size_t o0 = o_start[0], n_o = o_start[n_p] - o0, i0 = i_start[0], n_i = i_start[n_j] - i0;
 
     if (!r->g->kernels) {
-        r->g->ref_grad(cut(r->o, r->n_panels, p0), cut(r->o, r->n_panels, p1), j0 * PANEL, min(j1 * PANEL, r->i), r->dy,
-                       r->ldy, r->x, r->ldx, r->shards, r->dw, r->ldw, r->accumulate);
+        r->g->ref_grad(o0, o0 + n_o, i0, i0 + n_i, r->dy, r->ldy, r->x, r->ldx, r->shards, r->dw, r->ldw,
+                       r->accumulate);
         return;
     }
+    size_t n_groups = ceil_div(n_p, GRAD_GROUP), n_pending = 0;
+    span at = {0};
     for (size_t block = 0; block < r->n_blocks; block++) {
-        size_t m0 = r->m0 + cut(r->m1 - r->m0, r->n_blocks, block);
-        size_t m1 = r->m0 + cut(r->m1 - r->m0, r->n_blocks, block + 1), next_pending = n_pending;
-        while (r->shards->start[first + 1] <= m0)
-            first++;
-        for (size_t j = j0; j < j1; j++)
-            copy_panel(r->x + m0 * r->ldx + j * PANEL, r->ldx, m1 - m0, min(PANEL, r->i - j * PANEL),
-                       s->b + (j - j0) * TN_GEMM_KC * PANEL);
-        for (size_t p = p0; p < p1; p++) {
-            size_t o0 = cut(r->o, r->n_panels, p), rows = cut(r->o, r->n_panels, p + 1) - o0;
-            r->g->kernels->copy_columns(r->dy + m0 * r->ldy + o0, r->ldy, rows, m1 - m0, s->a);
-            for (size_t j = j0; j < j1; j++) {
-                float(*stack)[TILE] = s->stack[(p - p0) * GRAD_COLUMNS + j - j0];
-                next_pending = grad_tile(r, m0, m1, first, n_pending, rows, s->a, s->b + (j - j0) * TN_GEMM_KC * PANEL,
-                                         stack);
-                if (block + 1 < r->n_blocks)
-                    continue;
-                size_t width = min(PANEL, r->i - j * PANEL);
-                for (size_t o = 0; o < rows; o++) {
-                    float *out = r->dw + (o0 + o) * r->ldw + j * PANEL;
-                    if (r->accumulate)
-                        r->g->kernels->add(out, stack[0] + o * PANEL, width);
-                    else
-                        memcpy(out, stack[0] + o * PANEL, width * sizeof *out);
+        at.m0 = r->m0 + cut(r->m1 - r->m0, r->n_blocks, block);
+        at.m1 = r->m0 + cut(r->m1 - r->m0, r->n_blocks, block + 1);
+        at.n_pending = n_pending;
+        while (r->shards->start[at.shard + 1] <= at.m0)
+            at.shard++;
+        bool last_block = block + 1 == r->n_blocks;
+        const float *dy = r->dy + at.m0 * r->ldy, *x = r->x + at.m0 * r->ldx;
+        const float *next_dy = r->dy + at.m1 * r->ldy, *next_x = r->x + at.m1 * r->ldx;
+        r->g->kernels->split(x, r->ldx, at.m1 - at.m0, i_start, n_j, PANEL, s->grad_b[0], PANEL_B);
+        for (size_t group = 0; group < n_groups; group++) {
+            const size_t *o = o_start + cut(n_p, n_groups, group), *o_end = o_start + cut(n_p, n_groups, group + 1);
+            const size_t *o_after = group + 1 < n_groups ? o_start + cut(n_p, n_groups, group + 2) : NULL;
+            size_t o_first = o_start[cut(n_p, n_groups, 1)]; /* where the first group ends */
+            r->g->kernels->split(dy, r->ldy, at.m1 - at.m0, o, (size_t)(o_end - o), TN_GEMM_A_COLUMN, s->grad_a[0],
+                                 PANEL_A);
+            for (size_t p = 0, t = 0; o + p < o_end; p++)
+                for (size_t j = 0; j < n_j; j++, t++) {
+                    fetch next = {NULL, 0};
+                    if (o_after)
+                        next = fetch_line(dy + *o_end, r->ldy, *o_after - *o_end, t);
+                    else if (!last_block) {
+                        size_t n_lines = (n_i + 30) / 16;
+                        next = t < n_lines ? fetch_line(next_x + i0, r->ldx, n_i, t)
+                                           : fetch_line(next_dy + o0, r->ldy, o_first - o0, t - n_lines);
+                    }
+                    float(*stack)[TILE] = s->stack[(size_t)(o - o_start + p) * GRAD_COLUMNS + j];
+                    n_pending = grad_tile(r, &at, o[p + 1] - o[p], s->grad_a[p], s->grad_b[j], stack, next);
+                    if (last_block)
+                        grad_store(r, o[p], o[p + 1] - o[p], i_start[j], stack[0]);
                 }
-            }
         }
-        n_pending = next_pending;
     }
 }
 

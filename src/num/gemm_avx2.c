@@ -1,5 +1,5 @@
-/* Tiles of up to 6 x 16 on AVX2 with FMA: 12 accumulators, two vectors of B, one broadcast of A. A panel of B is 32 wide: its
- * two halves are two tiles. */
+/* Tiles of up to 6 x 16 on AVX2 with FMA: 12 accumulators, two vectors of B, one broadcast of A. A panel of B is 32
+ * wide: its two halves are two tiles. */
 #include "num/gemm_kernel.h"
 
 #include <immintrin.h>
@@ -10,7 +10,7 @@
 enum { ROWS = 6, HALF = TN_GEMM_PANEL / 2, AHEAD = 8 * TN_GEMM_PANEL }; /* AHEAD: prefetch distance in B, 8 steps */
 
 INLINE void half_tile(size_t rows, size_t step_i, size_t step_k, size_t k, const float *a, const float *b, float *c,
-                      size_t ldc, bool load)
+                      size_t ldc, bool load, const float *next, size_t ld_next)
 {
     __m256 sum[ROWS][2];
     UNROLL for (size_t i = 0; i < rows; i++)
@@ -29,6 +29,10 @@ INLINE void half_tile(size_t rows, size_t step_i, size_t step_k, size_t k, const
             sum[i][0] = _mm256_fmadd_ps(ai, b0, sum[i][0]);
             sum[i][1] = _mm256_fmadd_ps(ai, b1, sum[i][1]);
         }
+        if (next) {
+            _mm_prefetch((const char *)next, _MM_HINT_T1);
+            next += ld_next;
+        }
         a += step_k;
         b += TN_GEMM_PANEL;
     }
@@ -42,31 +46,40 @@ INLINE void half_tile(size_t rows, size_t step_i, size_t step_k, size_t k, const
 /* One copy of the tile for each number of rows, so that the accumulators are registers. */
 #define ONE(n, step_i, step_k)                                                                                         \
     case n:                                                                                                            \
-        half_tile(n, step_i, step_k, k, a, b, c, ldc, load);                                                           \
-        half_tile(n, step_i, step_k, k, a, b + HALF, c + HALF, ldc, load);                                             \
+        half_tile(n, step_i, step_k, k, a, b, c, ldc, load, next, ld_next);                                            \
+        half_tile(n, step_i, step_k, k, a, b + HALF, c + HALF, ldc, load, NULL, 0);                                    \
         break;
 #define CASES(step_i, step_k)                                                                                          \
     switch (rows) {                                                                                                    \
-        ONE(1, step_i, step_k) ONE(2, step_i, step_k) ONE(3, step_i, step_k)                                           \
-        ONE(4, step_i, step_k) ONE(5, step_i, step_k) ONE(6, step_i, step_k)                                           \
+        ONE(1, step_i, step_k)                                                                                         \
+        ONE(2, step_i, step_k) ONE(3, step_i, step_k) ONE(4, step_i, step_k) ONE(5, step_i, step_k)                    \
+            ONE(6, step_i, step_k)                                                                                     \
     }
 
 static void by_rows(size_t rows, size_t k, const float *a, const float *b, float *c, size_t ldc, bool load)
 {
+    const float *next = NULL;
+    size_t ld_next = 0;
     CASES(TN_GEMM_A_STRIDE, 1)
 }
 
-static void by_columns(size_t rows, size_t k, const float *a, const float *b, float *c, size_t ldc, bool load)
+static void by_columns(size_t rows, size_t k, const float *a, const float *b, float *c, size_t ldc, bool load,
+                       const float *next, size_t ld_next)
 {
     CASES(1, TN_GEMM_A_COLUMN)
 }
 
-static void copy_columns(const float *a, size_t lda, size_t rows, size_t k, float *out)
+static void split(const float *a, size_t lda, size_t n_rows, const size_t *start, size_t n_panels, size_t width,
+                  float *out, size_t panel)
 {
-    static const int32_t ones[2 * ROWS + 4] = {-1, -1, -1, -1, -1, -1};
-    __m256i mask = _mm256_loadu_si256((const __m256i *)(ones + ROWS - rows));
-    for (; k > 0; k--, a += lda, out += TN_GEMM_A_COLUMN)
-        _mm256_store_ps(out, _mm256_maskload_ps(a, mask));
+    static const int32_t ones[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    for (; n_rows > 0; n_rows--, a += lda, out += width)
+        for (size_t p = 0; p < n_panels; p++)
+            for (size_t i = 0, n = start[p + 1] - start[p]; i < width; i += 8) {
+                size_t left = i < n ? n - i : 0;
+                __m256i mask = _mm256_loadu_si256((const __m256i *)(ones + 8 - (left < 8 ? left : 8)));
+                _mm256_store_ps(out + p * panel + i, _mm256_maskload_ps(a + start[p] + i, mask));
+            }
 }
 
 static void add(float *y, const float *x, size_t n)
@@ -82,8 +95,7 @@ static void add(float *y, const float *x, size_t n)
 INLINE void transpose8(const float *w, size_t ldw, float *out)
 {
     __m256 r[8], t[8];
-    UNROLL for (size_t i = 0; i < 8; i++)
-        r[i] = _mm256_loadu_ps(w + i * ldw);
+    UNROLL for (size_t i = 0; i < 8; i++) r[i] = _mm256_loadu_ps(w + i * ldw);
     UNROLL for (int i = 0; i < 4; i++)
     {
         t[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
@@ -114,4 +126,4 @@ static void transpose(const float *w, size_t ldw, size_t k, float *out)
             out[done * TN_GEMM_PANEL + j] = w[j * ldw + done];
 }
 
-const tn_gemm_kernels tn_gemm_avx2 = {ROWS, by_rows, by_columns, copy_columns, add, transpose};
+const tn_gemm_kernels tn_gemm_avx2 = {ROWS, by_rows, by_columns, split, add, transpose};

@@ -1,5 +1,5 @@
-/* Tiles of up to 14 x 32 on AVX-512: 28 accumulators, two vectors of B, one broadcast of A. A tile reads one line pair of B
- * and 14 floats of A a step, and does 28 FMAs: both operands may come from the second-level cache. */
+/* Tiles of up to 14 x 32 on AVX-512: 28 accumulators, two vectors of B, one broadcast of A. A tile reads one line pair
+ * of B and 14 floats of A a step, and does 28 FMAs: both operands may come from the second-level cache. */
 #include "num/gemm_kernel.h"
 
 #include <immintrin.h>
@@ -10,7 +10,7 @@
 enum { AHEAD = 8 * TN_GEMM_PANEL }; /* prefetch distance in B: 8 steps, about 200 cycles */
 
 INLINE void tile(size_t rows, size_t step_i, size_t step_k, size_t k, const float *a, const float *b, float *c,
-                 size_t ldc, bool load)
+                 size_t ldc, bool load, const float *next, size_t ld_next)
 {
     __m512 sum[TN_GEMM_ROWS][2];
     UNROLL for (size_t i = 0; i < rows; i++)
@@ -33,6 +33,10 @@ INLINE void tile(size_t rows, size_t step_i, size_t step_k, size_t k, const floa
             sum[i][0] = _mm512_fmadd_ps(ai, b0, sum[i][0]);
             sum[i][1] = _mm512_fmadd_ps(ai, b1, sum[i][1]);
         }
+        if (next) {
+            _mm_prefetch((const char *)next, _MM_HINT_T1);
+            next += ld_next;
+        }
         a += step_k;
         b += TN_GEMM_PANEL;
     }
@@ -46,33 +50,60 @@ INLINE void tile(size_t rows, size_t step_i, size_t step_k, size_t k, const floa
 /* One copy of the tile for each number of rows, so that the accumulators are registers. */
 #define CASES(step_i, step_k)                                                                                          \
     switch (rows) {                                                                                                    \
-        ONE(1, step_i, step_k) ONE(2, step_i, step_k) ONE(3, step_i, step_k) ONE(4, step_i, step_k)                    \
-        ONE(5, step_i, step_k) ONE(6, step_i, step_k) ONE(7, step_i, step_k) ONE(8, step_i, step_k)                    \
-        ONE(9, step_i, step_k) ONE(10, step_i, step_k) ONE(11, step_i, step_k) ONE(12, step_i, step_k)                 \
-        ONE(13, step_i, step_k) ONE(14, step_i, step_k)                                                                \
+        ONE(1, step_i, step_k)                                                                                         \
+        ONE(2, step_i, step_k) ONE(3, step_i, step_k) ONE(4, step_i, step_k) ONE(5, step_i, step_k)                    \
+            ONE(6, step_i, step_k) ONE(7, step_i, step_k) ONE(8, step_i, step_k) ONE(9, step_i, step_k)                \
+                ONE(10, step_i, step_k) ONE(11, step_i, step_k) ONE(12, step_i, step_k) ONE(13, step_i, step_k)        \
+                    ONE(14, step_i, step_k)                                                                            \
     }
 #define ONE(n, step_i, step_k)                                                                                         \
-    case n:                                                                                                            \
-        tile(n, step_i, step_k, k, a, b, c, ldc, load);                                                                \
-        break;
+    case n: tile(n, step_i, step_k, k, a, b, c, ldc, load, next, ld_next); break;
 
 static void by_rows(size_t rows, size_t k, const float *a, const float *b, float *c, size_t ldc, bool load)
 {
+    const float *next = NULL;
+    size_t ld_next = 0;
     CASES(TN_GEMM_A_STRIDE, 1)
 }
 
-static void by_columns(size_t rows, size_t k, const float *a, const float *b, float *c, size_t ldc, bool load)
+static void by_columns(size_t rows, size_t k, const float *a, const float *b, float *c, size_t ldc, bool load,
+                       const float *next, size_t ld_next){CASES(1, TN_GEMM_A_COLUMN)}
+
+INLINE __mmask16 first(size_t n)
 {
-    CASES(1, TN_GEMM_A_COLUMN)
+    return (__mmask16)(n < 16 ? (1u << n) - 1 : 0xffff);
 }
 
-static void copy_columns(const float *a, size_t lda, size_t rows, size_t k, float *out)
+INLINE void split_by(const float *a, size_t lda, size_t n_rows, const size_t *start, size_t n_panels, size_t width,
+                     float *out, size_t panel)
 {
-    __mmask16 mask = (__mmask16)((1u << rows) - 1);
-    for (; k > 0; k--, a += lda, out += TN_GEMM_A_COLUMN) {
-        _mm_prefetch((const char *)(a + 8 * lda), _MM_HINT_T0);
-        _mm512_store_ps(out, _mm512_maskz_loadu_ps(mask, a));
+    __mmask16 mask[TN_GEMM_SPLIT][2];
+    for (size_t p = 0; p < n_panels; p++) {
+        size_t n = start[p + 1] - start[p];
+        mask[p][0] = first(n);
+        mask[p][1] = first(n > 16 ? n - 16 : 0);
     }
+    for (; n_rows > 0; n_rows--, a += lda, out += width) {
+        float *to = out;
+        for (size_t p = 0; p < n_panels; p++, to += panel) {
+            const float *from = a + start[p];
+            _mm_prefetch((const char *)(from + 6 * lda), _MM_HINT_T0);
+            _mm512_store_ps(to, _mm512_maskz_loadu_ps(mask[p][0], from));
+            if (width > 16) {
+                _mm_prefetch((const char *)(from + 6 * lda + 16), _MM_HINT_T0);
+                _mm512_store_ps(to + 16, _mm512_maskz_loadu_ps(mask[p][1], from + 16));
+            }
+        }
+    }
+}
+
+static void split(const float *a, size_t lda, size_t n_rows, const size_t *start, size_t n_panels, size_t width,
+                  float *out, size_t panel)
+{
+    if (width == 16)
+        split_by(a, lda, n_rows, start, n_panels, 16, out, panel);
+    else
+        split_by(a, lda, n_rows, start, n_panels, 32, out, panel);
 }
 
 static void add(float *y, const float *x, size_t n)
@@ -81,15 +112,15 @@ static void add(float *y, const float *x, size_t n)
     for (; i + 16 <= n; i += 16)
         _mm512_storeu_ps(y + i, _mm512_add_ps(_mm512_loadu_ps(y + i), _mm512_loadu_ps(x + i)));
     __mmask16 rest = (__mmask16)((1u << (n - i)) - 1);
-    _mm512_mask_storeu_ps(y + i, rest, _mm512_add_ps(_mm512_maskz_loadu_ps(rest, y + i), _mm512_maskz_loadu_ps(rest, x + i)));
+    _mm512_mask_storeu_ps(y + i, rest,
+                          _mm512_add_ps(_mm512_maskz_loadu_ps(rest, y + i), _mm512_maskz_loadu_ps(rest, x + i)));
 }
 
 /* 16 x 16 in four rounds of 16 shuffles. */
 INLINE void transpose16(const float *w, size_t ldw, float *out)
 {
     __m512 r[16], t[16];
-    UNROLL for (int i = 0; i < 16; i++)
-        r[i] = _mm512_loadu_ps(w + (size_t)i * ldw);
+    UNROLL for (int i = 0; i < 16; i++) r[i] = _mm512_loadu_ps(w + (size_t)i * ldw);
     UNROLL for (int i = 0; i < 8; i++)
     {
         t[2 * i] = _mm512_unpacklo_ps(r[2 * i], r[2 * i + 1]);
@@ -129,4 +160,4 @@ static void transpose(const float *w, size_t ldw, size_t k, float *out)
             out[done * TN_GEMM_PANEL + j] = w[j * ldw + done];
 }
 
-const tn_gemm_kernels tn_gemm_avx512 = {TN_GEMM_ROWS, by_rows, by_columns, copy_columns, add, transpose};
+const tn_gemm_kernels tn_gemm_avx512 = {TN_GEMM_ROWS, by_rows, by_columns, split, add, transpose};

@@ -21,6 +21,7 @@ enum {
     TN_GEMM_ROWS = 14,                  /* of the tallest tile */
     TN_GEMM_KC = 384,                   /* k-steps of a block at most: 384, 768, 1152 ... are cut evenly */
     TN_GEMM_A_STRIDE = TN_GEMM_KC + 16, /* a copy's rows must not all fall on the same cache sets */
+    TN_GEMM_SPLIT = 32,                 /* panels of one split at most */
     TN_GEMM_A_COLUMN = 16,              /* a column of the other copy: one line */
 };
 
@@ -30,10 +31,16 @@ typedef void tn_gemm_tile_fn(size_t rows, size_t k, const float *a, const float 
 
 typedef struct {
     size_t max_rows;
-    tn_gemm_tile_fn *by_rows;    /* A's element (i, k) is a[i * TN_GEMM_A_STRIDE + k] */
-    tn_gemm_tile_fn *by_columns; /* a[k * TN_GEMM_A_COLUMN + i] */
-    /* out[k * TN_GEMM_A_COLUMN + i] = a[k * lda + i], i < rows; the rest of a column is undefined */
-    void (*copy_columns)(const float *a, size_t lda, size_t rows, size_t k, float *out);
+    tn_gemm_tile_fn *by_rows; /* A's element (i, k) is a[i * TN_GEMM_A_STRIDE + k] */
+    /* A's element is a[k * TN_GEMM_A_COLUMN + i]. Each step k also fetches the line at next[k * ld_next] into the
+     * second-level cache: in small portions this is free, all at once it is not. */
+    void (*by_columns)(size_t rows, size_t k, const float *a, const float *b, float *c, size_t ldc, bool load,
+                       const float *next, size_t ld_next);
+    /* Splits the columns of `a` into panels [start[p], start[p+1]), at most `width` wide, each dense with rows of
+     * `width` floats, zeros behind: out[p * panel + k * width + i] = a[k * lda + start[p] + i]. width is 16 or 32; out
+     * is aligned to 64, panel a multiple of 16. */
+    void (*split)(const float *a, size_t lda, size_t n_rows, const size_t *start, size_t n_panels, size_t width,
+                  float *out, size_t panel);
     void (*add)(float *y, const float *x, size_t n); /* y = y + x */
     /* out[k][j] = w[j * ldw + k]: a full panel of the forward packing */
     void (*transpose)(const float *w, size_t ldw, size_t k, float *out);

@@ -1,5 +1,6 @@
 /* The specification of the matrix product: the simplest loops that have the contract's bits. Built twice: with FMA
- * instructions (TN_REF_FMA; the same bits, twenty times faster) and without, where fmaf is the C library's exact one. */
+ * instructions (TN_REF_FMA; the same bits, twenty times faster) and without, where fmaf is the C library's exact one.
+ */
 #include "num/gemm_kernel.h"
 
 #include <math.h>

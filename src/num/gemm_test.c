@@ -1,5 +1,5 @@
-/* Promises of num/gemm.h: one result for every instruction set, thread count, stride, alignment and cut; near a product in
- * double; shards folded as the header says; the tail in its order. */
+/* Promises of num/gemm.h: one result for every instruction set, thread count, stride, alignment and cut; near a product
+ * in double; shards folded as the header says; the tail in its order. */
 #include "test.h"
 #include "base/rng.h"
 #include "num/gemm.h"
@@ -30,7 +30,8 @@ static void engine_free(engine *e)
     tn_pool_free(e->pool);
 }
 
-/* Room for `rows` rows of `ld` floats, `shift` floats off a 64-byte line, filled with random values that need rounding. */
+/* Room for `rows` rows of `ld` floats, `shift` floats off a 64-byte line, filled with random values that need rounding.
+ */
 static float *matrix(tn_rng *r, size_t rows, size_t ld, size_t shift)
 {
     float *p = tn_mem_alloc_aligned((rows * ld + shift + 1) * sizeof *p, 64);
@@ -75,9 +76,9 @@ static void scale_by_place(void *ctx, size_t row, size_t col, float *y, size_t n
 static const struct shape {
     size_t m, k, n;
 } shapes[] = {
-    {0, 5, 3},     {1, 1, 1},     {1, 384, 384}, {2, 7, 33},    {5, 33, 31},   {7, 64, 32},   {13, 100, 65},
-    {14, 31, 64},  {15, 17, 97},  {16, 384, 96}, {29, 128, 40}, {31, 385, 33}, {43, 800, 70}, {113, 40, 416},
-    {150, 50, 17}, {57, 1111, 3},
+    {0, 5, 3},     {1, 1, 1},      {1, 384, 384}, {2, 7, 33},    {5, 33, 31},   {7, 64, 32},
+    {13, 100, 65}, {14, 31, 64},   {15, 17, 97},  {16, 384, 96}, {29, 128, 40}, {31, 385, 33},
+    {43, 800, 70}, {113, 40, 416}, {150, 50, 17}, {57, 1111, 3},
 };
 
 /* Each product of the table, with and without the tail and the starting C, on every instruction set and 1 to 4 threads:
@@ -98,8 +99,8 @@ static void test_run_same_bits(void **state)
         float *storage = matrix(&rng, 1, tn_gemm_pack_floats(TN_GEMM_FORWARD, s.n, s.k), 0);
         float *storage2 = matrix(&rng, 1, tn_gemm_pack_floats(TN_GEMM_FORWARD, s.n, s.k), 0);
         size_t modulus = 11;
-        tn_gemm_tail tail = {bias,     pre,   ldc,         squash,   scale_by_place, &modulus,
-                             residual, ldc,   squash_back, residual, ldc};
+        tn_gemm_tail tail = {bias, pre,         ldc,      squash, scale_by_place, &modulus, residual,
+                             ldc,  squash_back, residual, ldc};
         tn_gemm_packed b = tn_gemm_pack(ref.g, TN_GEMM_FORWARD, w, ldw, s.n, s.k, storage);
         assert_true(b.k == s.k && b.n == s.n);
         for (int mode = 0; mode < 4; mode++) {
@@ -257,7 +258,8 @@ static const struct cut {
     {4, {5, 11, 23, 37, 50}}, /* rows before the first shard take no part */
 };
 
-/* Every cut of the table, 64 shards of one row, and several shapes: bits of the reference, whose fold is tested below. */
+/* Every cut of the table, 64 shards of one row, and several shapes: bits of the reference, whose fold is tested below.
+ */
 static void test_grad_same_bits(void **state)
 {
     static const size_t sizes[][2] = {{3, 5}, {14, 32}, {33, 70}, {200, 100}, {70, 230}};
@@ -312,7 +314,12 @@ static void test_grad_fold(void **state)
         size_t n, start[8];
         float row[7], want;
     } rows[] = {
-        {"seven shards of one row", false, 7, {0, 1, 2, 3, 4, 5, 6, 7}, {v[0], v[1], v[2], v[3], v[4], v[5], v[6]}, all},
+        {"seven shards of one row",
+         false,
+         7,
+         {0, 1, 2, 3, 4, 5, 6, 7},
+         {v[0], v[1], v[2], v[3], v[4], v[5], v[6]},
+         all},
         {"the same, accumulated", true, 7, {0, 1, 2, 3, 4, 5, 6, 7}, {v[0], v[1], v[2], v[3], v[4], v[5], v[6]}, added},
         {"absent shards are skipped", false, 5, {0, 1, 1, 1, 2, 3}, {v[0], v[3], v[4]}, sparse},
         {"an absent shard does not turn -0 into 0", false, 2, {0, 0, 1}, {-0.0f}, 0.0f},
@@ -357,9 +364,9 @@ static void test_context(void **state)
 int main(void)
 {
     const struct CMUnitTest all[] = {
-        cmocka_unit_test(test_context),          cmocka_unit_test(test_pack_layout),
-        cmocka_unit_test(test_run_same_bits),    cmocka_unit_test(test_grad_same_bits),
-        cmocka_unit_test(test_grad_fold),        cmocka_unit_test(test_tail_order),
+        cmocka_unit_test(test_context),         cmocka_unit_test(test_pack_layout),
+        cmocka_unit_test(test_run_same_bits),   cmocka_unit_test(test_grad_same_bits),
+        cmocka_unit_test(test_grad_fold),       cmocka_unit_test(test_tail_order),
         cmocka_unit_test(test_ref_near_double),
     };
     return cmocka_run_group_tests(all, NULL, NULL);
