@@ -274,7 +274,7 @@ static void rebase(tn_encoding *x, char *block)
     x->type_ids = (uint8_t *)(block + (size_t)x->type_ids);
 }
 
-/* Places of the arrays in the block. ids come last but one and names last, so offset 0 is never an array but tokens'. */
+/* Places of the arrays in the block, as offsets for now; names taken from the text come last. */
 static size_t lay_out(tn_encoding *x, size_t n, size_t name_bytes, bool full)
 {
     size_t size = 16; /* so that no offset is 0, which means absent */

@@ -73,7 +73,7 @@ static tn_status need_text(const tn_json *v, const char *key, tn_arena *a, tn_st
 
 static bool is_chinese(uint32_t c)
 {
-    /* The seventh range really begins at 2B920 in the package. */
+    /* Extension E begins at 2B820; the package says 2B920. */
     return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) || (c >= 0x20000 && c <= 0x2A6DF) ||
            (c >= 0x2A700 && c <= 0x2B73F) || (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) ||
            (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x2F800 && c <= 0x2FA1F);
@@ -312,15 +312,15 @@ static tn_status finish(tn_edit *e, tn_normalizing *w)
     return TN_OK;
 }
 
-/* Each code point stays, changes or is dropped. */
+/* Each code point stays, changes or is dropped; printable ASCII always stays. */
 static tn_status filter_map(tn_normalizing *w, uint32_t (*change)(uint32_t), tn_arena *a, tn_err *err)
 {
     const tn_aligned *t = &w->now;
-    unsigned k;
+    unsigned k = 1;
     size_t i = 0;
     for (; i < t->len; i += k) {
         uint32_t c = tn_uc_get(t->text + i, &k);
-        if (change(c) != c)
+        if (c - 0x20 >= 0x5F && change(c) != c)
             break;
     }
     if (i == t->len)

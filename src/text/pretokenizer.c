@@ -249,36 +249,41 @@ static bool cut_split(const tn_pretokenizer_step *st, const char *t, tn_span s, 
     return cut_add(&c, gap, s.to, false) && tn_spans_add(out, c.waiting.from, c.waiting.to, a);
 }
 
-/* Spaces become the replacement, one is put in front where the scheme says so, and words begin at each of them. */
+/* Spaces become the replacement, one is put in front where the scheme says so, and words begin at each of them. `literal`:
+ * the text itself has replacements, so words are looked for in what was written. */
 static bool cut_metaspace(const tn_pretokenizer_step *st, tn_edit *e, tn_span s, tn_spans *out)
 {
     const tn_aligned *t = e->from;
-    size_t start = e->to->len;
-    uint32_t first = t->at ? t->at[s.from] : 0;
     tn_str r = st->replacement;
-    bool has = t->text[s.from] == ' ' || (s.to - s.from >= r.len && !memcmp(t->text + s.from, r.ptr, r.len));
+    size_t word = e->to->len;
+    uint32_t first = t->at ? t->at[s.from] : 0;
+    bool literal = memmem(t->text + s.from, s.to - s.from, r.ptr, r.len);
+    bool has = t->text[s.from] == ' ' || (literal && !memcmp(t->text + s.from, r.ptr, r.len));
     if (!has && (st->prepend == PREPEND_ALWAYS || (st->prepend == PREPEND_FIRST && tn_at_start(first) == 0)))
         tn_edit_bytes(e, r.ptr, r.len, first);
     e->read = e->pos = s.from;
     while (e->read < s.to && e->status == TN_OK) {
         const char *space = memchr(t->text + e->read, ' ', s.to - e->read);
         tn_edit_copy(e, (space ? (size_t)(space - t->text) : s.to) - e->read);
-        if (space) {
-            tn_edit_bytes(e, r.ptr, r.len, t->at ? t->at[e->read] : 0);
-            e->read = e->pos = e->read + 1;
+        if (!space)
+            break;
+        if (st->split && !literal) {
+            if (!tn_spans_add(out, word, e->to->len, e->arena))
+                return false;
+            word = e->to->len;
         }
+        tn_edit_bytes(e, r.ptr, r.len, t->at ? t->at[e->read] : 0);
+        e->read = e->pos = e->read + 1;
     }
     if (e->status != TN_OK)
         return true; /* the caller asks */
     tn_str now = {e->to->text, e->to->len};
-    size_t word = start;
-    while (st->split && word < now.len) {
-        const char *next = memmem(now.ptr + word + 1, now.len - word - 1, r.ptr, r.len);
-        if (!next)
+    for (size_t next; st->split && literal && word < now.len; word = next) {
+        next = tn_str_find(now, r, word + 1);
+        if (next == SIZE_MAX)
             break;
-        if (!tn_spans_add(out, word, (size_t)(next - now.ptr), e->arena))
+        if (!tn_spans_add(out, word, next, e->arena))
             return false;
-        word = (size_t)(next - now.ptr);
     }
     return tn_spans_add(out, word, now.len, e->arena);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/map.h"
 #include "text/parts.h"
 
 enum { MAX_JSON_NODES = 32 << 20 };
@@ -37,15 +38,21 @@ static tn_status check_added_ids(tn_tokenizer *t, const tn_json *list, tn_err *e
 }
 
 /* How ids are shown, and which of them decoding may skip: those shown like a special token. */
-static void name_added(tn_tokenizer *t)
+static tn_status name_added(tn_tokenizer *t, tn_err *err)
 {
-    for (size_t i = 0; i < t->added.n; i++) {
+    tn_map special = TN_MAP_INIT;
+    tn_status st = TN_OK;
+    for (size_t i = 0; i < t->added.n && st == TN_OK; i++)
+        if (t->added.token[i].special && !tn_map_put(&special, t->added.token[i].content, 0, NULL))
+            st = tn_fail_nomem(err, t->added.n * sizeof(tn_map_entry));
+    for (size_t i = 0; i < t->added.n && st == TN_OK; i++) {
         const tn_added *x = &t->added.token[i];
         t->token[x->id] = x->name;
-        for (size_t k = 0; k < t->added.n; k++)
-            if (t->added.token[k].special && tn_str_eq(t->added.token[k].content, x->name))
-                t->special[x->id] |= SKIPPED;
+        if (tn_map_find(&special, x->name))
+            t->special[x->id] |= SKIPPED;
     }
+    tn_map_free(&special);
+    return st;
 }
 
 static tn_status check_holes(const tn_tokenizer *t, tn_err *err)
@@ -94,8 +101,7 @@ static tn_status read_parts(tn_tokenizer *t, const tn_json *root, tn_arena *scra
     TN_TRY(check_template(t, &t->template.single, err));
     TN_TRY(check_template(t, &t->template.pair, err));
     TN_TRY(tn_added_build(&t->added, &t->normalizer, t->arena, scratch, err));
-    name_added(t);
-    return TN_OK;
+    return name_added(t, err);
 }
 
 tn_status tn_tokenizer_parse(tn_str json, tn_tokenizer **out, tn_err *err)

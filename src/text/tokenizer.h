@@ -32,7 +32,8 @@ typedef struct {
 typedef struct {
     size_t n;
     uint32_t *ids;
-    tn_str *tokens;      /* as in the vocabulary; of an unknown word the unknown token's name */
+    tn_str *tokens;      /* as the package shows them: of the vocabulary; of an added token the text that matched; of
+                          * something unknown the unknown token (WordPiece) or the text itself (Unigram) */
     uint32_t *start;     /* the token is text[start, end), counted in code points of the text as given; */
     uint32_t *end;       /* 0, 0 for the special tokens around it */
     uint8_t *special;    /* 1 = put there by the template */
@@ -62,9 +63,9 @@ tn_status tn_tokenizer_decode(const tn_tokenizer *t, const uint32_t *ids, size_t
 
 /// Ids are below this: one more than the largest id, added tokens included.
 uint32_t tn_tokenizer_vocab_size(const tn_tokenizer *t);
-/// False when there is no such token.
+/// False when there is no such token, by the model's spelling or an added token's content.
 bool tn_tokenizer_id_of(const tn_tokenizer *t, tn_str token, uint32_t *id);
-/// Empty for an id that is not in the vocabulary.
+/// Empty for an id that is not in the vocabulary. An added token that is matched normalised is shown normalised.
 tn_str tn_tokenizer_token_of(const tn_tokenizer *t, uint32_t id);
 /// True for added tokens that the file marks special ([CLS], <s>, <mask>).
 bool tn_tokenizer_is_special(const tn_tokenizer *t, uint32_t id);

@@ -1,4 +1,4 @@
-/* Keys are sorted, then nodes are placed breadth first: the children of a node are a run of sorted keys that share its
+/* Keys are sorted, then nodes are placed, depth first: the children of a node are runs of the sorted keys that share its
  * prefix. A node with one child takes the first free slot; one with several tries a few free slots and otherwise opens a
  * new block of 256, so building is linear. Free slots are a doubly linked list in the order of the array.
  *
@@ -115,7 +115,7 @@ static tn_status place_children(builder *b, uint32_t node, const unsigned char *
 {
     uint32_t base = TN_TRIE_NONE;
     unsigned tries = 0;
-    /* Newest blocks are the emptiest, but the oldest free slots must be used up: alternate by what is asked. */
+    /* First the oldest free slots, to use them up, then the newest, where there is most room. */
     for (uint32_t slot = b->next[0]; slot && tries < MAX_TRIES; slot = b->next[slot], tries++)
         if (fits(b, slot ^ label[0], label, n)) {
             base = slot ^ label[0];
@@ -139,21 +139,20 @@ static tn_status place_children(builder *b, uint32_t node, const unsigned char *
     return TN_OK;
 }
 
-/* Nodes breadth first, from the sorted keys. */
+/* From the sorted keys, with the nodes still to do on a stack. */
 static tn_status place_all(builder *b, const sorted_key *k, const uint32_t *values, size_t n, size_t *n_repeated,
                            tn_err *err)
 {
-    TN_VEC(job) queue = {0};
+    TN_VEC(job) todo = {0};
     tn_status st = TN_OK;
     TN_GO(add_block(b, err));
     b->unit[0].parent = TN_TRIE_NONE;
-    if (!TN_PUSH(&queue, ((job){0, 0, (uint32_t)n, 0}))) {
+    if (!TN_PUSH(&todo, ((job){0, 0, (uint32_t)n, 0}))) {
         st = tn_fail_nomem(err, sizeof(job));
         goto done;
     }
-    /* The queue would hold every node; a stack (depth first) holds few. */
-    while (queue.len) {
-        job j = queue.ptr[--queue.len];
+    while (todo.len) {
+        job j = todo.ptr[--todo.len];
         unsigned char label[256];
         uint32_t start[257];
         unsigned n_labels = 0;
@@ -174,13 +173,13 @@ static tn_status place_all(builder *b, const sorted_key *k, const uint32_t *valu
         start[n_labels] = j.to;
         TN_GO(place_children(b, j.node, label, n_labels, err));
         for (unsigned l = n_labels; l-- > 0;)
-            if (!TN_PUSH(&queue, ((job){b->unit[j.node].base ^ label[l], start[l], start[l + 1], j.depth + 1}))) {
-                st = tn_fail_nomem(err, queue.len * sizeof(job));
+            if (!TN_PUSH(&todo, ((job){b->unit[j.node].base ^ label[l], start[l], start[l + 1], j.depth + 1}))) {
+                st = tn_fail_nomem(err, todo.len * sizeof(job));
                 goto done;
             }
     }
 done:
-    TN_VEC_FREE(&queue);
+    TN_VEC_FREE(&todo);
     return st;
 }
 
