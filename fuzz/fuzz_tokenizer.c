@@ -1,6 +1,6 @@
-/* A tokenizer.json and a text, cut at the first NUL after the JSON: whatever opens must encode any text without breaking
- * its promises. Input: JSON, NUL, text; without a NUL the text is the JSON itself.
- * Seeds: tests/data/tokens-*.json and the last column of tests/hostile/text/tokenizers.txt. */
+/* A tokenizer.json and a text, cut at the first NUL after the JSON: whatever opens must encode any text without
+ * breaking its promises. Input: JSON, NUL, text; without a NUL the text is the JSON itself. Seeds:
+ * tests/data/tokens-*.json and the last column of tests/hostile/text/tokenizers.txt. */
 #include <string.h>
 
 #include "text/tokenizer.h"

@@ -40,8 +40,8 @@ tn_status tn_added_parse(const tn_json *v, tn_arena *a, tn_added_tokens *out, tn
     return TN_OK;
 }
 
-static tn_status build_set(tn_added_tokens *t, bool normalized, const tn_normalizer *n, tn_arena *a,
-                           tn_arena *scratch, tn_added_set *set, tn_err *err)
+static tn_status build_set(tn_added_tokens *t, bool normalized, const tn_normalizer *n, tn_arena *a, tn_arena *scratch,
+                           tn_added_set *set, tn_err *err)
 {
     tn_str *key = TN_ARENA_ARRAY(scratch, tn_str, t->n);
     uint32_t *value = TN_ARENA_ARRAY(scratch, uint32_t, t->n);
@@ -49,8 +49,8 @@ static tn_status build_set(tn_added_tokens *t, bool normalized, const tn_normali
     *set = (tn_added_set){.only_first = -2};
     if (!key || !value)
         return tn_fail_nomem(err, t->n * sizeof *key);
-    /* Of equal patterns (which only normalising makes) the trie keeps the last: a special one, else the file's first. The
-     * package takes one by the order of a hash table, a different one each time. */
+    /* Of equal patterns (which only normalising makes) the trie keeps the last: a special one, else the file's first.
+     * The package takes one by the order of a hash table, a different one each time. */
     for (int special = 0; special < 2; special++)
         for (size_t i = t->n; i-- > 0;) {
             if (t->token[i].normalized != normalized || t->token[i].special != special)

@@ -36,8 +36,8 @@ typedef struct {
     const tn_added *token;
 } tn_added_match;
 
-/// The next match; *at is where to look, *done how far earlier matches reach (both begin at 0 and are kept by the caller).
-/// A match may begin before *done: a token that starts with blanks, behind one that took blanks along.
+/// The next match; *at is where to look, *done how far earlier matches reach (both begin at 0 and are kept by the
+/// caller). A match may begin before *done: a token that starts with blanks, behind one that took blanks along.
 bool tn_added_next(const tn_added_tokens *t, const tn_added_set *set, tn_str text, size_t *at, size_t *done,
                    tn_added_match *out);
 

@@ -31,9 +31,9 @@ static inline uint32_t tn_at_end(uint32_t at)
     return at & TN_AT_NOTHING ? at & ~TN_AT_NOTHING : at + 1;
 }
 
-/// Where a change reads and writes. The package describes every change as a list of (code point, n): n = 0 stands in the
-/// place of the next old one, n > 0 is new, n < 0 also swallows -n old ones. Offsets follow from that list alone, also
-/// where it is wrong about what replaced what; so this is what we keep.
+/// Where a change reads and writes. The package describes every change as a list of (code point, n): n = 0 stands in
+/// the place of the next old one, n > 0 is new, n < 0 also swallows -n old ones. Offsets follow from that list alone,
+/// also where it is wrong about what replaced what; so this is what we keep.
 typedef struct {
     const tn_aligned *from;
     tn_aligned *to;

@@ -9,10 +9,10 @@ typedef enum { STEP_WORDPIECE, STEP_METASPACE, STEP_REPLACE, STEP_STRIP, STEP_FU
 
 struct tn_decoder_step {
     step_kind kind;
-    tn_str text;    /* prefix, replacement, pattern or what is stripped */
-    tn_str content; /* STEP_REPLACE */
-    bool cleanup;   /* STEP_WORDPIECE */
-    bool drop_first; /* STEP_METASPACE: replacements in the first token go */
+    tn_str text;          /* prefix, replacement, pattern or what is stripped */
+    tn_str content;       /* STEP_REPLACE */
+    bool cleanup;         /* STEP_WORDPIECE */
+    bool drop_first;      /* STEP_METASPACE: replacements in the first token go */
     uint32_t start, stop; /* STEP_STRIP: at most so many */
 };
 
@@ -164,9 +164,9 @@ static tn_str joined(const tn_str *tokens, size_t n, tn_str between, tn_arena *a
 
 static tn_str tidy(tn_str s, tn_arena *a)
 {
-    static const char *const rule[][2] = {{" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"},
-                                          {" n't", "n't"}, {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"},
-                                          {" 've", "'ve"}, {" 're", "'re"}};
+    static const char *const rule[][2] = {{" .", "."},   {" ?", "?"},     {" !", "!"},    {" ,", ","},
+                                          {" ' ", "'"},  {" n't", "n't"}, {" 'm", "'m"},  {" do not", " don't"},
+                                          {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
     for (size_t i = 0; i < TN_COUNT(rule) && s.ptr; i++)
         s = replaced(s, tn_str_of(rule[i][0]), tn_str_of(rule[i][1]), SIZE_MAX, a);
     return s;
@@ -184,11 +184,12 @@ static tn_str wordpiece(const tn_decoder_step *s, tn_str token, bool first, tn_a
 
 static tn_str strip(const tn_decoder_step *s, tn_str token)
 {
-    for (uint32_t n = 0; n < s->start && s->text.len && token.len >= s->text.len &&
-                         !memcmp(token.ptr, s->text.ptr, s->text.len); n++)
+    for (uint32_t n = 0;
+         n < s->start && s->text.len && token.len >= s->text.len && !memcmp(token.ptr, s->text.ptr, s->text.len); n++)
         token = tn_str_sub(token, s->text.len, token.len);
     for (uint32_t n = 0; n < s->stop && s->text.len && token.len >= s->text.len &&
-                         !memcmp(token.ptr + token.len - s->text.len, s->text.ptr, s->text.len); n++)
+                         !memcmp(token.ptr + token.len - s->text.len, s->text.ptr, s->text.len);
+         n++)
         token = tn_str_sub(token, 0, token.len - s->text.len);
     return token;
 }
@@ -201,7 +202,10 @@ static int byte_of(tn_str t)
     int v = 0;
     for (int i = 3; i < 5; i++) {
         char c = t.ptr[i];
-        int d = c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        int d = c >= '0' && c <= '9'   ? c - '0'
+                : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                                       : -1;
         if (d < 0)
             return -1;
         v = v * 16 + d;

@@ -6,8 +6,8 @@
  *   then cut to length and put the template around it
  *
  * All of it works in the caller's arena behind a mark. At the end the result is gathered into one block, the arena goes
- * back to the mark, and the block is moved to it: a call leaves nothing but its result, and an arena that has grown once
- * is not grown again. */
+ * back to the mark, and the block is moved to it: a call leaves nothing but its result, and an arena that has grown
+ * once is not grown again. */
 #include <string.h>
 
 #include "text/parts.h"
@@ -164,7 +164,8 @@ static tn_status read_text(tn_str *text, bool lossy, tn_arena *a, tn_err *err)
     if (bad == text->len)
         return TN_OK;
     if (!lossy)
-        return tn_fail(err, TN_EFORMAT, "the text is not UTF-8: byte 0x%02x at %zu", (unsigned char)text->ptr[bad], bad);
+        return tn_fail(err, TN_EFORMAT, "the text is not UTF-8: byte 0x%02x at %zu", (unsigned char)text->ptr[bad],
+                       bad);
     if (!tn_size_mul(text->len, 3, &bytes))
         return tn_fail_nomem(err, text->len);
     char *p = tn_arena_alloc(a, bytes);
@@ -206,7 +207,9 @@ static tn_status cut_to_length(const tn_template_row *row, const tn_encode_optio
         a = room;
     } else if (o->only_first) {
         if (b > room)
-            return tn_fail(err, TN_EINVALID, "max_length %u leaves no room for the first text: the second has %zu tokens",
+            return tn_fail(err, TN_EINVALID,
+                           "max_length %u leaves no room for the first text: the second has %zu "
+                           "tokens",
                            o->max_length, b);
         a = room - b;
     } else { /* the longer down to the shorter, then both; the odd one to the longer */
@@ -233,6 +236,11 @@ static tn_str name_of(const tn_tokenizer *t, const token *x)
     return x->kind == TN_PIECE_VERBATIM ? x->text : t->model.token[x->id];
 }
 
+static bool is_blank(uint32_t cp)
+{
+    return cp == 0x120 || tn_uc_flags(cp) & TN_UC_SPACE; /* U+0120 is a space in the byte alphabet */
+}
+
 /* Blanks at the ends of a token's name are taken off its span; one at the very beginning may be ours (RoBERTa). */
 static void trim_spans(const encoder *e, tokens *t)
 {
@@ -242,11 +250,9 @@ static void trim_spans(const encoder *e, tokens *t)
         uint32_t lead = 0, trail = 0;
         unsigned n;
         size_t at = 0;
-        for (uint32_t c; at < name.len && ((c = tn_uc_get(name.ptr + at, &n)) == 0x120 || tn_uc_flags(c) & TN_UC_SPACE);
-             at += n)
+        for (; at < name.len && is_blank(tn_uc_get(name.ptr + at, &n)); at += n)
             lead++;
-        at = name.len;
-        for (uint32_t c; at > 0 && ((c = tn_uc_before(name.ptr, at, &n)) == 0x120 || tn_uc_flags(c) & TN_UC_SPACE); at -= n)
+        for (at = name.len; at > 0 && is_blank(tn_uc_before(name.ptr, at, &n)); at -= n)
             trail++;
         if (lead == 1 && (i == 0 || x->start == 0) && e->t->template.add_prefix_space)
             lead = 0;
@@ -388,8 +394,8 @@ tn_status tn_tokenizer_encode(const tn_tokenizer *t, tn_str text, const tn_encod
     return encode(t, &text, 1, options, true, arena, out, err);
 }
 
-tn_status tn_tokenizer_encode_pair(const tn_tokenizer *t, tn_str first, tn_str second,
-                                   const tn_encode_options *options, tn_arena *arena, tn_encoding *out, tn_err *err)
+tn_status tn_tokenizer_encode_pair(const tn_tokenizer *t, tn_str first, tn_str second, const tn_encode_options *options,
+                                   tn_arena *arena, tn_encoding *out, tn_err *err)
 {
     return encode(t, (tn_str[]){first, second}, 2, options, true, arena, out, err);
 }

@@ -1,8 +1,8 @@
 /* Each step walks the text once, from w->now to w->spare, and the buffers change places. A step first looks for
  * something to do; text that is already as it should be is left where it is.
  *
- * BertNormalizer is four steps in the package. Here one pass does all four wherever each code point can be treated alone;
- * a mark that is reordered and stays (none of the common ones) sends the piece through the four. */
+ * BertNormalizer is four steps in the package. Here one pass does all four wherever each code point can be treated
+ * alone; a mark that is reordered and stays (none of the common ones) sends the piece through the four. */
 #include "text/normalizer.h"
 
 #include <string.h>
@@ -32,15 +32,15 @@ typedef struct {
 
 struct tn_normalizer_step {
     step_kind kind;
-    bool clean, chinese, accents, lower;     /* STEP_BERT */
-    uint8_t ascii[128];                      /* STEP_BERT: what each becomes, 0 = dropped */
-    bool compatible, compose;                /* STEP_FORM */
-    unsigned unsafe;                         /* STEP_FORM: the flag that says there is work */
-    bool left, right;                        /* STEP_STRIP */
-    tn_str pattern, content;                 /* STEP_REPLACE, STEP_PREPEND: content */
-    uint32_t run_of;                         /* STEP_REPLACE_RUN: a code point, or UINT32_MAX for white space */
+    bool clean, chinese, accents, lower; /* STEP_BERT */
+    uint8_t ascii[128];                  /* STEP_BERT: what each becomes, 0 = dropped */
+    bool compatible, compose;            /* STEP_FORM */
+    unsigned unsafe;                     /* STEP_FORM: the flag that says there is work */
+    bool left, right;                    /* STEP_STRIP */
+    tn_str pattern, content;             /* STEP_REPLACE, STEP_PREPEND: content */
+    uint32_t run_of;                     /* STEP_REPLACE_RUN: a code point, or UINT32_MAX for white space */
     uint32_t least;
-    charsmap map;                            /* STEP_PRECOMPILED */
+    charsmap map; /* STEP_PRECOMPILED */
 };
 
 /* ---- reading the configuration ---- */
@@ -154,8 +154,10 @@ static tn_status parse_regex(const tn_json *v, tn_str re, tn_normalizer_step *s,
              !(tn_str_to_i64(tn_str_sub(rest, 1, rest.len - 2), &n) && n <= 1000000))
         n = 0;
     if (n < 1 || tn_str_find(s->content, TN_STR("$"), 0) != SIZE_MAX)
-        return tn_component_refuse(v, "a normalizer", "of regular expressions only one character with + or {n,} is "
-                                   "known so far; general ones need PCRE2", err);
+        return tn_component_refuse(v, "a normalizer",
+                                   "of regular expressions only one character with + or {n,} is "
+                                   "known so far; general ones need PCRE2",
+                                   err);
     s->least = (uint32_t)n;
     return TN_OK;
 }
@@ -200,13 +202,12 @@ static tn_status parse_precompiled(const tn_json *v, tn_arena *a, tn_normalizer_
     s->map.unit = unit;
     s->map.replacement = (tn_str){(const char *)file.ptr + 4 + s->map.n_units * 4, file.len - 4 - s->map.n_units * 4};
     if (tn_utf8_check(s->map.replacement) != s->map.replacement.len)
-        return tn_fail(err, TN_EFORMAT, "%u:%u: precompiled_charsmap: the replacements are not UTF-8",
-                       tn_json_line(v), tn_json_column(v));
+        return tn_fail(err, TN_EFORMAT, "%u:%u: precompiled_charsmap: the replacements are not UTF-8", tn_json_line(v),
+                       tn_json_column(v));
     for (int c = 0; c < 128; c++) {
         char key = (char)c;
         tn_str r;
-        s->map.ascii_kept[c] =
-            !charsmap_find(&s->map, &key, 1, &r) || (r.len == 1 && r.ptr[0] == key);
+        s->map.ascii_kept[c] = !charsmap_find(&s->map, &key, 1, &r) || (r.len == 1 && r.ptr[0] == key);
     }
     return TN_OK;
 }
@@ -441,7 +442,7 @@ static void sort_marks(tn_edit *e, uint32_t *v, size_t n)
         v[place[copy[i] >> 24]++] = copy[i];
 }
 
-#define ELEMENT_CP(x) ((x) & 0x1FFFFF)
+#define ELEMENT_CP(x) ((x)&0x1FFFFF)
 #define ELEMENT_CHANGE(x) ((int)((x) >> 23 & 1))
 
 /* Joins what can be joined. `base` waits for marks; marks that stay apart wait in kept[0, n_kept) of the same array,
@@ -722,7 +723,8 @@ static tn_status replace_run(const tn_normalizer_step *s, tn_normalizing *w, tn_
 
 /* ---- Precompiled ---- */
 
-/* The replacement under the shortest prefix of the key that has one. Every step is checked: the table is from outside. */
+/* The replacement under the shortest prefix of the key that has one. Every step is checked: the table is from outside.
+ */
 static bool charsmap_find(const charsmap *m, const char *key, size_t n, tn_str *out)
 {
     uint32_t unit = m->unit[0];

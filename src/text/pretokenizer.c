@@ -9,10 +9,10 @@ typedef enum { PREPEND_ALWAYS, PREPEND_FIRST, PREPEND_NEVER } prepend_scheme;
 
 struct tn_pretokenizer_step {
     step_kind kind;
-    unsigned flag;        /* STEP_SPLIT: at code points of this class ... */
-    uint32_t delimiter;   /* ... or, when flag is 0, at this one */
+    unsigned flag;      /* STEP_SPLIT: at code points of this class ... */
+    uint32_t delimiter; /* ... or, when flag is 0, at this one */
     behavior behavior;
-    tn_str replacement;   /* STEP_METASPACE: one character */
+    tn_str replacement; /* STEP_METASPACE: one character */
     prepend_scheme prepend;
     bool split;
 };
@@ -68,8 +68,10 @@ static tn_status parse_behavior(const tn_json *v, behavior *out, tn_err *err)
     for (size_t i = 0; i < TN_COUNT(names); i++)
         if (tn_json_is_str(b, names[i]))
             return *out = (behavior)i, TN_OK;
-    return tn_fail(err, TN_EFORMAT, "%u:%u: behavior must be Removed, Isolated, MergedWithPrevious, MergedWithNext or "
-                   "Contiguous", tn_json_line(b), tn_json_column(b));
+    return tn_fail(err, TN_EFORMAT,
+                   "%u:%u: behavior must be Removed, Isolated, MergedWithPrevious, MergedWithNext or "
+                   "Contiguous",
+                   tn_json_line(b), tn_json_column(b));
 }
 
 static tn_status parse_step(const tn_json *v, tn_arena *a, tn_pretokenizer_step *s, tn_err *err)
@@ -249,8 +251,8 @@ static bool cut_split(const tn_pretokenizer_step *st, const char *t, tn_span s, 
     return cut_add(&c, gap, s.to, false) && tn_spans_add(out, c.waiting.from, c.waiting.to, a);
 }
 
-/* Spaces become the replacement, one is put in front where the scheme says so, and words begin at each of them. `literal`:
- * the text itself has replacements, so words are looked for in what was written. */
+/* Spaces become the replacement, one is put in front where the scheme says so, and words begin at each of them.
+ * `literal`: the text itself has replacements, so words are looked for in what was written. */
 static bool cut_metaspace(const tn_pretokenizer_step *st, tn_edit *e, tn_span s, tn_spans *out)
 {
     const tn_aligned *t = e->from;

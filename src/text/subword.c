@@ -23,7 +23,8 @@ tn_status tn_subword_no_unknown(const char *text, size_t end, tn_err *err)
 {
     unsigned n;
     uint32_t cp = tn_uc_before(text, end, &n);
-    return tn_fail(err, TN_EINVALID, "U+%04" PRIX32 " is not in the vocabulary, and the tokenizer has no unknown token", cp);
+    return tn_fail(err, TN_EINVALID, "U+%04" PRIX32 " is not in the vocabulary, and the tokenizer has no unknown token",
+                   cp);
 }
 
 /* One block for the texts of all members or pairs; keys[i] points into it. */
@@ -66,12 +67,14 @@ static tn_status parse_map(const tn_json *vocab, size_t n_added, tn_arena *a, tn
     for (const tn_json *c = tn_json_first(vocab); c; c = tn_json_next(c), i++) {
         int64_t v;
         if (!tn_json_i64(c, &v) || v < 0 || (uint64_t)v >= limit)
-            return tn_fail(err, TN_EFORMAT, "%u:%u: the id of \"%.*s\" must be a whole number from 0 to %zu without "
-                           "holes, it is %.*s", tn_json_line(c), tn_json_column(c), TN_ARG(key[i]), limit ? limit - 1 : 0,
+            return tn_fail(err, TN_EFORMAT,
+                           "%u:%u: the id of \"%.*s\" must be a whole number from 0 to %zu without "
+                           "holes, it is %.*s",
+                           tn_json_line(c), tn_json_column(c), TN_ARG(key[i]), limit ? limit - 1 : 0,
                            TN_ARG(tn_json_text(c)));
         if (m->token[v].ptr)
-            return tn_fail(err, TN_EFORMAT, "%u:%u: id %" PRId64 " belongs to \"%.*s\" and to \"%.*s\"", tn_json_line(c),
-                           tn_json_column(c), v, TN_ARG(m->token[v]), TN_ARG(key[i]));
+            return tn_fail(err, TN_EFORMAT, "%u:%u: id %" PRId64 " belongs to \"%.*s\" and to \"%.*s\"",
+                           tn_json_line(c), tn_json_column(c), v, TN_ARG(m->token[v]), TN_ARG(key[i]));
         id[i] = (uint32_t)v;
         m->token[v] = key[i];
         if (v >= m->n_tokens)
@@ -106,9 +109,9 @@ static tn_status parse_wordpiece(const tn_json *v, size_t n_added, tn_arena *a, 
                    tn_json_line(c ? c : v), tn_json_column(c ? c : v), TN_ARG(unknown));
 }
 
-/* A score as the package's JSON reader makes it: the digits as one integer, then one multiplication or division by a power
- * of ten. Two roundings instead of one, so the last bit can differ from the correct value, and with it, among cuttings
- * of equal score, which one wins. `text` is a JSON number. */
+/* A score as the package's JSON reader makes it: the digits as one integer, then one multiplication or division by a
+ * power of ten. Two roundings instead of one, so the last bit can differ from the correct value, and with it, among
+ * cuttings of equal score, which one wins. `text` is a JSON number. */
 static bool read_score(tn_str text, double *out)
 {
     uint64_t digits = 0;
@@ -171,7 +174,8 @@ static tn_status parse_pairs(const tn_json *vocab, tn_arena *a, tn_arena *scratc
     for (const tn_json *c = tn_json_first(vocab); c; c = tn_json_next(c), i++) {
         const tn_json *piece = tn_json_first(c), *score = tn_json_next(piece);
         if (tn_json_type(c) != TN_JSON_ARRAY || tn_json_type(piece) != TN_JSON_STRING || !score ||
-            tn_json_type(score) != TN_JSON_NUMBER || !read_score(tn_json_text(score), &m->score[i]) || tn_json_next(score))
+            tn_json_type(score) != TN_JSON_NUMBER || !read_score(tn_json_text(score), &m->score[i]) ||
+            tn_json_next(score))
             return tn_fail(err, TN_EFORMAT, "%u:%u: entry %zu of the vocabulary must be [\"piece\", score]",
                            tn_json_line(c), tn_json_column(c), i);
         least = i == 0 || m->score[i] < least ? m->score[i] : least;
@@ -216,8 +220,8 @@ tn_status tn_subword_parse(const tn_json *v, size_t n_added, tn_arena *a, tn_are
         return tn_fail(err, TN_EFORMAT, "%u:%u: \"model\" must be an object", tn_json_line(v), tn_json_column(v));
     if (tn_json_is_str(type, "Unigram") || (!type && !tn_json_get(v, "merges") && tn_json_type(vocab) == TN_JSON_ARRAY))
         return parse_unigram(v, a, scratch, out, err);
-    if (tn_json_is_str(type, "WordPiece") || (!type && !tn_json_get(v, "merges") &&
-                                              tn_json_get(v, "continuing_subword_prefix")))
+    if (tn_json_is_str(type, "WordPiece") ||
+        (!type && !tn_json_get(v, "merges") && tn_json_get(v, "continuing_subword_prefix")))
         return parse_wordpiece(v, n_added, a, scratch, out, err);
     return tn_component_refuse(v, "a model", "WordPiece and Unigram are", err);
 }

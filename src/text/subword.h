@@ -25,7 +25,7 @@ typedef struct {
 
 typedef struct {
     bool is_unigram;
-    tn_trie trie; /* piece to id */
+    tn_trie trie;  /* piece to id */
     tn_str *token; /* [n_tokens] by id; ptr NULL where the model has no such id */
     uint32_t n_tokens, n_known;
     bool has_unknown;

@@ -32,8 +32,8 @@ static tn_status parse_item(const tn_json *v, const tn_json *specials, bool pair
         if (!tn_str_is(id, "A") && !(pair && tn_str_is(id, "B")))
             return tn_fail(err, TN_EFORMAT, "%u:%u: a template for %s cannot use Sequence \"%.*s\"", tn_json_line(v),
                            tn_json_column(v), pair ? "a pair" : "one text", TN_ARG(id));
-        return add_item(row, (tn_template_item){tn_str_is(id, "A") ? TN_ITEM_FIRST : TN_ITEM_SECOND, (uint8_t)type, 0,
-                                                {NULL, 0}});
+        return add_item(
+            row, (tn_template_item){tn_str_is(id, "A") ? TN_ITEM_FIRST : TN_ITEM_SECOND, (uint8_t)type, 0, {NULL, 0}});
     }
     def = tn_json_get_str(specials, id);
     if (!def)
@@ -92,8 +92,8 @@ static tn_status parse_named(const tn_json *v, const char *key, tn_arena *a, tn_
     TN_TRY(tn_json_need(v, key, TN_JSON_ARRAY, &list, err));
     if (tn_json_len(list) != 2 || tn_json_type(tn_json_first(list)) != TN_JSON_STRING ||
         !tn_json_i64(tn_json_at(list, 1), &id) || id < 0 || id >= UINT32_MAX)
-        return tn_fail(err, TN_EFORMAT, "%u:%u: \"%s\" must be [\"token\", id]", tn_json_line(list), tn_json_column(list),
-                       key);
+        return tn_fail(err, TN_EFORMAT, "%u:%u: \"%s\" must be [\"token\", id]", tn_json_line(list),
+                       tn_json_column(list), key);
     *out = (tn_template_item){TN_ITEM_SPECIAL, 0, (uint32_t)id, tn_str_dup(a, tn_json_str(tn_json_first(list)))};
     return out->token.ptr ? TN_OK : tn_fail_nomem(err, 16);
 }

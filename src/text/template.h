@@ -20,8 +20,8 @@ typedef struct {
 
 typedef struct {
     tn_template_row single, pair;
-    bool trim_offsets;      /* RobertaProcessing: blanks at the ends of a token are not part of its span */
-    bool add_prefix_space;  /* ... but one in front of the first was ours */
+    bool trim_offsets;     /* RobertaProcessing: blanks at the ends of a token are not part of its span */
+    bool add_prefix_space; /* ... but one in front of the first was ours */
 } tn_template;
 
 tn_status tn_template_parse(const tn_json *v, tn_arena *a, tn_template *out, tn_err *err);

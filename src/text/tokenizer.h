@@ -1,6 +1,7 @@
 #ifndef TN_TEXT_TOKENIZER_H
 #define TN_TEXT_TOKENIZER_H
-/// Text to token ids and back, as the Hub's `tokenizer.json` says: same ids, same offsets as the tokenizers package 0.23.
+/// Text to token ids and back, as the Hub's `tokenizer.json` says: same ids, same offsets as the tokenizers package
+/// 0.23.
 ///
 /// A tokenizer never changes after it was opened, so any number of threads may share it. What a call needs for itself
 /// comes from the caller's arena. Models: WordPiece, Unigram. The truncation and padding saved in the file are off:
@@ -14,7 +15,8 @@ typedef struct tn_tokenizer tn_tokenizer;
 
 /// Reads the text of a tokenizer.json. The tokenizer borrows nothing from it.
 /// TN_EFORMAT: not JSON, a part of a type that is not known (named), a vocabulary with holes or repeated ids, a missing
-/// unknown token ... each with "LINE:COLUMN: ...". TN_ELIMIT: larger than the bounds of codec/json.h or nested too deep.
+/// unknown token ... each with "LINE:COLUMN: ...". TN_ELIMIT: larger than the bounds of codec/json.h or nested too
+/// deep.
 tn_status tn_tokenizer_parse(tn_str tokenizer_json, tn_tokenizer **out, tn_err *err);
 /// The same from a file, or from `tokenizer.json` in a folder. The path stands before the sentence of a failure.
 tn_status tn_tokenizer_open(const char *path, tn_tokenizer **out, tn_err *err);
@@ -32,15 +34,15 @@ typedef struct {
 typedef struct {
     size_t n;
     uint32_t *ids;
-    tn_str *tokens;      /* as the package shows them: of the vocabulary; of an added token the text that matched; of
-                          * something unknown the unknown token (WordPiece) or the text itself (Unigram) */
-    uint32_t *start;     /* the token is text[start, end), counted in code points of the text as given; */
-    uint32_t *end;       /* 0, 0 for the special tokens around it */
-    uint8_t *special;    /* 1 = put there by the template */
-    uint8_t *type_ids;   /* 0 or 1: which text of a pair */
-    size_t n_unknown;    /* tokens of the text that are the unknown token, before cutting */
-    size_t n_words;      /* pieces of the text that went into the model, before cutting */
-    size_t n_cut;        /* tokens that max_length removed */
+    tn_str *tokens;    /* as the package shows them: of the vocabulary; of an added token the text that matched; of
+                        * something unknown the unknown token (WordPiece) or the text itself (Unigram) */
+    uint32_t *start;   /* the token is text[start, end), counted in code points of the text as given; */
+    uint32_t *end;     /* 0, 0 for the special tokens around it */
+    uint8_t *special;  /* 1 = put there by the template */
+    uint8_t *type_ids; /* 0 or 1: which text of a pair */
+    size_t n_unknown;  /* tokens of the text that are the unknown token, before cutting */
+    size_t n_words;    /* pieces of the text that went into the model, before cutting */
+    size_t n_cut;      /* tokens that max_length removed */
 } tn_encoding;
 
 /// TN_EFORMAT with the byte position when the text is not UTF-8 (unless lossy). TN_EINVALID when a limit leaves no room
@@ -50,14 +52,14 @@ typedef struct {
 tn_status tn_tokenizer_encode(const tn_tokenizer *t, tn_str text, const tn_encode_options *options, tn_arena *arena,
                               tn_encoding *out, tn_err *err);
 /// Two texts in one sequence. `type_ids` tells them apart where the template does. Offsets count in their own text.
-tn_status tn_tokenizer_encode_pair(const tn_tokenizer *t, tn_str first, tn_str second,
-                                   const tn_encode_options *options, tn_arena *arena, tn_encoding *out, tn_err *err);
+tn_status tn_tokenizer_encode_pair(const tn_tokenizer *t, tn_str first, tn_str second, const tn_encode_options *options,
+                                   tn_arena *arena, tn_encoding *out, tn_err *err);
 /// The ids of tn_tokenizer_encode and nothing else: no offsets, no names. For training and embedding in bulk.
 tn_status tn_tokenizer_ids(const tn_tokenizer *t, tn_str text, const tn_encode_options *options, tn_arena *arena,
                            uint32_t **ids, size_t *n, tn_err *err);
 
-/// Text of ids through the file's decoder, appended to `out`. Ids that are not in the vocabulary are skipped, as are the
-/// special ones when `skip_special`.
+/// Text of ids through the file's decoder, appended to `out`. Ids that are not in the vocabulary are skipped, as are
+/// the special ones when `skip_special`.
 tn_status tn_tokenizer_decode(const tn_tokenizer *t, const uint32_t *ids, size_t n, bool skip_special, tn_arena *arena,
                               tn_str *out, tn_err *err);
 

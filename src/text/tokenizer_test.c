@@ -175,8 +175,10 @@ static void sequences_are_nested_to_a_bound(void **state)
 static void charsmaps_that_lead_astray(void **state)
 {
     (void)state;
-    static const uint32_t unit[][4] = {
-        {0x3FFFFC00, 0, 0, 0}, {0x400, 0x61, 0, 0}, {0x18400, 0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF}, {0xFFFFFFFF, 1, 2, 3}};
+    static const uint32_t unit[][4] = {{0x3FFFFC00, 0, 0, 0},
+                                       {0x400, 0x61, 0, 0},
+                                       {0x18400, 0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF},
+                                       {0xFFFFFFFF, 1, 2, 3}};
     tn_err err = TN_ERR_INIT;
     tn_arena *a = tn_arena_new(0);
     for (size_t i = 0; i < TN_COUNT(unit); i++) {
@@ -247,8 +249,9 @@ static void cutting(void **state)
     for (size_t i = 0; i < TN_COUNT(row); i++) {
         tn_encoding x;
         tn_str first = tn_str_of(row[i].first);
-        tn_status st = row[i].second ? tn_tokenizer_encode_pair(t, first, tn_str_of(row[i].second), &row[i].options, a, &x, &err)
-                                     : tn_tokenizer_encode(t, first, &row[i].options, a, &x, &err);
+        tn_status st = row[i].second
+                           ? tn_tokenizer_encode_pair(t, first, tn_str_of(row[i].second), &row[i].options, a, &x, &err)
+                           : tn_tokenizer_encode(t, first, &row[i].options, a, &x, &err);
         if (!row[i].names) {
             assert_int_equal(st, TN_EINVALID);
             assert_int_equal(x.n, 0);
@@ -299,7 +302,9 @@ static void no_unknown_token_is_an_error_only_when_needed(void **state)
     tn_arena *a = tn_arena_new(0);
     tn_tokenizer *t;
     tn_encoding x;
-    ASSERT_OK(tn_tokenizer_parse(TN_STR("{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",-1],[\"ab\",-1]]}}"), &t, &err), &err);
+    ASSERT_OK(
+        tn_tokenizer_parse(TN_STR("{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",-1],[\"ab\",-1]]}}"), &t, &err),
+        &err);
     ASSERT_OK(tn_tokenizer_encode(t, TN_STR("aaba"), NULL, a, &x, &err), &err); /* b alone is never needed */
     assert_int_equal(x.n, 3);
     ASSERT_FAILS(tn_tokenizer_encode(t, TN_STR("aể"), NULL, a, &x, &err), TN_EINVALID, &err);
@@ -366,7 +371,8 @@ static void memory_may_fail_anywhere(void **state)
 static void long_words_are_linear(void **state)
 {
     (void)state;
-    static const char *const unit[] = {"a", "the", "\u0301", "\u0301\u0323", "\u1100", "👍\u200D", "zz", "中", " ", "<mask>", "क्"};
+    static const char *const unit[] = {"a",  "the", "\u0301", "\u0301\u0323", "\u1100", "👍\u200D",
+                                       "zz", "中",  " ",      "<mask>",       "क्"};
     static const char *const names[] = {"wordpiece", "unigram", "bytes"};
     enum { BYTES = 128 << 10 };
     tn_err err = TN_ERR_INIT;

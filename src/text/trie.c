@@ -1,9 +1,9 @@
-/* Keys are sorted, then nodes are placed, depth first: the children of a node are runs of the sorted keys that share its
- * prefix. A node with one child takes the first free slot; one with several tries a few free slots and otherwise opens a
- * new block of 256, so building is linear. Free slots are a doubly linked list in the order of the array.
+/* Keys are sorted, then nodes are placed, depth first: the children of a node are runs of the sorted keys that share
+ * its prefix. A node with one child takes the first free slot; one with several tries a few free slots and otherwise
+ * opens a new block of 256, so building is linear. Free slots are a doubly linked list in the order of the array.
  *
- * Invariants: every base is below n_units, a multiple of 256, and base ^ byte stays in its block. A free slot has parent
- * NONE, which is no node, so it is nobody's child; slot 0 is the root and nobody's child either. */
+ * Invariants: every base is below n_units, a multiple of 256, and base ^ byte stays in its block. A free slot has
+ * parent NONE, which is no node, so it is nobody's child; slot 0 is the root and nobody's child either. */
 #include "text/trie.h"
 
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 #define TN_TEXT_TRIE_H
 /// A trie over bytes as a double array: one comparison a byte, whatever the size of the vocabulary.
 ///
-/// Node 0 is the root. The child of `node` under byte b lies at unit[node].base ^ b and is a child only when its `parent`
-/// says so; a base never leads out of the array, so a step needs no bounds check.
+/// Node 0 is the root. The child of `node` under byte b lies at unit[node].base ^ b and is a child only when its
+/// `parent` says so; a base never leads out of the array, so a step needs no bounds check.
 
 #include "base/str.h"
 

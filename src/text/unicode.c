@@ -1,7 +1,7 @@
 /* Table look-ups, and the rules of UAX 29 for extended grapheme clusters.
  *
- * A cluster is found from its beginning, which is always a boundary, so the state needed for regional indicators (GB12),
- * emoji (GB11) and conjuncts (GB9c) never reaches back before it. */
+ * A cluster is found from its beginning, which is always a boundary, so the state needed for regional indicators
+ * (GB12), emoji (GB11) and conjuncts (GB9c) never reaches back before it. */
 #include "text/unicode.h"
 
 enum {
@@ -77,17 +77,30 @@ uint32_t tn_uc_compose(uint32_t a, uint32_t b)
 }
 
 enum gcb {
-    OTHER, CR, LF, CONTROL, EXTEND, ZWJ, REGIONAL, PREPEND, SPACING, HANGUL_LEAD, HANGUL_VOWEL, HANGUL_TAIL, HANGUL_LV,
-    HANGUL_LVT, PICTOGRAPH
+    OTHER,
+    CR,
+    LF,
+    CONTROL,
+    EXTEND,
+    ZWJ,
+    REGIONAL,
+    PREPEND,
+    SPACING,
+    HANGUL_LEAD,
+    HANGUL_VOWEL,
+    HANGUL_TAIL,
+    HANGUL_LV,
+    HANGUL_LVT,
+    PICTOGRAPH
 };
 enum incb { INCB_NONE, INCB_CONSONANT, INCB_LINKER, INCB_EXTEND };
 
 /* What the cluster so far means for the rules that look further back than one code point. */
 typedef struct {
     enum gcb last;
-    unsigned n_regional;              /* GB12: regional indicators in a row at the end */
-    bool emoji, emoji_zwj;            /* GB11: pictograph extend*, and that followed by a joiner */
-    bool conjunct, conjunct_linked;   /* GB9c: consonant (extend|linker)*, and with a linker among them */
+    unsigned n_regional;            /* GB12: regional indicators in a row at the end */
+    bool emoji, emoji_zwj;          /* GB11: pictograph extend*, and that followed by a joiner */
+    bool conjunct, conjunct_linked; /* GB9c: consonant (extend|linker)*, and with a linker among them */
 } cluster;
 
 static void cluster_add(cluster *c, enum gcb g, enum incb i)
@@ -124,7 +137,7 @@ static bool cluster_joins(const cluster *c, enum gcb g, enum incb i)
     if (i == INCB_CONSONANT && c->conjunct_linked)
         return true; /* GB9c */
     if (g == PICTOGRAPH && c->emoji_zwj)
-        return true; /* GB11 */
+        return true;                                /* GB11 */
     return g == REGIONAL && c->n_regional % 2 == 1; /* GB12, GB13 */
 }
 

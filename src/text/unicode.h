@@ -16,7 +16,8 @@ enum {
     TN_UC_PUNCT = 1 << 4,     /* ASCII punctuation or P* */
     TN_UC_NUMERIC = 1 << 5,   /* Nd Nl No */
     TN_UC_WORD = 1 << 6,      /* \w */
-    TN_UC_NFD_UNSAFE = 1 << 7, /* UNSAFE: the form may change this code point, reorder it or join it to the one before; */
+    TN_UC_NFD_UNSAFE =
+        1 << 7, /* UNSAFE: the form may change this code point, reorder it or join it to the one before; */
     TN_UC_NFKD_UNSAFE = 1 << 8, /* text without such code points is in that form */
     TN_UC_NFC_UNSAFE = 1 << 9,
     TN_UC_NFKC_UNSAFE = 1 << 10,

@@ -1,4 +1,5 @@
-/* Promises of text/unicode.h. The tables themselves are held against the package by tests/parity/tokenizer_parity.py. */
+/* Promises of text/unicode.h. The tables themselves are held against the package by tests/parity/tokenizer_parity.py.
+ */
 #include "test.h"
 #include "text/unicode.h"
 
@@ -12,16 +13,16 @@ static void classes_are_the_package_s(void **state)
         {'a', TN_UC_WORD, TN_UC_SPACE | TN_UC_PUNCT | TN_UC_CASED},
         {'A', TN_UC_WORD | TN_UC_CASED, TN_UC_PUNCT},
         {'$', TN_UC_PUNCT, TN_UC_WORD},
-        {0x20AC, 0, TN_UC_PUNCT | TN_UC_WORD},                    /* the euro sign is no punctuation */
+        {0x20AC, 0, TN_UC_PUNCT | TN_UC_WORD}, /* the euro sign is no punctuation */
         {'\t', TN_UC_SPACE, TN_UC_BERT_DROP},
         {0x0B, TN_UC_SPACE | TN_UC_BERT_DROP, 0},
-        {0x200B, TN_UC_BERT_DROP, TN_UC_SPACE},                   /* zero width space is no white space */
+        {0x200B, TN_UC_BERT_DROP, TN_UC_SPACE}, /* zero width space is no white space */
         {0x301, TN_UC_MN | TN_UC_COMBINING | TN_UC_WORD | TN_UC_NFC_UNSAFE, 0},
-        {0x111, TN_UC_WORD, TN_UC_NFD_UNSAFE},                    /* d with stroke has no decomposition */
+        {0x111, TN_UC_WORD, TN_UC_NFD_UNSAFE}, /* d with stroke has no decomposition */
         {0x1EBF, TN_UC_WORD | TN_UC_NFD_UNSAFE, TN_UC_NFC_UNSAFE | TN_UC_NFKC_UNSAFE},
         {0xBD, TN_UC_NUMERIC | TN_UC_NFKC_UNSAFE, TN_UC_NFC_UNSAFE},
-        {0x4E09, TN_UC_WORD, TN_UC_NUMERIC},                      /* the ideograph three is a letter */
-        {0x32FF, 0, TN_UC_NFKC_UNSAFE},                           /* newer than the package's normal forms */
+        {0x4E09, TN_UC_WORD, TN_UC_NUMERIC}, /* the ideograph three is a letter */
+        {0x32FF, 0, TN_UC_NFKC_UNSAFE},      /* newer than the package's normal forms */
         {0x10FFFD, TN_UC_BERT_DROP, TN_UC_WORD},
     };
     for (size_t i = 0; i < TN_COUNT(row); i++) {
@@ -79,9 +80,24 @@ static void clusters_are_those_of_uax_29(void **state)
 {
     (void)state;
     static const char *const text[] = {
-        "a|b", "e\u0301|x", "a|\r\n|b", "\r|\r\n|\n", "\u1100\u1161\u11A8|\u1100", "각\u11A8|a",
-        "🇻🇳|🇺🇸|🇻", "👩\u200D👧|x", "👩\u200D|x", "👍🏽|👍", "a\u200D|👧", "क्षि|क", "क्\u200Dष|a", "นำ|a", "\u0600a|b",
-        "\u0301\u0301|a", "\u200B|\u0301", "1️⃣|2",
+        "a|b",
+        "e\u0301|x",
+        "a|\r\n|b",
+        "\r|\r\n|\n",
+        "\u1100\u1161\u11A8|\u1100",
+        "각\u11A8|a",
+        "🇻🇳|🇺🇸|🇻",
+        "👩\u200D👧|x",
+        "👩\u200D|x",
+        "👍🏽|👍",
+        "a\u200D|👧",
+        "क्षि|क",
+        "क्\u200Dष|a",
+        "นำ|a",
+        "\u0600a|b",
+        "\u0301\u0301|a",
+        "\u200B|\u0301",
+        "1️⃣|2",
     };
     for (size_t i = 0; i < TN_COUNT(text); i++) {
         char plain[64];

@@ -63,9 +63,8 @@ static tn_status flush_unknowns(lattice *l)
     l->unknowns = (tn_span){0, 0};
     if (s.from == s.to)
         return TN_OK;
-    uint32_t id = s.to - s.from <= l->m->longest
-                      ? tn_trie_find(&l->m->trie, (tn_str){l->text + s.from, s.to - s.from})
-                      : TN_TRIE_NONE;
+    uint32_t id = s.to - s.from <= l->m->longest ? tn_trie_find(&l->m->trie, (tn_str){l->text + s.from, s.to - s.from})
+                                                 : TN_TRIE_NONE;
     if (id != TN_TRIE_NONE)
         return emit(l, id, s.from, s.to, TN_PIECE_KNOWN);
     bool all = l->m->byte_fallback;
@@ -127,8 +126,15 @@ static inline tn_status offer(lattice *l, size_t end, uint32_t id, double score)
 tn_status tn_unigram_run(const tn_subword *m, const char *text, tn_span word, tn_subword_work *work, tn_pieces *out,
                          tn_arena *a, tn_err *err)
 {
-    lattice l = {.m = m, .text = text, .work = work, .origin = word.from, .farthest = word.from,
-                 .out = out, .a = a, .err = err, .mask = 7};
+    lattice l = {.m = m,
+                 .text = text,
+                 .work = work,
+                 .origin = word.from,
+                 .farthest = word.from,
+                 .out = out,
+                 .a = a,
+                 .err = err,
+                 .mask = 7};
     while (l.mask <= m->longest)
         l.mask = l.mask * 2 + 1;
     if (!work->ring && !(work->ring = TN_ARENA_ARRAY(a, double, l.mask + 1)))

@@ -1,9 +1,9 @@
 /* tokenize_dump TOKENIZER.json < requests.jsonl > answers.jsonl: drives a tokenizer for tokenizer_parity.py.
  *
  * A request is {"text", "pair"?, "plain"?, "max_length"?, "cut_left"?, "only_first"?}; the answer {"ids", "tokens",
- * "offsets", "special", "types", "unknown", "words", "text", "text_skip"} or {"error"}. Each single text is also encoded
- * for its ids alone, which must agree. `tokenize_dump TOKENIZER.json FILE SECONDS` measures instead: MB/s over the
- * file's lines, ids alone and with offsets. */
+ * "offsets", "special", "types", "unknown", "words", "text", "text_skip"} or {"error"}. Each single text is also
+ * encoded for its ids alone, which must agree. `tokenize_dump TOKENIZER.json FILE SECONDS` measures instead: MB/s over
+ * the file's lines, ids alone and with offsets. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
