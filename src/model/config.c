@@ -4,6 +4,8 @@
  * in 64 bits, so the code behind it checks shapes against the file and nothing else. */
 #include "model/config.h"
 
+#include "base/map.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -101,6 +103,9 @@ static tn_status read_sizes(const tn_json *root, tn_config *c, tn_err *err)
     if (c->hidden_size % c->n_heads != 0)
         return tn_fail(err, TN_EFORMAT, "config.json: hidden_size %d is not a multiple of num_attention_heads %d",
                        (int)c->hidden_size, (int)c->n_heads);
+    if (c->hidden_size / c->n_heads % 4 != 0)
+        return tn_fail(err, TN_EINVALID, "config.json: hidden_size %d over %d heads: the width of a head must be a multiple of 4",
+                       (int)c->hidden_size, (int)c->n_heads);
     return TN_OK;
 }
 
@@ -160,6 +165,24 @@ static tn_status read_choices(const tn_json *root, tn_config *c, tn_err *err)
     return TN_OK;
 }
 
+/* Two labels of one name could not be told apart in label2id, nor in anybody's answers. */
+static tn_status check_distinct(const tn_json *id2label, tn_err *err)
+{
+    tn_map seen = TN_MAP_INIT;
+    tn_status st = TN_OK;
+    for (const tn_json *m = tn_json_first(id2label); m; m = tn_json_next(m)) {
+        bool is_new;
+        if (!tn_map_put(&seen, tn_json_str(m), 0, &is_new))
+            TN_GO(tn_fail_nomem(err, 64));
+        if (!is_new)
+            TN_GO(tn_fail(err, TN_EFORMAT, "config.json:%u:%u: \"id2label\" has the name \"%.*s\" twice", tn_json_line(m),
+                          tn_json_column(m), TN_ARG(tn_json_str(m))));
+    }
+done:
+    tn_map_free(&seen);
+    return st;
+}
+
 /* id2label has one member for each id from 0, in any order; absent means num_labels names, or two. */
 static tn_status read_labels(const tn_json *root, tn_arena *a, tn_config *c, tn_err *err)
 {
@@ -188,7 +211,7 @@ static tn_status read_labels(const tn_json *root, tn_arena *a, tn_config *c, tn_
             return refuse(m, TN_EFORMAT, err, "a label's name must be a string");
         c->label[id] = tn_json_str(m);
     }
-    return TN_OK;
+    return check_distinct(v, err);
 }
 
 tn_status tn_config_parse(tn_str text, tn_arena *a, tn_config *out, tn_err *err)

@@ -84,7 +84,6 @@ tn_status tn_pooling_load(tn_model *m, tn_err *err);
 /// pooling.c: [N,C] states to [B,C].
 void tn_pooling_apply(const tn_model *m, const tn_rows *rows, const tn_tensor *states, float *out);
 
-/// texts.c needs no more than model.h.
 enum {
     TN_CHUNK_TOKENS = 1024,       /* of one forward pass: products are at full speed, values stay below 30 MB at 384 wide */
     TN_CHUNK_TOKENS_TRAIN = 4096, /* where weights are packed anew in each pass, fewer passes are worth the memory */

@@ -5,6 +5,8 @@
  * process wants; from the second on the packed copies are kept and the mapping's pages are given back. */
 #include "model/family.h"
 
+#include "base/map.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -73,11 +75,17 @@ static tn_status read_config(tn_model *m, tn_err *err)
 
 static tn_status check_labels(const tn_model_options *o, tn_err *err)
 {
-    for (int32_t i = 0; i < o->n_labels; i++)
-        for (int32_t j = 0; j < i; j++)
-            if (tn_str_eq(o->label[i], o->label[j]))
-                return tn_fail(err, TN_EINVALID, "label \"%.*s\" is given twice", TN_ARG(o->label[i]));
-    return TN_OK;
+    tn_map seen = TN_MAP_INIT;
+    tn_status st = TN_OK;
+    for (int32_t i = 0; i < o->n_labels && st == TN_OK; i++) {
+        bool is_new;
+        if (!tn_map_put(&seen, o->label[i], 0, &is_new))
+            st = tn_fail_nomem(err, 64);
+        else if (!is_new)
+            st = tn_fail(err, TN_EINVALID, "label \"%.*s\" is given twice", TN_ARG(o->label[i]));
+    }
+    tn_map_free(&seen);
+    return st;
 }
 
 /* The task's labels in place of the file's; their problem is one label a row. */

@@ -1,0 +1,158 @@
+/* Promises of config.h. */
+#include "model/config.h"
+
+#include "test.h"
+
+static void defaults_are_those_of_the_class(void **state)
+{
+    tn_err err;
+    tn_config c;
+    tn_arena *a = tn_arena_new(0);
+    ASSERT_OK(tn_config_parse(TN_STR("{\"model_type\":\"bert\",\"pad_token_id\":null}"), a, &c, &err), &err);
+    assert_int_equal(c.vocab_size, 30522);
+    assert_int_equal(c.hidden_size, 768);
+    assert_int_equal(c.n_layers, 12);
+    assert_int_equal(c.n_heads, 12);
+    assert_int_equal(c.intermediate_size, 3072);
+    assert_int_equal(c.max_positions, 512);
+    assert_int_equal(c.type_vocab_size, 2);
+    assert_int_equal(c.pad_token_id, -1);
+    assert_true(c.layer_norm_eps == 1e-12 && c.initializer_range == 0.02);
+    assert_true(c.hidden_dropout == 0.1 && c.attention_dropout == 0.1 && c.classifier_dropout == 0.1);
+    assert_int_equal(c.activation, TN_ACT_GELU);
+    assert_int_equal(c.n_labels, 2);
+    ASSERT_STR(c.label[1], "LABEL_1");
+    assert_int_equal(tn_config_problem(&c), TN_PROBLEM_SINGLE_LABEL);
+    tn_arena_free(a);
+}
+
+static void each_field_is_read(void **state)
+{
+    static const char text[] =
+        "{\"model_type\":\"bert\",\"vocab_size\":10,\"hidden_size\":24,\"num_hidden_layers\":3,\"num_attention_heads\":2,"
+        "\"intermediate_size\":7,\"max_position_embeddings\":9,\"type_vocab_size\":1,\"pad_token_id\":4,"
+        "\"layer_norm_eps\":1e-5,\"initializer_range\":0.5,\"hidden_dropout_prob\":0.25,"
+        "\"attention_probs_dropout_prob\":0,\"classifier_dropout\":0.75,\"hidden_act\":\"gelu_new\","
+        "\"problem_type\":\"multi_label_classification\",\"position_embedding_type\":\"absolute\","
+        "\"id2label\":{\"1\":\"no\",\"0\":\"yes\",\"2\":\"may be\"}}";
+    tn_err err;
+    tn_config c;
+    tn_arena *a = tn_arena_new(0);
+    ASSERT_OK(tn_config_parse(tn_str_of(text), a, &c, &err), &err);
+    assert_true(c.vocab_size == 10 && c.hidden_size == 24 && c.n_layers == 3 && c.n_heads == 2);
+    assert_true(c.intermediate_size == 7 && c.max_positions == 9 && c.type_vocab_size == 1 && c.pad_token_id == 4);
+    assert_true(c.layer_norm_eps == 1e-5 && c.initializer_range == 0.5);
+    assert_true(c.hidden_dropout == 0.25 && c.attention_dropout == 0 && c.classifier_dropout == 0.75);
+    assert_int_equal(c.activation, TN_ACT_GELU_TANH);
+    assert_int_equal(tn_config_problem(&c), TN_PROBLEM_MULTI_LABEL);
+    assert_int_equal(c.n_labels, 3);
+    ASSERT_STR(c.label[0], "yes");
+    ASSERT_STR(c.label[2], "may be");
+    tn_arena_free(a);
+}
+
+static void one_label_means_a_number(void **state)
+{
+    tn_err err;
+    tn_config c;
+    tn_arena *a = tn_arena_new(0);
+    ASSERT_OK(tn_config_parse(TN_STR("{\"model_type\":\"bert\",\"id2label\":{\"0\":\"x\"}}"), a, &c, &err), &err);
+    assert_int_equal(tn_config_problem(&c), TN_PROBLEM_REGRESSION);
+    tn_arena_free(a);
+}
+
+static void what_cannot_be_loaded_is_refused_by_name(void **state)
+{
+    static const struct {
+        const char *text, *word;
+        tn_status status;
+    } row[] = {
+        {"", "", TN_EFORMAT},
+        {"[]", "object", TN_EFORMAT},
+        {"{}", "model_type", TN_ENOENT},
+        {"{\"model_type\":7}", "model_type", TN_EFORMAT},
+        {"{\"model_type\":\"llama\"}", "what can be loaded", TN_EINVALID},
+        {"{\"model_type\":\"bert\",\"auto_map\":{\"AutoModel\":\"x.Y\"}}", "auto_map", TN_EINVALID},
+        {"{\"model_type\":\"bert\",\"quantization_config\":{}}", "quantised", TN_EINVALID},
+        {"{\"model_type\":\"bert\",\"position_embedding_type\":\"relative_key\"}", "position_embedding_type", TN_EINVALID},
+        {"{\"model_type\":\"bert\",\"is_decoder\":true}", "decoder", TN_EINVALID},
+        {"{\"model_type\":\"bert\",\"hidden_act\":\"mish\"}", "hidden_act", TN_EINVALID},
+        {"{\"model_type\":\"bert\",\"hidden_size\":770}", "hidden_size", TN_EFORMAT},
+        {"{\"model_type\":\"bert\",\"hidden_size\":36}", "hidden_size", TN_EINVALID},
+        {"{\"model_type\":\"bert\",\"hidden_size\":0}", "hidden_size", TN_EFORMAT},
+        {"{\"model_type\":\"bert\",\"vocab_size\":99999999999}", "vocab_size", TN_EFORMAT},
+        {"{\"model_type\":\"bert\",\"num_attention_heads\":1.5}", "num_attention_heads", TN_EFORMAT},
+        {"{\"model_type\":\"bert\",\"hidden_dropout_prob\":1}", "hidden_dropout_prob", TN_EFORMAT},
+        {"{\"model_type\":\"bert\",\"layer_norm_eps\":\"x\"}", "layer_norm_eps", TN_EFORMAT},
+        {"{\"model_type\":\"bert\",\"problem_type\":\"guess\"}", "problem_type", TN_EFORMAT},
+        {"{\"model_type\":\"bert\",\"id2label\":{}}", "id2label", TN_EFORMAT},
+        {"{\"model_type\":\"bert\",\"id2label\":{\"0\":\"a\",\"2\":\"b\"}}", "id2label", TN_EFORMAT},
+        {"{\"model_type\":\"bert\",\"id2label\":{\"0\":\"a\",\"00\":\"b\"}}", "id2label", TN_EFORMAT},
+        {"{\"model_type\":\"bert\",\"id2label\":{\"0\":\"a\",\"1\":\"a\"}}", "\"a\"", TN_EFORMAT},
+        {"{\"model_type\":\"bert\",\"id2label\":{\"0\":1}}", "name", TN_EFORMAT},
+    };
+    tn_arena *a = tn_arena_new(0);
+    for (size_t i = 0; i < TN_COUNT(row); i++) {
+        tn_err err;
+        tn_config c;
+        ASSERT_FAILS(tn_config_parse(tn_str_of(row[i].text), a, &c, &err), row[i].status, &err);
+        if (!strstr(err.msg, row[i].word) || !strstr(err.msg, "config.json"))
+            fail_msg("%s: %s", row[i].text, err.msg);
+    }
+    tn_arena_free(a);
+}
+
+/* Fields that we do not know stay; the head's are ours; what would contradict them goes. */
+static void written_is_the_source_with_our_head(void **state)
+{
+    static const char text[] =
+        "{\"_name_or_path\":\"/home/x\",\"architectures\":[\"BertModel\"],\"model_type\":\"bert\",\"hidden_size\":24,\n"
+        "\"torch_dtype\":\"float16\",\"num_attention_heads\":2,\"use_cache\":true,\"transformers_version\":\"4.8.2\"}";
+    static const char want[] = "{\"architectures\":[\"BertForSequenceClassification\"],\"model_type\":\"bert\",\"hidden_size\":24,"
+                               "\"num_attention_heads\":2,\"use_cache\":true,\"transformers_version\":\"4.8.2\",\"dtype\":\"float32\","
+                               "\"id2label\":{\"0\":\"x\",\"1\":\"\xc4\x91\"},\"label2id\":{\"x\":0,\"\xc4\x91\":1},"
+                               "\"problem_type\":\"single_label_classification\"}";
+    tn_err err;
+    tn_config c, again;
+    tn_arena *a = tn_arena_new(0);
+    tn_str label[] = {TN_STR("x"), TN_STR("\xc4\x91")};
+    ASSERT_OK(tn_config_parse(tn_str_of(text), a, &c, &err), &err);
+    c.label = label;
+    tn_buf out = TN_BUF_INIT;
+    ASSERT_OK(tn_config_write(&c, &out, &err), &err);
+    const tn_json *got, *expected;
+    ASSERT_OK(tn_json_parse(tn_buf_view(&out), a, &got, &err), &err);
+    ASSERT_OK(tn_json_parse(tn_str_of(want), a, &expected, &err), &err);
+    if (!tn_json_equal(got, expected))
+        fail_msg("got %s", out.ptr);
+    ASSERT_OK(tn_config_parse(tn_buf_view(&out), a, &again, &err), &err);
+    ASSERT_STR(again.label[1], "\xc4\x91");
+    tn_buf_free(&out);
+    tn_arena_free(a);
+}
+
+static void failed_allocations_are_reported(void **state)
+{
+    tn_err err;
+    tn_config c;
+    tn_status st;
+    FOR_EACH_FAILED_ALLOCATION(st, {
+        tn_arena *a = tn_arena_new(16);
+        st = a ? tn_config_parse(TN_STR("{\"model_type\":\"bert\",\"id2label\":{\"0\":\"a\",\"1\":\"b\"}}"), a, &c, &err)
+               : TN_ENOMEM;
+        tn_arena_free(a);
+    });
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults_are_those_of_the_class),
+        cmocka_unit_test(each_field_is_read),
+        cmocka_unit_test(one_label_means_a_number),
+        cmocka_unit_test(what_cannot_be_loaded_is_refused_by_name),
+        cmocka_unit_test(written_is_the_source_with_our_head),
+        cmocka_unit_test(failed_allocations_are_reported),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

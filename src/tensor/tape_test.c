@@ -1,0 +1,293 @@
+/* Promises of tape.h, op.h and engine.h. Gradients: each weight of each kind of node against central differences along its
+ * own gradient, with dropout on, which shows too that the backward pass draws what the forward pass drew. */
+#include "tensor/tape.h"
+
+#include <math.h>
+
+#include "base/rng.h"
+#include "test.h"
+
+enum { C = 16, V = 13, P = 6, L = 3, B = 5, N = 14, HEADS = 2 };
+
+static const int32_t start[B + 1] = {0, 1, 4, 10, 12, 14}, shard[] = {0, 1, 3, 3, 5}, label[B] = {0, 2, 1, 1, 0};
+static const int32_t ids[N] = {1, 2, 3, 2, 5, 6, 7, 8, 12, 12, 0, 4, 9, 1}, kind[N] = {0, 0, 1, 1, 0, 0, 0, 1, 1, 1, 0, 1, 0, 0};
+
+enum { WORD, POSITION, TYPE, GAIN, SHIFT, ONE, ONE_BIAS, TWO, TWO_BIAS, QKV, QKV_BIAS, POOL, POOL_BIAS, OUT, OUT_BIAS, N_WEIGHTS };
+
+typedef struct {
+    tn_weight w[N_WEIGHTS];
+} net;
+
+static void net_make(net *n)
+{
+    static const int64_t dim[N_WEIGHTS][2] = {{V, C}, {P, C}, {2, C},     {C}, {C},    {C, C}, {C}, {C, C},
+                                              {C},    {3 * C, C}, {3 * C}, {C, C}, {C}, {L, C}, {L}};
+    for (int i = 0; i < N_WEIGHTS; i++) {
+        tn_weight *w = &n->w[i];
+        *w = (tn_weight){.value = {.n_dims = dim[i][1] ? 2 : 1, .dim = {dim[i][0], dim[i][1]}}, .trained = true};
+        size_t size = tn_tensor_size(&w->value);
+        w->value.data = malloc(size * sizeof(float));
+        w->sparse = i == WORD;
+        w->grad = w->sparse ? NULL : malloc(size * sizeof(float));
+        tn_rng r = tn_rng_init(11, (uint64_t)i);
+        for (size_t k = 0; k < size; k++)
+            w->value.data[k] = (float)(tn_rng_f64(&r) - 0.5) + (i == GAIN);
+    }
+}
+
+static void net_free(net *n)
+{
+    for (int i = 0; i < N_WEIGHTS; i++) {
+        free(n->w[i].value.data);
+        if (!n->w[i].sparse)
+            free(n->w[i].grad);
+    }
+}
+
+/* The node under test, between the embedding and an attention that lets every token reach the loss. */
+typedef struct {
+    const char *name;
+    tn_activation act;
+    double dropout;
+    bool residual, twice, node;
+} variant;
+
+static const variant variants[] = {
+    {"linear", TN_ACT_NONE},
+    {"gelu", TN_ACT_GELU},
+    {"gelu by tanh", TN_ACT_GELU_TANH},
+    {"silu", TN_ACT_SILU},
+    {"tanh", TN_ACT_TANH},
+    {"dropout", TN_ACT_NONE, 0.3},
+    {"gelu, dropout", TN_ACT_GELU, 0.3},
+    {"residual", TN_ACT_NONE, 0, true},
+    {"dropout, residual", TN_ACT_NONE, 0.3, true},
+    {"gelu, residual", TN_ACT_GELU, 0, true},
+    {"silu, dropout, residual", TN_ACT_SILU, 0.3, true},
+    {"gelu used twice", TN_ACT_GELU, 0, false, true},
+    {"dropout as a node", TN_ACT_NONE, 0, false, false, true},
+};
+
+static tn_var *compose(tn_tape *t, net *n, const variant *v)
+{
+    tn_weight *w = n->w;
+    tn_var *x = tn_tape_embed(t, ids, kind, &w[WORD], &w[POSITION], &w[TYPE]);
+    x = tn_tape_norm(t, x, &w[GAIN], &w[SHIFT], 1e-6);
+    if (v->node)
+        x = tn_tape_dropout(t, x, 0.4);
+    tn_var *y = tn_tape_linear(t, x, &w[ONE],
+                               &(tn_linear_options){.bias = &w[ONE_BIAS], .activation = v->act, .dropout = v->dropout,
+                                                    .residual = v->residual ? x : NULL});
+    y = tn_tape_linear(t, y, &w[TWO], &(tn_linear_options){.bias = &w[TWO_BIAS], .residual = v->twice ? y : NULL});
+    y = tn_tape_linear(t, y, &w[QKV], &(tn_linear_options){.bias = &w[QKV_BIAS]});
+    y = tn_tape_first(t, tn_tape_attention(t, y, HEADS, 0.2));
+    y = tn_tape_linear(t, y, &w[POOL], &(tn_linear_options){.bias = &w[POOL_BIAS], .activation = TN_ACT_TANH, .dropout = 0.1});
+    return tn_tape_linear(t, y, &w[OUT], &(tn_linear_options){.bias = &w[OUT_BIAS]});
+}
+
+static double loss_of(tn_tape *t, net *n, const variant *v)
+{
+    tn_step step = {.rows = {B, start, 4, shard, 100}, .record = true, .dropout = true, .seed = 3, .step = 9};
+    tn_loss loss;
+    tn_err err;
+    tn_tape_begin(t, &step);
+    tn_tape_cross_entropy(t, compose(t, n, v), label, B, &loss);
+    ASSERT_OK(tn_tape_backward(t, &err), &err);
+    return loss.loss;
+}
+
+static void gradients_are_those_of_central_differences(void **state)
+{
+    tn_err err;
+    tn_engine *e;
+    tn_tape *t;
+    net n;
+    ASSERT_OK(tn_engine_new(1, NULL, &e, &err), &err);
+    ASSERT_OK(tn_tape_new(e, &t, &err), &err);
+    net_make(&n);
+    for (size_t k = 0; k < TN_COUNT(variants); k++)
+        for (int i = 0; i < N_WEIGHTS; i++) {
+            tn_weight *w = &n.w[i];
+            size_t size = tn_tensor_size(&w->value);
+            float grad[3 * C * C] = {0}, before[3 * C * C];
+            loss_of(t, &n, &variants[k]);
+            if (w->sparse)
+                for (int32_t r = 0; r < w->n_grad_rows; r++)
+                    memcpy(grad + w->grad_row[r] * C, w->grad + r * C, C * sizeof *grad);
+            else
+                memcpy(grad, w->grad, size * sizeof *grad);
+            double squares = 0;
+            for (size_t j = 0; j < size; j++)
+                squares += (double)grad[j] * grad[j];
+            assert_true(squares > 1e-9);
+            memcpy(before, w->value.data, size * sizeof *before);
+            double h = 4e-3 / sqrt(squares), loss[2];
+            h = h < 0.02 / sqrt(squares) ? h : 0.02;
+            for (int side = 0; side < 2; side++) {
+                for (size_t j = 0; j < size; j++)
+                    w->value.data[j] = before[j] + (float)(side ? -h : h) * grad[j];
+                loss[side] = loss_of(t, &n, &variants[k]);
+            }
+            memcpy(w->value.data, before, size * sizeof *before);
+            double slope = (loss[0] - loss[1]) / (2 * h);
+            if (fabs(slope - squares) > 4e-3 * squares)
+                fail_msg("%s, weight %d: slope %.6g, squared gradient %.6g", variants[k].name, i, slope, squares);
+        }
+    net_free(&n);
+    tn_tape_free(t);
+    tn_engine_free(e);
+}
+
+static void shards_change_only_the_order_of_sums(void **state)
+{
+    static const int32_t whole[] = {0, B};
+    tn_err err;
+    tn_engine *e;
+    tn_tape *t;
+    net n;
+    ASSERT_OK(tn_engine_new(1, NULL, &e, &err), &err);
+    ASSERT_OK(tn_tape_new(e, &t, &err), &err);
+    net_make(&n);
+    double cut = loss_of(t, &n, &variants[1]);
+    float grad[C * C];
+    memcpy(grad, n.w[ONE].grad, sizeof grad);
+    tn_step step = {.rows = {B, start, 1, whole, 100}, .record = true, .dropout = true, .seed = 3, .step = 9};
+    tn_loss loss;
+    tn_tape_begin(t, &step);
+    tn_tape_cross_entropy(t, compose(t, &n, &variants[1]), label, B, &loss);
+    ASSERT_OK(tn_tape_backward(t, &err), &err);
+    assert_true(fabs(loss.loss - cut) < 1e-6);
+    for (int i = 0; i < C * C; i++)
+        assert_true(fabs(grad[i] - n.w[ONE].grad[i]) < 1e-6);
+    net_free(&n);
+    tn_tape_free(t);
+    tn_engine_free(e);
+}
+
+static void a_frozen_row_has_no_gradient(void **state)
+{
+    tn_err err;
+    tn_engine *e;
+    tn_tape *t;
+    net n;
+    ASSERT_OK(tn_engine_new(1, NULL, &e, &err), &err);
+    ASSERT_OK(tn_tape_new(e, &t, &err), &err);
+    net_make(&n);
+    n.w[WORD].has_frozen_row = true;
+    n.w[WORD].frozen_row = 2;
+    loss_of(t, &n, &variants[0]);
+    const tn_weight *w = &n.w[WORD];
+    assert_int_equal(w->n_grad_rows, 11); /* distinct ids */
+    for (int32_t r = 0; r < w->n_grad_rows; r++) {
+        double sum = 0;
+        for (int i = 0; i < C; i++)
+            sum += fabs(w->grad[r * C + i]);
+        assert_true((sum == 0) == (w->grad_row[r] == 2));
+        assert_true(r == 0 || w->grad_row[r] > w->grad_row[r - 1]);
+    }
+    net_free(&n);
+    tn_tape_free(t);
+    tn_engine_free(e);
+}
+
+static void keeping_forgets_everything_else(void **state)
+{
+    tn_err err;
+    tn_engine *e;
+    tn_tape *t;
+    net n;
+    ASSERT_OK(tn_engine_new(1, NULL, &e, &err), &err);
+    ASSERT_OK(tn_tape_new(e, &t, &err), &err);
+    net_make(&n);
+    float want[N * C];
+    for (int keep = 0; keep < 2; keep++) {
+        tn_step step = {.rows = {B, start, 1, (const int32_t[]){0, B}, 0}};
+        tn_tape_begin(t, &step);
+        tn_tape_mark mark = tn_tape_here(t);
+        tn_var *x = tn_tape_embed(t, ids, kind, &n.w[WORD], &n.w[POSITION], &n.w[TYPE]);
+        for (int i = 0; i < 3; i++) {
+            x = tn_tape_linear(t, x, &n.w[ONE], &(tn_linear_options){.activation = TN_ACT_RELU});
+            x = tn_tape_norm(t, x, &n.w[GAIN], &n.w[SHIFT], 1e-6);
+            if (keep)
+                x = tn_tape_keep(t, mark, x);
+        }
+        ASSERT_OK(tn_tape_status(t, &err), &err);
+        if (keep)
+            assert_memory_equal(x->value.data, want, sizeof want);
+        else
+            memcpy(want, x->value.data, sizeof want);
+    }
+    net_free(&n);
+    tn_tape_free(t);
+    tn_engine_free(e);
+}
+
+static void shapes_that_do_not_fit_are_named(void **state)
+{
+    tn_err err;
+    tn_engine *e;
+    float data[64] = {0};
+    tn_tensor a = tn_matrix_view(data, 2, 4), b = tn_matrix_view(data, 4, 2), v = tn_vector_view(data, 3);
+    ASSERT_OK(tn_engine_new(1, "ref", &e, &err), &err);
+    ASSERT_FAILS(tn_op_add(e, &a, &b, &err), TN_EINVALID, &err);
+    assert_non_null(strstr(err.msg, "[2, 4] and [4, 2]"));
+    ASSERT_FAILS(tn_op_norm(e, &a, &v, &v, 1e-5, &a, NULL, NULL, &err), TN_EINVALID, &err);
+    ASSERT_FAILS(tn_op_activation(e, TN_ACT_GELU, &a, &b, &err), TN_EINVALID, &err);
+    tn_gemm_packed w = {data, 3, 2};
+    ASSERT_FAILS(tn_op_linear(e, &a, &w, NULL, false, &b, &err), TN_EINVALID, &err);
+    tn_engine_free(e);
+}
+
+static void a_failure_is_kept_until_it_is_asked_for(void **state)
+{
+    tn_err err;
+    tn_engine *e;
+    tn_tape *t;
+    net n;
+    ASSERT_OK(tn_engine_new(1, "ref", &e, &err), &err);
+    ASSERT_OK(tn_tape_new(e, &t, &err), &err);
+    net_make(&n);
+    tn_step step = {.rows = {B, start, 4, shard, 0}, .record = true};
+    tn_loss loss;
+    tn_tape_begin(t, &step);
+    tn_var *x = tn_tape_embed(t, ids, kind, &n.w[WORD], &n.w[POSITION], &n.w[TYPE]);
+    x = tn_tape_norm(t, x, &n.w[QKV_BIAS], &n.w[SHIFT], 1e-6); /* 3C gains for C channels */
+    assert_null(x);
+    tn_tape_cross_entropy(t, tn_tape_first(t, x), label, B, &loss);
+    ASSERT_FAILS(tn_tape_backward(t, &err), TN_EINVALID, &err);
+    assert_non_null(strstr(err.msg, "layer norm"));
+    loss_of(t, &n, &variants[0]); /* the next step starts afresh */
+    net_free(&n);
+    tn_tape_free(t);
+    tn_engine_free(e);
+}
+
+static void engines_know_their_sets(void **state)
+{
+    tn_err err;
+    tn_engine *e;
+    ASSERT_FAILS(tn_engine_new(1, "sse9", &e, &err), TN_EINVALID, &err);
+    assert_non_null(strstr(err.msg, "ref"));
+    ASSERT_FAILS(tn_engine_new(1000, "ref", &e, &err), TN_EINVALID, &err);
+    ASSERT_OK(tn_engine_new(3, "ref", &e, &err), &err);
+    assert_int_equal(tn_engine_threads(e), 3);
+    assert_string_equal(tn_engine_isa(e), "ref");
+    tn_engine_free(e);
+    tn_status st;
+    FOR_EACH_FAILED_ALLOCATION(st, st = tn_engine_new(1, NULL, &e, &err));
+    tn_engine_free(e);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gradients_are_those_of_central_differences),
+        cmocka_unit_test(shards_change_only_the_order_of_sums),
+        cmocka_unit_test(a_frozen_row_has_no_gradient),
+        cmocka_unit_test(keeping_forgets_everything_else),
+        cmocka_unit_test(shapes_that_do_not_fit_are_named),
+        cmocka_unit_test(a_failure_is_kept_until_it_is_asked_for),
+        cmocka_unit_test(engines_know_their_sets),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
