@@ -1,7 +1,7 @@
 #ifndef TN_TESTS_TINY_MODEL_H
 #define TN_TESTS_TINY_MODEL_H
-/// A small BERT classifier in a folder, with weights that tools/mk_bert_golden.py draws too: 2 layers, 64 wide, 4 heads,
-/// feed-forward 112, vocabulary 97, 40 positions, 3 labels. No tokenizer: a model of ids.
+/// A small BERT classifier in a folder, with weights that tools/mk_bert_golden.py draws too: 2 layers, 64 wide, 4
+/// heads, feed-forward 112, vocabulary 97, 40 positions, 3 labels. No tokenizer: a model of ids.
 
 #include "base/file.h"
 #include "base/rng.h"
@@ -25,8 +25,10 @@ typedef struct {
 } tiny_params;
 
 static const char tiny_config[] =
-    "{\"architectures\": [\"BertForSequenceClassification\"], \"model_type\": \"bert\", \"vocab_size\": 97, \"hidden_size\": 64,\n"
-    " \"num_hidden_layers\": 2, \"num_attention_heads\": 4, \"intermediate_size\": 112, \"max_position_embeddings\": 40,\n"
+    "{\"architectures\": [\"BertForSequenceClassification\"], \"model_type\": \"bert\", \"vocab_size\": 97, "
+    "\"hidden_size\": 64,\n"
+    " \"num_hidden_layers\": 2, \"num_attention_heads\": 4, \"intermediate_size\": 112, \"max_position_embeddings\": "
+    "40,\n"
     " \"id2label\": {\"0\": \"a\", \"1\": \"b\", \"2\": \"c\"}, \"transformers_version\": \"5.23.0\"}\n";
 
 static inline void tiny_draw(tiny_param *p, uint32_t number)
@@ -66,10 +68,13 @@ static inline void tiny_params_make(tiny_params *t)
             const char *weight, *bias;
             uint64_t o, i;
         } part[] = {
-            {"bert.encoder.layer.%d.attention.self.query.weight", "bert.encoder.layer.%d.attention.self.query.bias", C, C},
+            {"bert.encoder.layer.%d.attention.self.query.weight", "bert.encoder.layer.%d.attention.self.query.bias", C,
+             C},
             {"bert.encoder.layer.%d.attention.self.key.weight", "bert.encoder.layer.%d.attention.self.key.bias", C, C},
-            {"bert.encoder.layer.%d.attention.self.value.weight", "bert.encoder.layer.%d.attention.self.value.bias", C, C},
-            {"bert.encoder.layer.%d.attention.output.dense.weight", "bert.encoder.layer.%d.attention.output.dense.bias", C, C},
+            {"bert.encoder.layer.%d.attention.self.value.weight", "bert.encoder.layer.%d.attention.self.value.bias", C,
+             C},
+            {"bert.encoder.layer.%d.attention.output.dense.weight", "bert.encoder.layer.%d.attention.output.dense.bias",
+             C, C},
             {"bert.encoder.layer.%d.attention.output.LayerNorm.weight",
              "bert.encoder.layer.%d.attention.output.LayerNorm.bias", C, 0},
             {"bert.encoder.layer.%d.intermediate.dense.weight", "bert.encoder.layer.%d.intermediate.dense.bias", I, C},
@@ -93,7 +98,8 @@ static inline void tiny_params_free(tiny_params *t)
         free(t->param[i].data);
 }
 
-/// Writes config.json and model.safetensors into `dir`, which is made. `skip` leaves out names with that prefix (or NULL).
+/// Writes config.json and model.safetensors into `dir`, which is made. `skip` leaves out names with that prefix (or
+/// NULL).
 static inline void tiny_write(const tiny_params *t, const char *dir, const char *config, const char *skip)
 {
     tn_err err;

@@ -3,8 +3,8 @@
  *
  *   x = norm(x + dropout(out(attention(qkv(x)))))      x = norm(x + dropout(down(gelu(up(x)))))
  *
- * Query, key and value of a layer are one [3C,C] weight, so they are one product; the file's three tensors are its thirds.
- * Source: transformers 5.23, modeling_bert.py. */
+ * Query, key and value of a layer are one [3C,C] weight, so they are one product; the file's three tensors are its
+ * thirds. Source: transformers 5.23, modeling_bert.py. */
 #include "model/family.h"
 
 #include <stdio.h>
@@ -26,10 +26,12 @@ struct bert {
 
 static bool add_affine(tn_model *m, affine *a, int64_t o, int64_t i, bool head, const char *name)
 {
-    return tn_model_add_slot(m, (tn_slot_spec){.weight = &a->w, .n_dims = 2, .dim = {o, i},
-                                               .decay = true, .matrix = true, .head = head},
-                             "%s.weight", name) &&
-           tn_model_add_slot(m, (tn_slot_spec){.weight = &a->b, .n_dims = 1, .dim = {o}, .head = head}, "%s.bias", name);
+    return tn_model_add_slot(
+               m,
+               (tn_slot_spec){.weight = &a->w, .n_dims = 2, .dim = {o, i}, .decay = true, .matrix = true, .head = head},
+               "%s.weight", name) &&
+           tn_model_add_slot(m, (tn_slot_spec){.weight = &a->b, .n_dims = 1, .dim = {o}, .head = head}, "%s.bias",
+                             name);
 }
 
 static bool add_norm(tn_model *m, affine *a, const char *name)
@@ -53,8 +55,8 @@ static bool add_qkv(tn_model *m, affine *a, int index)
     a->w.value = tn_matrix_view(NULL, 3 * c, c);
     a->b.value = tn_vector_view(NULL, 3 * c);
     for (int i = 0; i < 3; i++) {
-        tn_slot_spec w = {.weight = &a->w, .offset = (size_t)(i * c * c), .n_dims = 2, .dim = {c, c},
-                          .decay = true, .matrix = true};
+        tn_slot_spec w = {
+            .weight = &a->w, .offset = (size_t)(i * c * c), .n_dims = 2, .dim = {c, c}, .decay = true, .matrix = true};
         tn_slot_spec b = {.weight = &a->b, .offset = (size_t)(i * c), .n_dims = 1, .dim = {c}};
         if (!tn_model_add_slot(m, w, "bert.encoder.layer.%d.attention.self.%s.weight", index, part[i]) ||
             !tn_model_add_slot(m, b, "bert.encoder.layer.%d.attention.self.%s.bias", index, part[i]))
@@ -71,9 +73,9 @@ static bool add_layer(tn_model *m, struct layer *l, int index)
                                 "output.dense", "output.LayerNorm"};
     for (int i = 0; i < 5; i++)
         snprintf(name[i], sizeof name[i], "bert.encoder.layer.%d.%s", index, part[i]);
-    return add_qkv(m, &l->qkv, index) && add_affine(m, &l->out, c, c, false, name[0]) && add_norm(m, &l->norm1, name[1]) &&
-           add_affine(m, &l->up, inner, c, false, name[2]) && add_affine(m, &l->down, c, inner, false, name[3]) &&
-           add_norm(m, &l->norm2, name[4]);
+    return add_qkv(m, &l->qkv, index) && add_affine(m, &l->out, c, c, false, name[0]) &&
+           add_norm(m, &l->norm1, name[1]) && add_affine(m, &l->up, inner, c, false, name[2]) &&
+           add_affine(m, &l->down, c, inner, false, name[3]) && add_norm(m, &l->norm2, name[4]);
 }
 
 static tn_status build(tn_model *m, void **net, tn_err *err)
@@ -127,10 +129,9 @@ static tn_var *classify(const tn_model *m, tn_tape *t, tn_var *states)
 {
     struct bert *n = m->net;
     tn_var *x = tn_tape_first(t, states);
-    x = tn_tape_linear(t, x, &n->pooler.w,
-                       &(tn_linear_options){.bias = &n->pooler.b,
-                                            .activation = TN_ACT_TANH,
-                                            .dropout = m->config.classifier_dropout});
+    x = tn_tape_linear(
+        t, x, &n->pooler.w,
+        &(tn_linear_options){.bias = &n->pooler.b, .activation = TN_ACT_TANH, .dropout = m->config.classifier_dropout});
     return tn_tape_linear(t, x, &n->classifier.w, &(tn_linear_options){.bias = &n->classifier.b});
 }
 

@@ -50,8 +50,8 @@ static tn_status open_sharded(tn_model *m, const char *index, tn_err *err)
     for (const tn_json *f = tn_json_first(files); f; f = tn_json_next(f)) {
         bool is_new;
         if (!tn_path_is_safe(tn_json_str(f)) || !tn_str_ends(tn_json_str(f), ".safetensors"))
-            TN_GO(tn_fail(err, TN_EFORMAT, "%s:%u: \"%.*s\" is not the name of a safetensors file", index, tn_json_line(f),
-                          TN_ARG(tn_json_str(f))));
+            TN_GO(tn_fail(err, TN_EFORMAT, "%s:%u: \"%.*s\" is not the name of a safetensors file", index,
+                          tn_json_line(f), TN_ARG(tn_json_str(f))));
         if (!tn_map_put(&seen, tn_json_str(f), 0, &is_new))
             TN_GO(tn_fail_nomem(err, 64));
         if (!is_new)
@@ -78,9 +78,11 @@ static tn_status open_files(tn_model *m, tn_err *err)
     if (!tn_file_exists(whole) && tn_file_exists(index))
         return open_sharded(m, index, err);
     if (!tn_file_exists(whole) && tn_file_exists(pickle))
-        return tn_fail(err, TN_EINVALID,
-                       "%s is a pickle, which can run code when it is read; ask for the repository's model.safetensors, or "
-                       "convert it where you trust it", pickle);
+        return tn_fail(
+            err, TN_EINVALID,
+            "%s is a pickle, which can run code when it is read; ask for the repository's model.safetensors, or "
+            "convert it where you trust it",
+            pickle);
     return open_one(m, whole, err);
 }
 
@@ -123,14 +125,14 @@ static tn_status check_entry(const tn_slot *s, const tn_st_entry *e, tn_err *err
         return tn_fail(err, TN_EFORMAT, "tensor \"%.*s\" has the shape %s, config.json says %s", TN_ARG(e->name),
                        shape_text(e->rank, e->shape, got), shape_text((uint32_t)s->n_dims, dim, want));
     if (e->dtype != TN_ST_F32 && e->dtype != TN_ST_F16 && e->dtype != TN_ST_BF16)
-        return tn_fail(err, TN_EINVALID, "tensor \"%.*s\" is of type %s; F32, F16 and BF16 can be loaded", TN_ARG(e->name),
-                       tn_st_dtype_name(e->dtype));
+        return tn_fail(err, TN_EINVALID, "tensor \"%.*s\" is of type %s; F32, F16 and BF16 can be loaded",
+                       TN_ARG(e->name), tn_st_dtype_name(e->dtype));
     return TN_OK;
 }
 
 /* bound[i] = the entry of slot i. `slots` maps names to slot numbers. */
-static tn_status bind_entry(tn_model *m, const tn_map *slots, const tn_st_entry *e, const tn_st_entry **bound, bool keep_head,
-                            tn_err *err)
+static tn_status bind_entry(tn_model *m, const tn_map *slots, const tn_st_entry *e, const tn_st_entry **bound,
+                            bool keep_head, tn_err *err)
 {
     tn_str bare = e->name, prefix = tn_str_of(m->family->prefix);
     if (tn_str_starts(bare, m->family->prefix))
@@ -151,8 +153,8 @@ static tn_status bind_entry(tn_model *m, const tn_map *slots, const tn_st_entry 
         return name.ptr && TN_PUSH(&m->ignored, name) ? TN_OK : tn_fail_nomem(err, e->name.len);
     }
     if (bound[*at])
-        return tn_fail(err, TN_EFORMAT, "tensors \"%.*s\" and \"%.*s\" are the same parameter", TN_ARG(bound[*at]->name),
-                       TN_ARG(e->name));
+        return tn_fail(err, TN_EFORMAT, "tensors \"%.*s\" and \"%.*s\" are the same parameter",
+                       TN_ARG(bound[*at]->name), TN_ARG(e->name));
     TN_TRY(check_entry(&m->slot.ptr[*at], e, err));
     bound[*at] = e;
     return TN_OK;
@@ -314,8 +316,9 @@ static tn_status write_config(const tn_model *m, const char *dir, tn_arena *a, t
 
 static tn_status copy_tokenizer(const tn_model *m, const char *dir, tn_arena *a, tn_err *err)
 {
-    static const char *const name[] = {"tokenizer.json",    "tokenizer_config.json", "special_tokens_map.json",
-                                       "added_tokens.json", "vocab.txt",             "sentencepiece.bpe.model"};
+    static const char *const name[] = {
+        "tokenizer.json", "tokenizer_config.json",  "special_tokens_map.json", "added_tokens.json",
+        "vocab.txt",      "sentencepiece.bpe.model"};
     for (size_t i = 0; i < TN_COUNT(name); i++) {
         const char *from = tn_path_join(a, m->dir, name[i]), *to = tn_path_join(a, dir, name[i]);
         if (!from || !to)
@@ -329,7 +332,8 @@ static tn_status copy_tokenizer(const tn_model *m, const char *dir, tn_arena *a,
 tn_status tn_model_save(const tn_model *m, const char *dir, tn_err *err)
 {
     if (m->options.encoder_only)
-        return tn_fail(err, TN_EINVALID, "the model was opened without a classification head; there is nothing to save");
+        return tn_fail(err, TN_EINVALID,
+                       "the model was opened without a classification head; there is nothing to save");
     tn_arena *a = tn_arena_new(0);
     tn_str to = a ? tn_str_dup(a, tn_str_of(dir)) : (tn_str){0};
     while (to.ptr && to.len > 1 && to.ptr[to.len - 1] == '/')

@@ -11,8 +11,8 @@
 #include <string.h>
 
 enum {
-    MAX_WIDTH = 1 << 16,  /* of a state; the widest published encoder has 2,560 */
-    MAX_VOCAB = 1 << 24,  /* the largest published vocabulary has 262,144 */
+    MAX_WIDTH = 1 << 16, /* of a state; the widest published encoder has 2,560 */
+    MAX_VOCAB = 1 << 24, /* the largest published vocabulary has 262,144 */
     MAX_LABELS = 1 << 16,
 };
 
@@ -40,8 +40,8 @@ static tn_status read_i32(const tn_json *root, const char *key, int32_t missing,
     if (is_absent(v))
         return TN_OK;
     if (!tn_json_i64(v, &n) || n < min || n > max)
-        return tn_fail(err, TN_EFORMAT, "config.json:%u:%u: \"%s\" must be a whole number from %d to %d", tn_json_line(v),
-                       tn_json_column(v), key, (int)min, (int)max);
+        return tn_fail(err, TN_EFORMAT, "config.json:%u:%u: \"%s\" must be a whole number from %d to %d",
+                       tn_json_line(v), tn_json_column(v), key, (int)min, (int)max);
     *out = (int32_t)n;
     return TN_OK;
 }
@@ -63,12 +63,13 @@ static tn_status read_kind(const tn_json *root, tn_config *c, tn_err *err)
 {
     const tn_json *v = tn_json_get(root, "auto_map");
     if (!is_absent(v))
-        return refuse(v, TN_EINVALID, err, "\"auto_map\" asks to run code from the repository, which is never done here; "
-                                           "choose a model whose architecture is built in");
+        return refuse(v, TN_EINVALID, err,
+                      "\"auto_map\" asks to run code from the repository, which is never done here; "
+                      "choose a model whose architecture is built in");
     if (!is_absent(v = tn_json_get(root, "quantization_config")))
         return refuse(v, TN_EINVALID, err, "the weights are quantised; choose the repository with the full weights");
     TN_TRY(tn_json_need_str(root, "model_type", &c->model_type, err) == TN_OK ? TN_OK
-                                                                             : tn_fail_prefix(err, "config.json"));
+                                                                              : tn_fail_prefix(err, "config.json"));
     for (size_t i = 0; i < TN_COUNT(known_types); i++)
         if (tn_str_is(c->model_type, known_types[i]))
             return TN_OK;
@@ -104,7 +105,8 @@ static tn_status read_sizes(const tn_json *root, tn_config *c, tn_err *err)
         return tn_fail(err, TN_EFORMAT, "config.json: hidden_size %d is not a multiple of num_attention_heads %d",
                        (int)c->hidden_size, (int)c->n_heads);
     if (c->hidden_size / c->n_heads % 4 != 0)
-        return tn_fail(err, TN_EINVALID, "config.json: hidden_size %d over %d heads: the width of a head must be a multiple of 4",
+        return tn_fail(err, TN_EINVALID,
+                       "config.json: hidden_size %d over %d heads: the width of a head must be a multiple of 4",
                        (int)c->hidden_size, (int)c->n_heads);
     return TN_OK;
 }
@@ -144,16 +146,18 @@ static tn_status read_choices(const tn_json *root, tn_config *c, tn_err *err)
         while (i < TN_COUNT(act) && !tn_json_is_str(v, act[i].name))
             i++;
         if (i == TN_COUNT(act))
-            return refuse(v, TN_EINVALID, err, "\"hidden_act\" is not an activation that is built in (gelu, gelu_new, "
-                                               "relu, silu, tanh)");
+            return refuse(v, TN_EINVALID, err,
+                          "\"hidden_act\" is not an activation that is built in (gelu, gelu_new, "
+                          "relu, silu, tanh)");
     }
     c->activation = act[i].act;
     if (!is_absent(v = tn_json_get(root, "problem_type"))) {
         for (i = 0; i < TN_COUNT(problem) && !tn_json_is_str(v, problem[i].name); i++)
             ;
         if (i == TN_COUNT(problem))
-            return refuse(v, TN_EFORMAT, err, "\"problem_type\" must be regression, single_label_classification, "
-                                              "multi_label_classification or null");
+            return refuse(v, TN_EFORMAT, err,
+                          "\"problem_type\" must be regression, single_label_classification, "
+                          "multi_label_classification or null");
         c->problem = problem[i].problem;
     }
     v = tn_json_get(root, "position_embedding_type");
@@ -175,8 +179,8 @@ static tn_status check_distinct(const tn_json *id2label, tn_err *err)
         if (!tn_map_put(&seen, tn_json_str(m), 0, &is_new))
             TN_GO(tn_fail_nomem(err, 64));
         if (!is_new)
-            TN_GO(tn_fail(err, TN_EFORMAT, "config.json:%u:%u: \"id2label\" has the name \"%.*s\" twice", tn_json_line(m),
-                          tn_json_column(m), TN_ARG(tn_json_str(m))));
+            TN_GO(tn_fail(err, TN_EFORMAT, "config.json:%u:%u: \"id2label\" has the name \"%.*s\" twice",
+                          tn_json_line(m), tn_json_column(m), TN_ARG(tn_json_str(m))));
     }
 done:
     tn_map_free(&seen);
@@ -241,9 +245,9 @@ tn_problem tn_config_problem(const tn_config *c)
 
 static const char *problem_name(tn_problem p)
 {
-    return p == TN_PROBLEM_REGRESSION ? "regression"
-         : p == TN_PROBLEM_MULTI_LABEL ? "multi_label_classification"
-                                       : "single_label_classification";
+    return p == TN_PROBLEM_REGRESSION    ? "regression"
+           : p == TN_PROBLEM_MULTI_LABEL ? "multi_label_classification"
+                                         : "single_label_classification";
 }
 
 /* Fields that the head decides; the order is the one in which missing ones are added. */

@@ -29,7 +29,8 @@ static void defaults_are_those_of_the_class(void **state)
 static void each_field_is_read(void **state)
 {
     static const char text[] =
-        "{\"model_type\":\"bert\",\"vocab_size\":10,\"hidden_size\":24,\"num_hidden_layers\":3,\"num_attention_heads\":2,"
+        "{\"model_type\":\"bert\",\"vocab_size\":10,\"hidden_size\":24,\"num_hidden_layers\":3,\"num_attention_heads\":"
+        "2,"
         "\"intermediate_size\":7,\"max_position_embeddings\":9,\"type_vocab_size\":1,\"pad_token_id\":4,"
         "\"layer_norm_eps\":1e-5,\"initializer_range\":0.5,\"hidden_dropout_prob\":0.25,"
         "\"attention_probs_dropout_prob\":0,\"classifier_dropout\":0.75,\"hidden_act\":\"gelu_new\","
@@ -74,7 +75,8 @@ static void what_cannot_be_loaded_is_refused_by_name(void **state)
         {"{\"model_type\":\"llama\"}", "what can be loaded", TN_EINVALID},
         {"{\"model_type\":\"bert\",\"auto_map\":{\"AutoModel\":\"x.Y\"}}", "auto_map", TN_EINVALID},
         {"{\"model_type\":\"bert\",\"quantization_config\":{}}", "quantised", TN_EINVALID},
-        {"{\"model_type\":\"bert\",\"position_embedding_type\":\"relative_key\"}", "position_embedding_type", TN_EINVALID},
+        {"{\"model_type\":\"bert\",\"position_embedding_type\":\"relative_key\"}", "position_embedding_type",
+         TN_EINVALID},
         {"{\"model_type\":\"bert\",\"is_decoder\":true}", "decoder", TN_EINVALID},
         {"{\"model_type\":\"bert\",\"hidden_act\":\"mish\"}", "hidden_act", TN_EINVALID},
         {"{\"model_type\":\"bert\",\"hidden_size\":770}", "hidden_size", TN_EFORMAT},
@@ -108,10 +110,11 @@ static void written_is_the_source_with_our_head(void **state)
     static const char text[] =
         "{\"_name_or_path\":\"/home/x\",\"architectures\":[\"BertModel\"],\"model_type\":\"bert\",\"hidden_size\":24,\n"
         "\"torch_dtype\":\"float16\",\"num_attention_heads\":2,\"use_cache\":true,\"transformers_version\":\"4.8.2\"}";
-    static const char want[] = "{\"architectures\":[\"BertForSequenceClassification\"],\"model_type\":\"bert\",\"hidden_size\":24,"
-                               "\"num_attention_heads\":2,\"use_cache\":true,\"transformers_version\":\"4.8.2\",\"dtype\":\"float32\","
-                               "\"id2label\":{\"0\":\"x\",\"1\":\"\xc4\x91\"},\"label2id\":{\"x\":0,\"\xc4\x91\":1},"
-                               "\"problem_type\":\"single_label_classification\"}";
+    static const char want[] =
+        "{\"architectures\":[\"BertForSequenceClassification\"],\"model_type\":\"bert\",\"hidden_size\":24,"
+        "\"num_attention_heads\":2,\"use_cache\":true,\"transformers_version\":\"4.8.2\",\"dtype\":\"float32\","
+        "\"id2label\":{\"0\":\"x\",\"1\":\"\xc4\x91\"},\"label2id\":{\"x\":0,\"\xc4\x91\":1},"
+        "\"problem_type\":\"single_label_classification\"}";
     tn_err err;
     tn_config c, again;
     tn_arena *a = tn_arena_new(0);
@@ -138,8 +141,9 @@ static void failed_allocations_are_reported(void **state)
     tn_status st;
     FOR_EACH_FAILED_ALLOCATION(st, {
         tn_arena *a = tn_arena_new(16);
-        st = a ? tn_config_parse(TN_STR("{\"model_type\":\"bert\",\"id2label\":{\"0\":\"a\",\"1\":\"b\"}}"), a, &c, &err)
-               : TN_ENOMEM;
+        st =
+            a ? tn_config_parse(TN_STR("{\"model_type\":\"bert\",\"id2label\":{\"0\":\"a\",\"1\":\"b\"}}"), a, &c, &err)
+              : TN_ENOMEM;
         tn_arena_free(a);
     });
 }

@@ -18,8 +18,8 @@ typedef struct {
     tn_weight *weight; /* where the values live; several slots may share one (query, key, value) */
     size_t offset;     /* of the slot's first element in there */
     bool decay;
-    bool head;         /* may be missing from a checkpoint: it is drawn then */
-    bool matrix;       /* of a linear layer, as opposed to a table */
+    bool head;   /* may be missing from a checkpoint: it is drawn then */
+    bool matrix; /* of a linear layer, as opposed to a table */
 } tn_slot;
 
 typedef struct {
@@ -37,7 +37,14 @@ typedef struct {
 
 extern const tn_family tn_family_bert;
 
-typedef enum { TN_POOL_MEAN, TN_POOL_FIRST, TN_POOL_MAX, TN_POOL_MEAN_SQRT, TN_POOL_WEIGHTED, TN_POOL_LAST } tn_pool_kind;
+typedef enum {
+    TN_POOL_MEAN,
+    TN_POOL_FIRST,
+    TN_POOL_MAX,
+    TN_POOL_MEAN_SQRT,
+    TN_POOL_WEIGHTED,
+    TN_POOL_LAST
+} tn_pool_kind;
 
 struct tn_model {
     tn_engine *engine;
@@ -85,7 +92,7 @@ tn_status tn_pooling_load(tn_model *m, tn_err *err);
 void tn_pooling_apply(const tn_model *m, const tn_rows *rows, const tn_tensor *states, float *out);
 
 enum {
-    TN_CHUNK_TOKENS = 1024,       /* of one forward pass: products are at full speed, values stay below 30 MB at 384 wide */
+    TN_CHUNK_TOKENS = 1024, /* of one forward pass: products are at full speed, values stay below 30 MB at 384 wide */
     TN_CHUNK_TOKENS_TRAIN = 4096, /* where weights are packed anew in each pass, fewer passes are worth the memory */
 };
 

@@ -285,8 +285,8 @@ static tn_status check_batch(const tn_model *m, const tn_batch *b, tn_err *err)
     }
     for (int32_t i = 0; i < b->start[b->n_rows]; i++) {
         if (b->ids[i] < 0 || b->ids[i] >= c->vocab_size)
-            return tn_fail(err, TN_EINVALID, "token %d has the id %d; the vocabulary ends at %d", (int)i, (int)b->ids[i],
-                           (int)c->vocab_size);
+            return tn_fail(err, TN_EINVALID, "token %d has the id %d; the vocabulary ends at %d", (int)i,
+                           (int)b->ids[i], (int)c->vocab_size);
         if (b->type_id && (b->type_id[i] < 0 || b->type_id[i] >= c->type_vocab_size))
             return tn_fail(err, TN_EINVALID, "token %d has the type %d of %d", (int)i, (int)b->type_id[i],
                            (int)c->type_vocab_size);
@@ -328,10 +328,8 @@ static tn_status piece_of(tn_model *m, const tn_batch *b, int32_t first, int32_t
         return tn_fail_nomem(err, (size_t)(last - first + 1) * sizeof *start);
     for (int32_t r = first; r <= last; r++)
         start[r - first] = b->start[r] - from;
-    *out = (tn_batch){.n_rows = last - first,
-                      .start = start,
-                      .ids = b->ids + from,
-                      .type_id = b->type_id ? b->type_id + from : NULL};
+    *out = (tn_batch){
+        .n_rows = last - first, .start = start, .ids = b->ids + from, .type_id = b->type_id ? b->type_id + from : NULL};
     *end = last;
     return TN_OK;
 }
@@ -406,8 +404,8 @@ static tn_status check_training(const tn_model *m, const tn_train_batch *b, tn_e
     if (!m->options.train || m->options.encoder_only)
         return tn_fail(err, TN_EINVALID, "%s was not opened for training", m->dir);
     if (tn_config_problem(&m->config) != TN_PROBLEM_SINGLE_LABEL)
-        return tn_fail(err, TN_EINVALID, "%s is not a classifier with one label a row; other heads are not trained here",
-                       m->dir);
+        return tn_fail(err, TN_EINVALID,
+                       "%s is not a classifier with one label a row; other heads are not trained here", m->dir);
     TN_TRY(check_batch(m, &b->batch, err));
     for (int32_t r = 0; r < b->batch.n_rows; r++)
         if (b->label[r] < 0 || b->label[r] >= m->config.n_labels)

@@ -7,9 +7,9 @@
 ///   tn_model_predict(m, texts, n, probability, err);            probability [n,L]
 ///   tn_model_close(m);
 ///
-/// Batches are rows laid end to end without padding. The result of a row never depends on its batch mates, on the number
-/// of rows in a call, on threads or on the instruction set. One call at a time per engine; nothing here is thread-safe
-/// but what says `const`.
+/// Batches are rows laid end to end without padding. The result of a row never depends on its batch mates, on the
+/// number of rows in a call, on threads or on the instruction set. One call at a time per engine; nothing here is
+/// thread-safe but what says `const`.
 
 #include "model/config.h"
 #include "tensor/engine.h"
@@ -27,10 +27,9 @@ typedef struct {
 
 /// Opens config.json, model.safetensors (F32, F16 or BF16) and tokenizer.json. Weights stay in their mapping where that
 /// is possible; every key is accounted for: used, a known buffer or head that we do not need, or an error.
-/// Without a pooler or classifier in the file, they are drawn from normal(0, initializer_range) by (seed, name), bias 0,
-/// and listed by tn_model_fresh.
-/// TN_ENOENT for a missing file, TN_EFORMAT for a missing, unexpected or misshapen tensor, TN_EINVALID for what
-/// tn_config_parse refuses and for pickled weights.
+/// Without a pooler or classifier in the file, they are drawn from normal(0, initializer_range) by (seed, name), bias
+/// 0, and listed by tn_model_fresh. TN_ENOENT for a missing file, TN_EFORMAT for a missing, unexpected or misshapen
+/// tensor, TN_EINVALID for what tn_config_parse refuses and for pickled weights.
 tn_status tn_model_open(tn_engine *e, const char *dir, const tn_model_options *options, tn_model **out, tn_err *err);
 void tn_model_close(tn_model *m);
 
@@ -76,7 +75,7 @@ tn_status tn_model_encode(const tn_model *m, tn_str text, tn_arena *a, const int
 
 /// ---- training ----
 typedef struct {
-    tn_str name;  /* as transformers writes it: "bert.encoder.layer.0.attention.self.query.weight" */
+    tn_str name; /* as transformers writes it: "bert.encoder.layer.0.attention.self.query.weight" */
     int n_dims;
     int64_t dim[4];
     size_t size;  /* product of dim */
@@ -97,13 +96,13 @@ void tn_model_params_changed(tn_model *m);
 
 typedef struct {
     tn_batch batch;
-    const int32_t *label;    /* [n_rows], in [0, L) */
-    int32_t n_shards;        /* >= 1 */
-    const int32_t *shard;    /* [n_shards + 1], ascending: shard s is rows [shard[s], shard[s+1]); empty is fine */
-    int32_t n_global_rows;   /* divisor of the mean loss; 0 = n_rows */
-    int32_t first_row;       /* row 0's number in the global batch (ranks): dropout is drawn by global row */
-    bool dropout;            /* off: as in evaluation */
-    uint64_t seed, step;     /* of dropout */
+    const int32_t *label;  /* [n_rows], in [0, L) */
+    int32_t n_shards;      /* >= 1 */
+    const int32_t *shard;  /* [n_shards + 1], ascending: shard s is rows [shard[s], shard[s+1]); empty is fine */
+    int32_t n_global_rows; /* divisor of the mean loss; 0 = n_rows */
+    int32_t first_row;     /* row 0's number in the global batch (ranks): dropout is drawn by global row */
+    bool dropout;          /* off: as in evaluation */
+    uint64_t seed, step;   /* of dropout */
 } tn_train_batch;
 
 typedef struct {

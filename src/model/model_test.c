@@ -1,5 +1,5 @@
-/* Promises of model.h, on a small random BERT: the numbers of transformers, the same bits whatever the machine does, every
- * key of a checkpoint accounted for, a saved folder that says the same. */
+/* Promises of model.h, on a small random BERT: the numbers of transformers, the same bits whatever the machine does,
+ * every key of a checkpoint accounted for, a saved folder that says the same. */
 #include "base/map.h"
 #include "model/model.h"
 
@@ -29,7 +29,8 @@ static tn_batch golden_batch(void)
 static tn_train_batch training_batch(void)
 {
     static const int32_t shard[] = {0, 2, 2, 5, 7}; /* one of them is empty */
-    return (tn_train_batch){.batch = golden_batch(), .label = tiny_label, .n_shards = 4, .shard = shard, .seed = 5, .step = 3};
+    return (tn_train_batch){
+        .batch = golden_batch(), .label = tiny_label, .n_shards = 4, .shard = shard, .seed = 5, .step = 3};
 }
 
 static tn_engine *engine(int n_threads, const char *isa)
@@ -210,7 +211,8 @@ static void a_row_knows_no_other_row(void **state)
         ASSERT_OK(tn_model_logits(m, &one, alone, &err), &err);
         assert_memory_equal(alone, together + i * TINY_LABELS, sizeof alone);
     }
-    int32_t start[COPIES * TINY_ROWS + 1] = {0}, *all = malloc(COPIES * sizeof ids), *kinds = malloc(COPIES * sizeof types);
+    int32_t start[COPIES * TINY_ROWS + 1] = {0}, *all = malloc(COPIES * sizeof ids),
+                                       *kinds = malloc(COPIES * sizeof types);
     for (int c = 0; c < COPIES; c++) {
         memcpy(all + c * TINY_TOKENS, ids, sizeof ids);
         memcpy(kinds + c * TINY_TOKENS, types, sizeof types);
@@ -272,7 +274,8 @@ static void the_gradient_predicts_the_loss(void **state)
         if (!p[i].sparse)
             memcpy(grad[i], p[i].grad, p[i].size * sizeof(float));
         for (int32_t k = 0; k < p[i].n_grad_rows; k++)
-            memcpy(grad[i] + p[i].grad_row[k] * p[i].dim[1], p[i].grad + k * p[i].dim[1], (size_t)p[i].dim[1] * sizeof(float));
+            memcpy(grad[i] + p[i].grad_row[k] * p[i].dim[1], p[i].grad + k * p[i].dim[1],
+                   (size_t)p[i].dim[1] * sizeof(float));
         for (size_t j = 0; j < p[i].size; j++)
             squares += (double)grad[i][j] * grad[i][j];
     }
@@ -454,8 +457,8 @@ static void senseless_batches_are_refused(void **state)
         int32_t start[3], n_rows;
         const int32_t *ids, *types;
     } bad[] = {
-        {{0, 0, 3}, 2, good, NULL},   {{0, 2, 1}, 2, good, NULL},     {{1, 3, 3}, 1, good, NULL},
-        {{0, 3, 3}, 1, bad_id, NULL}, {{0, 3, 3}, 1, negative, NULL}, {{0, 3, 3}, 1, good, good},
+        {{0, 0, 3}, 2, good, NULL},      {{0, 2, 1}, 2, good, NULL},     {{1, 3, 3}, 1, good, NULL},
+        {{0, 3, 3}, 1, bad_id, NULL},    {{0, 3, 3}, 1, negative, NULL}, {{0, 3, 3}, 1, good, good},
         {{0, 41, 0}, 1, long_row, NULL},
     };
     for (size_t i = 0; i < TN_COUNT(bad); i++) {
@@ -533,7 +536,8 @@ static void pooling_is_what_the_folder_says(void **state)
         char text[1024];
         int n = snprintf(text, sizeof text, modules, row[i].more);
         ASSERT_OK(tn_file_write(in_root("pooled/modules.json"), (tn_bytes){(uint8_t *)text, (size_t)n}, &err), &err);
-        ASSERT_OK(tn_file_write(in_root("pooled/1_Pooling/config.json"), tn_str_bytes(tn_str_of(row[i].pooling)), &err), &err);
+        ASSERT_OK(tn_file_write(in_root("pooled/1_Pooling/config.json"), tn_str_bytes(tn_str_of(row[i].pooling)), &err),
+                  &err);
         m = open_model(e, in_root("pooled"), (tn_model_options){.encoder_only = true});
         if (row[i].kind < 0) {
             ASSERT_FAILS(tn_model_embed(m, &b, got, &err), TN_EINVALID, &err);

@@ -70,8 +70,8 @@ static tn_status read_pooling(tn_model *m, tn_str folder, tn_err *err)
         }
     }
     if (n_found > 1 || (mode && n_found == 0))
-        return refuse_embedding(m, "pools by", mode && tn_json_str(mode).len ? tn_json_str(mode) : TN_STR("several ways"),
-                                err);
+        return refuse_embedding(m, "pools by",
+                                mode && tn_json_str(mode).len ? tn_json_str(mode) : TN_STR("several ways"), err);
     return TN_OK;
 }
 

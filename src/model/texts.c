@@ -57,7 +57,8 @@ static int by_length(const void *x, const void *y)
 }
 
 /* Rows [first, *end) of the sorted window in one batch, as many as fit into a pass. */
-static tn_status gather(const struct encoded *e, size_t n, size_t first, tn_arena *a, tn_batch *out, size_t *end, tn_err *err)
+static tn_status gather(const struct encoded *e, size_t n, size_t first, tn_arena *a, tn_batch *out, size_t *end,
+                        tn_err *err)
 {
     size_t last = first, tokens = 0;
     while (last < n && (last == first || tokens + (size_t)e[last].n <= TN_CHUNK_TOKENS))
@@ -86,7 +87,7 @@ static tn_status window(tn_model *m, const struct job *j, const tn_str *text, si
 {
     struct encoded *e = TN_ARENA_ARRAY(a, struct encoded, n);
     size_t width = (size_t)j->width;
-    float *result = TN_ARENA_ARRAY(a, float, n * width);
+    float *result = TN_ARENA_ARRAY(a, float, n *width);
     if (!e || !result)
         return tn_fail_nomem(err, n * (sizeof *e + width * sizeof *result));
     for (size_t i = 0; i < n; i++) {
@@ -107,7 +108,8 @@ static tn_status window(tn_model *m, const struct job *j, const tn_str *text, si
     return TN_OK;
 }
 
-static tn_status all_windows(tn_model *m, struct job j, const tn_str *text, size_t n, float *out, size_t *n_cut, tn_err *err)
+static tn_status all_windows(tn_model *m, struct job j, const tn_str *text, size_t n, float *out, size_t *n_cut,
+                             tn_err *err)
 {
     size_t cut = 0;
     tn_err local = TN_ERR_INIT; /* sentences are prefixed, so there must be one */

@@ -1,6 +1,7 @@
 #ifndef TN_TENSOR_ENGINE_H
 #define TN_TENSOR_ENGINE_H
-/// Where and how to compute: a thread pool and an instruction set. Results depend on neither (DESIGN, numeric contract).
+/// Where and how to compute: a thread pool and an instruction set. Results depend on neither (DESIGN, numeric
+/// contract).
 ///
 /// One engine serves any number of models, one call at a time: the pool is not reentrant.
 

@@ -29,7 +29,8 @@ const char *tn_tensor_shape(const tn_tensor *t, char out[96])
 static tn_status disagree(tn_err *err, const char *op, const tn_tensor *a, const tn_tensor *b)
 {
     char x[96], y[96];
-    return tn_fail(err, TN_EINVALID, "%s: the shapes %s and %s do not fit", op, tn_tensor_shape(a, x), tn_tensor_shape(b, y));
+    return tn_fail(err, TN_EINVALID, "%s: the shapes %s and %s do not fit", op, tn_tensor_shape(a, x),
+                   tn_tensor_shape(b, y));
 }
 
 static bool same_shape(const tn_tensor *a, const tn_tensor *b)
@@ -66,7 +67,8 @@ static size_t block_end(size_t task, size_t block, size_t n)
 tn_status tn_op_linear(tn_engine *e, const tn_tensor *x, const tn_gemm_packed *w, const tn_gemm_tail *tail,
                        bool accumulate, tn_tensor *y, tn_err *err)
 {
-    if (!is_matrix(x) || !is_matrix(y) || x->dim[0] != y->dim[0] || (size_t)x->dim[1] != w->k || (size_t)y->dim[1] != w->n)
+    if (!is_matrix(x) || !is_matrix(y) || x->dim[0] != y->dim[0] || (size_t)x->dim[1] != w->k ||
+        (size_t)y->dim[1] != w->n)
         return disagree(err, "linear", x, y);
     tn_gemm_run(tn_engine_gemm(e), (size_t)x->dim[0], x->data, w->k, w, y->data, w->n, accumulate, tail);
     return TN_OK;
@@ -490,8 +492,8 @@ tn_status tn_op_embed(tn_engine *e, const tn_tensor *word, const tn_tensor *type
         if (!is_matrix(y) || !is_matrix(table[i]) || table[i]->dim[1] != y->dim[1])
             return disagree(err, "embedding", table[i], y);
     struct embed a = {.k = tn_engine_kernels(e),
-                      .forward = {(size_t)y->dim[0], (size_t)y->dim[1], word->data, type->data, position->data, ids, type_ids,
-                                  positions, y->data}};
+                      .forward = {(size_t)y->dim[0], (size_t)y->dim[1], word->data, type->data, position->data, ids,
+                                  type_ids, positions, y->data}};
     tn_pool_run(tn_engine_pool(e), n_blocks(a.forward.n_tokens, ROW_BLOCK), embed_task, &a);
     return TN_OK;
 }
@@ -510,8 +512,8 @@ static void embed_grad_task(void *ctx, size_t task, int worker)
     a->k->embed_grad(&g);
 }
 
-tn_status tn_op_embed_grad(tn_engine *e, const tn_tensor *dy, const tn_embed_work *w, const tn_shards *shards, float *rows,
-                           tn_err *err)
+tn_status tn_op_embed_grad(tn_engine *e, const tn_tensor *dy, const tn_embed_work *w, const tn_shards *shards,
+                           float *rows, tn_err *err)
 {
     TN_ASSERT(is_matrix(dy) && shards->start[shards->n] == (size_t)dy->dim[0]);
     struct embed a = {.k = tn_engine_kernels(e),

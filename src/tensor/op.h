@@ -1,7 +1,7 @@
 #ifndef TN_TENSOR_OP_H
 #define TN_TENSOR_OP_H
-/// Ops: kernels with shapes checked and work cut over the threads. What each computes, exactly, is said in num/kernels.h
-/// and num/gemm.h. An op never allocates; outputs are written only when it returns TN_OK.
+/// Ops: kernels with shapes checked and work cut over the threads. What each computes, exactly, is said in
+/// num/kernels.h and num/gemm.h. An op never allocates; outputs are written only when it returns TN_OK.
 ///
 /// All fail with TN_EINVALID, naming the shapes, when these disagree. C channels, N tokens, B rows, H heads.
 
@@ -55,7 +55,7 @@ typedef struct {
     tn_tensor *out;       /* [N,C] */
     float *max, *sum;     /* [H,N], or NULL when no backward pass follows */
     const tn_dropout *dropout;
-    float *scratch;       /* tn_op_attention_scratch floats */
+    float *scratch; /* tn_op_attention_scratch floats */
 } tn_attention_args;
 /// Floats of scratch for all threads.
 size_t tn_op_attention_scratch(const tn_engine *e, const tn_rows *rows, int64_t head_width);
@@ -69,18 +69,19 @@ tn_status tn_op_embed(tn_engine *e, const tn_tensor *word, const tn_tensor *type
                       const int32_t *ids, const int32_t *type_ids, const int32_t *positions, tn_tensor *y, tn_err *err);
 /// Gradient of a table, only of the rows that ids name: rows [n_unique,C], unique ascending.
 typedef struct {
-    uint64_t *sort;   /* [2N] */
-    uint32_t *order;  /* [N] */
-    uint32_t *start;  /* [N + 1] */
-    int32_t *unique;  /* [N]; n_unique of them are written */
+    uint64_t *sort;  /* [2N] */
+    uint32_t *order; /* [N] */
+    uint32_t *start; /* [N + 1] */
+    int32_t *unique; /* [N]; n_unique of them are written */
     size_t n_unique;
 } tn_embed_work;
 /// Fills the order; rows come from tn_op_embed_grad, so that the caller can make room for n_unique of them.
 void tn_op_embed_sort(const int32_t *ids, size_t n, tn_embed_work *w);
-tn_status tn_op_embed_grad(tn_engine *e, const tn_tensor *dy, const tn_embed_work *w, const tn_shards *shards, float *rows,
-                           tn_err *err);
+tn_status tn_op_embed_grad(tn_engine *e, const tn_tensor *dy, const tn_embed_work *w, const tn_shards *shards,
+                           float *rows, tn_err *err);
 
-/// ---- the loss ---- loss [B], dlogits [B,L] (NULL: not wanted) with weight 1 / n; *n_correct: first largest is the label.
+/// ---- the loss ---- loss [B], dlogits [B,L] (NULL: not wanted) with weight 1 / n; *n_correct: first largest is the
+/// label.
 tn_status tn_op_cross_entropy(tn_engine *e, const tn_tensor *logits, const int32_t *label, int32_t n, float *loss,
                               tn_tensor *dlogits, int32_t *n_correct, tn_err *err);
 /// Sum of x over shards, folded; each shard's sum from +0 in order.

@@ -1,9 +1,9 @@
-/* A step is a list of nodes, newest first. A node keeps what its backward pass needs and nothing else; the gradient of a
- * value exists only between the first of its users and its maker, so the backward pass holds a handful of buffers, which
- * go round in a small free list.
+/* A step is a list of nodes, newest first. A node keeps what its backward pass needs and nothing else; the gradient of
+ * a value exists only between the first of its users and its maker, so the backward pass holds a handful of buffers,
+ * which go round in a small free list.
  *
- * All memory of a step is one arena. When a step needed more than the arena's first block, the next step starts with one
- * block that is large enough: so in a steady state there is no allocation, and no memory lost between blocks.
+ * All memory of a step is one arena. When a step needed more than the arena's first block, the next step starts with
+ * one block that is large enough: so in a steady state there is no allocation, and no memory lost between blocks.
  *
  * Invariants: a gradient buffer has one owner, a value or the node at work; it is moved, or added and given back. A
  * value's gradient is complete when its maker's node runs, because nodes run in the reverse order of use. */
@@ -13,7 +13,7 @@
 
 enum {
     ALIGN = 64,
-    BUFFERS = 16, /* gradients alive at once: at most two a layer in a post-norm encoder, and a few while a node works */
+    BUFFERS = 16, /* gradients alive at once: two in a post-norm encoder, and a few while a node works */
 };
 
 struct node {
@@ -22,11 +22,11 @@ struct node {
     tn_var *x, *out, *residual;
     tn_weight *w, *bias;
     tn_activation act;
-    const float *pre;      /* linear: argument of the activation */
+    const float *pre; /* linear: argument of the activation */
     bool has_dropout;
     tn_dropout dropout;
-    float *mean, *rstd;    /* norm */
-    int32_t n_heads;       /* attention */
+    float *mean, *rstd; /* norm */
+    int32_t n_heads;    /* attention */
     float *max, *sum;
     const int32_t *ids, *type_ids; /* embedding */
     tn_weight *position, *type;
@@ -125,7 +125,7 @@ static void renew_arena(tn_tape *t)
     if (t->arena && t->peak <= t->capacity) {
         tn_arena_reset(t->arena);
     } else {
-        /* A quarter more, so that batches which grow a little do not do this each time; untouched pages cost nothing. */
+        /* A quarter more, so that batches which grow a little seldom do this; untouched pages cost nothing. */
         t->capacity = t->peak + t->peak / 4;
         tn_arena_free(t->arena);
         if (!(t->arena = tn_arena_new(t->capacity)))
@@ -289,7 +289,8 @@ struct hook {
 static void dropout_hook(void *ctx, size_t row, size_t col, float *y, size_t n)
 {
     const struct hook *h = ctx;
-    h->k->dropout(h->dropout, (uint32_t)h->places.row[row], (uint32_t)h->places.position[row], (uint32_t)col, y, NULL, y, n);
+    h->k->dropout(h->dropout, (uint32_t)h->places.row[row], (uint32_t)h->places.position[row], (uint32_t)col, y, NULL,
+                  y, n);
 }
 
 void tn_tape_pack(tn_tape *t, tn_weight *w, float *storage)
@@ -328,7 +329,8 @@ static float *linear_inner_grad(tn_tape *t, struct node *n, float *dy, bool dy_i
     }
     if (n->act != TN_ACT_NONE && !n->out->grad_is_pre) {
         tn_tensor pre = grad_view(n->out, (float *)(uintptr_t)n->pre);
-        tn_tensor from = grad_view(n->out, d), to = grad_view(n->out, d == dy && dy_is_shared ? buffer_take(t, size) : d);
+        tn_tensor from = grad_view(n->out, d),
+                  to = grad_view(n->out, d == dy && dy_is_shared ? buffer_take(t, size) : d);
         DO(t, tn_op_activation_grad(t->engine, n->act, &from, &pre, &to, &t->err));
         d = to.data;
     }
@@ -362,7 +364,8 @@ static void linear_backward(tn_tape *t, struct node *n)
     tn_tensor d = grad_view(n->out, inner);
     tn_shards shards = shards_of(t, n->out);
     if (n->w->trained)
-        DO(t, tn_op_linear_grad(t->engine, &d, &n->x->value, &shards, n->w->grad, n->bias ? n->bias->grad : NULL, &t->err));
+        DO(t, tn_op_linear_grad(t->engine, &d, &n->x->value, &shards, n->w->grad, n->bias ? n->bias->grad : NULL,
+                                &t->err));
     linear_input_grad(t, n, &d);
     if (inner != dy || !n->residual)
         buffer_give(t, inner);
@@ -444,7 +447,8 @@ tn_var *tn_tape_norm(tn_tape *t, tn_var *x, tn_weight *gain, tn_weight *bias, do
 
 /* ---- attention ---- */
 
-static tn_attention_args attention_args(tn_tape *t, tn_var *qkv, tn_var *out, int32_t n_heads, const tn_dropout *dropout)
+static tn_attention_args attention_args(tn_tape *t, tn_var *qkv, tn_var *out, int32_t n_heads,
+                                        const tn_dropout *dropout)
 {
     size_t n = tn_op_attention_scratch(t->engine, &t->step.rows, out->value.dim[1] / n_heads);
     return (tn_attention_args){.rows = &t->step.rows,
@@ -460,7 +464,8 @@ static void attention_backward(tn_tape *t, struct node *n)
     tn_attention_args a = attention_args(t, n->x, n->out, n->n_heads, n->has_dropout ? &n->dropout : NULL);
     a.max = n->max;
     a.sum = n->sum;
-    tn_tensor dout = grad_view(n->out, n->out->grad), dqkv = grad_view(n->x, buffer_take(t, tn_tensor_size(&n->x->value)));
+    tn_tensor dout = grad_view(n->out, n->out->grad),
+              dqkv = grad_view(n->x, buffer_take(t, tn_tensor_size(&n->x->value)));
     DO(t, tn_op_attention_grad(t->engine, &a, &dout, &dqkv, &t->err));
     buffer_give(t, a.scratch);
     buffer_give(t, dout.data);
@@ -605,8 +610,8 @@ tn_var *tn_tape_embed(tn_tape *t, const int32_t *ids, const int32_t *type_ids, t
         return NULL;
     if (zeros)
         memset(zeros, 0, (size_t)tokens * sizeof *zeros);
-    DO(t, tn_op_embed(t->engine, &word->value, &type->value, &position->value, ids, type_ids, t->token_position, &out->value,
-                      &t->err));
+    DO(t, tn_op_embed(t->engine, &word->value, &type->value, &position->value, ids, type_ids, t->token_position,
+                      &out->value, &t->err));
     struct node *n = new_node(t, embed_backward, NULL, out);
     if (n) {
         n->w = word;

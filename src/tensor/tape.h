@@ -20,8 +20,8 @@ typedef struct tn_tape tn_tape;
 /// A parameter: the value everywhere, the gradient when it is trained.
 typedef struct {
     tn_tensor value;
-    float *grad;         /* dense: as large as value, NULL when not trained. Sparse: [n_grad_rows, C], of the last step */
-    bool sparse;         /* a table of which a step uses few rows */
+    float *grad; /* dense: as large as value, NULL when not trained. Sparse: [n_grad_rows, C], of the last step */
+    bool sparse; /* a table of which a step uses few rows */
     bool trained;
     bool has_frozen_row;
     int32_t frozen_row; /* of a table: its gradient is 0, as torch's padding_idx has it */
@@ -34,17 +34,17 @@ typedef struct {
 typedef struct tn_var tn_var;
 struct tn_var {
     tn_tensor value;
-    float *grad;      /* NULL until the first of its users has added to it */
+    float *grad; /* NULL until the first of its users has added to it */
     int n_uses;
     bool by_row;       /* one line a row of the batch, instead of one a token */
     tn_activation act; /* value = act(pre), where pre is kept and nothing came after; else TN_ACT_NONE */
     float *pre;
-    bool grad_is_pre;  /* grad has been carried through that activation already */
+    bool grad_is_pre; /* grad has been carried through that activation already */
 };
 
 typedef struct {
     tn_rows rows;
-    bool record;         /* tn_tape_backward will follow */
+    bool record; /* tn_tape_backward will follow */
     bool dropout;
     uint64_t seed, step; /* of dropout */
 } tn_step;

@@ -1,5 +1,5 @@
-/* Promises of tape.h, op.h and engine.h. Gradients: each weight of each kind of node against central differences along its
- * own gradient, with dropout on, which shows too that the backward pass draws what the forward pass drew. */
+/* Promises of tape.h, op.h and engine.h. Gradients: each weight of each kind of node against central differences along
+ * its own gradient, with dropout on, which shows too that the backward pass draws what the forward pass drew. */
 #include "tensor/tape.h"
 
 #include <math.h>
@@ -10,9 +10,27 @@
 enum { C = 16, V = 13, P = 6, L = 3, B = 5, N = 14, HEADS = 2 };
 
 static const int32_t start[B + 1] = {0, 1, 4, 10, 12, 14}, shard[] = {0, 1, 3, 3, 5}, label[B] = {0, 2, 1, 1, 0};
-static const int32_t ids[N] = {1, 2, 3, 2, 5, 6, 7, 8, 12, 12, 0, 4, 9, 1}, kind[N] = {0, 0, 1, 1, 0, 0, 0, 1, 1, 1, 0, 1, 0, 0};
+static const int32_t ids[N] = {1, 2, 3, 2, 5, 6, 7, 8, 12, 12, 0, 4, 9, 1},
+                     kind[N] = {0, 0, 1, 1, 0, 0, 0, 1, 1, 1, 0, 1, 0, 0};
 
-enum { WORD, POSITION, TYPE, GAIN, SHIFT, ONE, ONE_BIAS, TWO, TWO_BIAS, QKV, QKV_BIAS, POOL, POOL_BIAS, OUT, OUT_BIAS, N_WEIGHTS };
+enum {
+    WORD,
+    POSITION,
+    TYPE,
+    GAIN,
+    SHIFT,
+    ONE,
+    ONE_BIAS,
+    TWO,
+    TWO_BIAS,
+    QKV,
+    QKV_BIAS,
+    POOL,
+    POOL_BIAS,
+    OUT,
+    OUT_BIAS,
+    N_WEIGHTS
+};
 
 typedef struct {
     tn_weight w[N_WEIGHTS];
@@ -20,7 +38,7 @@ typedef struct {
 
 static void net_make(net *n)
 {
-    static const int64_t dim[N_WEIGHTS][2] = {{V, C}, {P, C}, {2, C},     {C}, {C},    {C, C}, {C}, {C, C},
+    static const int64_t dim[N_WEIGHTS][2] = {{V, C}, {P, C},     {2, C},  {C},    {C}, {C, C}, {C}, {C, C},
                                               {C},    {3 * C, C}, {3 * C}, {C, C}, {C}, {L, C}, {L}};
     for (int i = 0; i < N_WEIGHTS; i++) {
         tn_weight *w = &n->w[i];
@@ -75,13 +93,15 @@ static tn_var *compose(tn_tape *t, net *n, const variant *v)
     x = tn_tape_norm(t, x, &w[GAIN], &w[SHIFT], 1e-6);
     if (v->node)
         x = tn_tape_dropout(t, x, 0.4);
-    tn_var *y = tn_tape_linear(t, x, &w[ONE],
-                               &(tn_linear_options){.bias = &w[ONE_BIAS], .activation = v->act, .dropout = v->dropout,
-                                                    .residual = v->residual ? x : NULL});
+    tn_var *y = tn_tape_linear(
+        t, x, &w[ONE],
+        &(tn_linear_options){
+            .bias = &w[ONE_BIAS], .activation = v->act, .dropout = v->dropout, .residual = v->residual ? x : NULL});
     y = tn_tape_linear(t, y, &w[TWO], &(tn_linear_options){.bias = &w[TWO_BIAS], .residual = v->twice ? y : NULL});
     y = tn_tape_linear(t, y, &w[QKV], &(tn_linear_options){.bias = &w[QKV_BIAS]});
     y = tn_tape_first(t, tn_tape_attention(t, y, HEADS, 0.2));
-    y = tn_tape_linear(t, y, &w[POOL], &(tn_linear_options){.bias = &w[POOL_BIAS], .activation = TN_ACT_TANH, .dropout = 0.1});
+    y = tn_tape_linear(t, y, &w[POOL],
+                       &(tn_linear_options){.bias = &w[POOL_BIAS], .activation = TN_ACT_TANH, .dropout = 0.1});
     return tn_tape_linear(t, y, &w[OUT], &(tn_linear_options){.bias = &w[OUT_BIAS]});
 }
 

@@ -34,7 +34,7 @@ typedef enum {
     TN_ACT_GELU,      /* x/2 (1 + erf(x/sqrt 2)) */
     TN_ACT_GELU_TANH, /* x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) */
     TN_ACT_RELU,
-    TN_ACT_SILU,      /* x sigmoid(x) */
+    TN_ACT_SILU, /* x sigmoid(x) */
     TN_ACT_TANH,
 } tn_activation;
 

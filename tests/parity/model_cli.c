@@ -67,7 +67,8 @@ static tn_status write_grad(tn_model *m, const tn_batch *b, FILE *f, tn_err *err
     for (int32_t i = 0; i < n; i++)
         label[i] = i % 3;
     tn_train_result r;
-    TN_TRY(tn_model_backward(m, &(tn_train_batch){.batch = *b, .label = label, .n_shards = 4, .shard = shard}, &r, err));
+    TN_TRY(
+        tn_model_backward(m, &(tn_train_batch){.batch = *b, .label = label, .n_shards = 4, .shard = shard}, &r, err));
     float loss = (float)r.loss;
     TN_TRY(write_floats(f, &loss, 1, err));
     size_t n_params;
@@ -79,7 +80,8 @@ static tn_status write_grad(tn_model *m, const tn_batch *b, FILE *f, tn_err *err
         }
         float *dense = calloc(p[i].size, sizeof *dense);
         for (int32_t k = 0; k < p[i].n_grad_rows; k++)
-            memcpy(dense + p[i].grad_row[k] * p[i].dim[1], p[i].grad + k * p[i].dim[1], (size_t)p[i].dim[1] * sizeof *dense);
+            memcpy(dense + p[i].grad_row[k] * p[i].dim[1], p[i].grad + k * p[i].dim[1],
+                   (size_t)p[i].dim[1] * sizeof *dense);
         tn_status st = write_floats(f, dense, p[i].size, err);
         free(dense);
         TN_TRY(st);
@@ -109,7 +111,8 @@ static tn_status answer(tn_engine *e, char **argv, tn_err *err)
         goto done;
     }
     if (embed)
-        TN_GO(r.is_text ? tn_model_embed_texts(m, r.text, (size_t)r.n_rows, out, NULL, err) : tn_model_embed(m, &b, out, err));
+        TN_GO(r.is_text ? tn_model_embed_texts(m, r.text, (size_t)r.n_rows, out, NULL, err)
+                        : tn_model_embed(m, &b, out, err));
     else if (predict && r.is_text)
         TN_GO(tn_model_predict(m, r.text, (size_t)r.n_rows, out, NULL, err));
     else
@@ -181,8 +184,8 @@ static tn_status bench(tn_engine *e, char **argv, tn_err *err)
     }
     struct rusage u;
     getrusage(RUSAGE_SELF, &u);
-    printf("%s, %d threads: forward and backward %.0f tokens/s, forward alone %.0f tokens/s, peak %ld MB\n", tn_engine_isa(e),
-           tn_engine_threads(e), tokens / seconds, tokens / forward, u.ru_maxrss / 1024);
+    printf("%s, %d threads: forward and backward %.0f tokens/s, forward alone %.0f tokens/s, peak %ld MB\n",
+           tn_engine_isa(e), tn_engine_threads(e), tokens / seconds, tokens / forward, u.ru_maxrss / 1024);
     tn_model_close(m);
     return TN_OK;
 }

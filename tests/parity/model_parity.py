@@ -101,8 +101,12 @@ def one(cli, folder, work, by_ids):
     pipe = transformers.pipeline("text-classification", model=model, tokenizer=tok, top_k=None)
     run(cli, "predict", saved, path, out)
     ours = np.fromfile(out, np.float32).reshape(theirs.shape)
-    got = np.array([[next(x["score"] for x in r if x["label"] == l) for l in ("negative", "neutral", "positive")]
-                    for r in (pipe(t, truncation=True, max_length=min(tok.model_max_length, model.config.max_position_embeddings)) for t in data)])
+    got = []
+    for t in data:
+        answer = pipe(t, truncation=True, max_length=limit)
+        score = {x["label"]: x["score"] for x in (answer[0] if isinstance(answer[0], list) else answer)}
+        got.append([score[l] for l in ("negative", "neutral", "positive")])
+    got = np.array(got)
     close(f"{name} pipeline", ours, got)
 
     for dtype in (torch.float16, torch.bfloat16):
