@@ -309,6 +309,9 @@ static void errors_keep_their_sentence_and_exit_code(void **state)
     assert_int_equal(tn_fail(&err, TN_EFORMAT, "bad byte %d", 7), TN_EFORMAT);
     assert_int_equal(tn_fail_prefix(&err, "file %s", "x"), TN_EFORMAT);
     assert_string_equal(err.msg, "file x: bad byte 7");
+    tn_fail(&err, TN_EFORMAT, "12:5: a comma is missing");
+    tn_fail_prefix(&err, "brief.md");
+    assert_string_equal(err.msg, "brief.md:12:5: a comma is missing");
     assert_int_equal(tn_exit_code(TN_ERULE), 1);
     assert_int_equal(tn_exit_code(TN_ENOENT), 2);
     assert_int_equal(tn_exit_code(TN_ENOMEM), 3);

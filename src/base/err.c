@@ -36,7 +36,9 @@ tn_status tn_fail_prefix(tn_err *err, const char *fmt, ...)
     set_message(err, inner.status, fmt, ap);
     va_end(ap);
     size_t used = strlen(err->msg);
-    int n = snprintf(err->msg + used, sizeof err->msg - used, ": %s", inner.msg);
+    size_t digits = strspn(inner.msg, "0123456789");
+    bool is_place = digits && inner.msg[digits] == ':';
+    int n = snprintf(err->msg + used, sizeof err->msg - used, is_place ? ":%s" : ": %s", inner.msg);
     if (n >= (int)(sizeof err->msg - used))
         memcpy(err->msg + sizeof err->msg - 4, "...", 4);
     return err->status;
@@ -50,7 +52,7 @@ tn_status tn_fail_nomem(tn_err *err, size_t n_bytes)
 tn_status tn_fail_errno(tn_err *err, const char *fmt, ...)
 {
     int code = errno;
-    tn_status status = code == ENOENT || code == ENOTDIR ? TN_ENOENT : code == ENOMEM ? TN_ENOMEM : TN_EIO;
+    tn_status status = code == ENOENT || code == ENOTDIR ? TN_ENOENT : code == EISDIR ? TN_EINVALID : code == ENOMEM ? TN_ENOMEM : TN_EIO;
     if (!err)
         return status;
     va_list ap;

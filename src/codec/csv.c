@@ -34,13 +34,13 @@ static tn_status check_text(const tn_csv_reader *r, tn_str s, uint32_t line, tn_
         return TN_OK;
     for (size_t i = 0; i < wrong; i++)
         line += s.ptr[i] == '\n';
-    return tn_fail(err, TN_EFORMAT, "line %" PRIu32 ": byte 0x%02X at offset %zu of the file is not UTF-8", line,
+    return tn_fail(err, TN_EFORMAT, "%" PRIu32 ": byte 0x%02X at offset %zu of the file is not UTF-8", line,
                    (uint8_t)s.ptr[wrong], (size_t)(s.ptr + wrong - r->text.ptr));
 }
 
 static tn_status too_long(const tn_csv_reader *r, uint32_t line, tn_err *err)
 {
-    return tn_fail(err, TN_ELIMIT, "line %" PRIu32 ": a field of more than %zu bytes; is a quote left open?", line,
+    return tn_fail(err, TN_ELIMIT, "%" PRIu32 ": a field of more than %zu bytes; is a quote left open?", line,
                    r->options.max_field);
 }
 
@@ -79,10 +79,10 @@ static tn_status quoted(tn_csv_reader *r, tn_arena *a, tn_str *out, tn_err *err)
         if (p - start - n_doubled > r->options.max_field)
             return too_long(r, first_line, err);
         if (p >= r->text.len)
-            return tn_fail(err, TN_EFORMAT, "line %" PRIu32 ": the quote that opens here is never closed", first_line);
+            return tn_fail(err, TN_EFORMAT, "%" PRIu32 ": the quote that opens here is never closed", first_line);
         char c = r->text.ptr[p];
         if (c == 0)
-            return tn_fail(err, TN_EFORMAT, "line %" PRIu32 ": a NUL byte at offset %zu", r->line, p);
+            return tn_fail(err, TN_EFORMAT, "%" PRIu32 ": a NUL byte at offset %zu", r->line, p);
         if (c == '\n' || (c == '\r' && !(p + 1 < r->text.len && r->text.ptr[p + 1] == '\n')))
             r->line++;
         if (c != '"')
@@ -95,7 +95,7 @@ static tn_status quoted(tn_csv_reader *r, tn_arena *a, tn_str *out, tn_err *err)
     r->at = p + 1;
     if (r->at < r->text.len && !is_end(r, r->text.ptr[r->at]))
         return tn_fail(err, TN_EFORMAT,
-                       "line %" PRIu32 ": text behind a closing quote; a quote inside a field is written twice",
+                       "%" PRIu32 ": text behind a closing quote; a quote inside a field is written twice",
                        r->line);
     *out = tn_str_sub(r->text, start, p);
     TN_TRY(check_text(r, *out, first_line, err));
@@ -138,10 +138,10 @@ tn_status tn_csv_next(tn_csv_reader *r, tn_arena *a, tn_csv_row *row, bool *more
     if (!*more)
         return TN_OK;
     if (r->n_rows++ >= r->options.max_rows)
-        return tn_fail(err, TN_ELIMIT, "line %" PRIu32 ": more than %zu rows", r->line, r->options.max_rows);
+        return tn_fail(err, TN_ELIMIT, "%" PRIu32 ": more than %zu rows", r->line, r->options.max_rows);
     for (;;) {
         if (row->n == r->options.max_columns)
-            return tn_fail(err, TN_ELIMIT, "line %" PRIu32 ": more than %zu columns", row->line, row->n);
+            return tn_fail(err, TN_ELIMIT, "%" PRIu32 ": more than %zu columns", row->line, row->n);
         if (row->n == cap)
             TN_TRY(grow(row, &cap, a, err));
         tn_str *field = &row->field[row->n];
@@ -153,7 +153,7 @@ tn_status tn_csv_next(tn_csv_reader *r, tn_arena *a, tn_csv_row *row, bool *more
         if (r->at >= r->text.len || line_end(r))
             return TN_OK;
         if (r->text.ptr[r->at] == 0)
-            return tn_fail(err, TN_EFORMAT, "line %" PRIu32 ": a NUL byte at offset %zu; is this a text file?", r->line,
+            return tn_fail(err, TN_EFORMAT, "%" PRIu32 ": a NUL byte at offset %zu; is this a text file?", r->line,
                            r->at);
         r->at++; /* the delimiter */
     }

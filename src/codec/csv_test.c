@@ -65,17 +65,17 @@ static void broken_files_are_refused_with_the_line(void **state)
         const char *sentence;
         tn_csv_options o;
     } row[] = {
-        {TN_STR("a\n\"b\nc\n"), TN_EFORMAT, "line 2: the quote that opens here is never closed"},
-        {TN_STR("\"\n\na\"b\n"), TN_EFORMAT, "line 3: text behind a closing quote"},
-        {TN_STR("a\nb\0c\n"), TN_EFORMAT, "line 2: a NUL byte at offset 3"},
-        {TN_STR("a\n\"\n\0\""), TN_EFORMAT, "line 3: a NUL byte at offset 4"},
-        {TN_STR("\"a\"\0"), TN_EFORMAT, "line 1: a NUL byte at offset 3"},
-        {TN_STR("a\nb\xFF\n"), TN_EFORMAT, "line 2: byte 0xFF at offset 3 of the file is not UTF-8"},
-        {TN_STR("\"\n\xC3\""), TN_EFORMAT, "line 2: byte 0xC3 at offset 2"},
-        {TN_STR("a\n12345\n"), TN_ELIMIT, "line 2: a field of more than 4 bytes", {.max_field = 4}},
-        {TN_STR("a\n\"12345\"\n"), TN_ELIMIT, "line 2: a field of more than 4 bytes", {.max_field = 4}},
-        {TN_STR("a,b,c\n"), TN_ELIMIT, "line 1: more than 2 columns", {.max_columns = 2}},
-        {TN_STR("a\nb\n\nc\n"), TN_ELIMIT, "line 4: more than 2 rows", {.max_rows = 2}},
+        {TN_STR("a\n\"b\nc\n"), TN_EFORMAT, "2: the quote that opens here is never closed"},
+        {TN_STR("\"\n\na\"b\n"), TN_EFORMAT, "3: text behind a closing quote"},
+        {TN_STR("a\nb\0c\n"), TN_EFORMAT, "2: a NUL byte at offset 3"},
+        {TN_STR("a\n\"\n\0\""), TN_EFORMAT, "3: a NUL byte at offset 4"},
+        {TN_STR("\"a\"\0"), TN_EFORMAT, "1: a NUL byte at offset 3"},
+        {TN_STR("a\nb\xFF\n"), TN_EFORMAT, "2: byte 0xFF at offset 3 of the file is not UTF-8"},
+        {TN_STR("\"\n\xC3\""), TN_EFORMAT, "2: byte 0xC3 at offset 2"},
+        {TN_STR("a\n12345\n"), TN_ELIMIT, "2: a field of more than 4 bytes", {.max_field = 4}},
+        {TN_STR("a\n\"12345\"\n"), TN_ELIMIT, "2: a field of more than 4 bytes", {.max_field = 4}},
+        {TN_STR("a,b,c\n"), TN_ELIMIT, "1: more than 2 columns", {.max_columns = 2}},
+        {TN_STR("a\nb\n\nc\n"), TN_ELIMIT, "4: more than 2 rows", {.max_rows = 2}},
     };
     for (size_t i = 0; i < TN_COUNT(row); i++) {
         tn_arena *a = tn_arena_new(0);

@@ -59,8 +59,8 @@ static void lying_files_are_refused(void **state)
     } row[] = {
         {"", 0, "the text is empty"},
         {"[]", 0, "the header is an array, not an object"},
-        {"{", 0, "header: 1:2"},
-        {"{}x", 0, "header: 1:3"},
+        {"{", 0, "header:1:2"},
+        {"{}x", 0, "header:1:3"},
         {"\xEF\xBB\xBF{}", 0, "byte order mark"},
         {"{\"a\xFF\":1}", 0, "not UTF-8"},
         {"{\"a\":1}", 0, "\"a\" is a number, not an object"},
@@ -138,7 +138,7 @@ static tn_status fill_fails(void *ctx, uint64_t at, size_t n_bytes, uint8_t *out
     return tn_fail(err, TN_EIO, "no more");
 }
 
-static const char path[] = "/tmp/tenet-safetensors-test.safetensors";
+static const char path[] = "tenet-safetensors-test.safetensors";
 
 static void what_is_written_is_read_the_same(void **state)
 {
@@ -213,6 +213,7 @@ static void failed_allocations_are_reported(void **state)
 
 int main(void)
 {
+    enter_temp_folder();
     const struct CMUnitTest all[] = {
         cmocka_unit_test(files_that_keep_the_rules_are_read),
         cmocka_unit_test(lying_files_are_refused),

@@ -153,7 +153,7 @@ static tn_status read_rows(tn_table *t, tn_csv_reader *r, tn_arena *scratch, con
         TN_TRY(add_column(t, name, index, &column[i], err));
         for (size_t k = 0; k < i; k++)
             if (column[k] == column[i])
-                return tn_fail(err, TN_EFORMAT, "line %u: two columns are called \"%.*s\"; rename one", row.line,
+                return tn_fail(err, TN_EFORMAT, "%u: two columns are called \"%.*s\"; rename one", row.line,
                                TN_ARG(name));
     }
     tn_arena_mark mark = tn_arena_save(scratch);
@@ -175,7 +175,7 @@ static tn_status read_rows(tn_table *t, tn_csv_reader *r, tn_arena *scratch, con
             TN_TRY(copy_cell(t, record, column[i], row.field[i], err));
         }
         if (n_bytes > t->max_record)
-            return tn_fail(err, TN_ELIMIT, "line %u: a row of %zu bytes; the limit is %zu", row.line, n_bytes,
+            return tn_fail(err, TN_ELIMIT, "%u: a row of %zu bytes; the limit is %zu", row.line, n_bytes,
                            t->max_record);
     }
 }

@@ -101,21 +101,21 @@ static void edited_files_are_refused(void **state)
         const char *csv, *says;
         tn_status status;
     } row[] = {
-        {"", "line 1", TN_EFORMAT},
+        {"", "1: ", TN_EFORMAT},
         {"id,label,predicted,n,p\n", "", TN_OK},
         {"id,label,predicted\na,n,p\n", "", TN_OK},
-        {"id,label,predicted,p,n\na,n,p,0.5,0.5\n", "line 1", TN_EFORMAT},
-        {"id,label,predicted,n\na,n,p,0.5\n", "line 1", TN_EFORMAT},
-        {"id,label\na,n\n", "line 1", TN_EFORMAT},
-        {"ID,label,predicted\na,n,p\n", "line 1", TN_EFORMAT},
-        {"id,label,predicted,n,p\na,n,p,0.5\n", "line 2", TN_EFORMAT},
-        {"id,label,predicted,n,p\na,n,p,0.5,0.5\nb,q,p,1,0\n", "line 3: \"q\"", TN_EFORMAT},
-        {"id,label,predicted,n,p\na,n,,0.5,0.5\n", "line 2", TN_EFORMAT},
-        {"id,label,predicted,n,p\na,n,p,0.5,nan\n", "line 2: \"nan\"", TN_EFORMAT},
-        {"id,label,predicted,n,p\na,n,p,0.5,1.5\n", "line 2", TN_EFORMAT},
-        {"id,label,predicted,n,p\na,n,p,-0.5,0.5\n", "line 2", TN_EFORMAT},
-        {"id,label,predicted,n,p\na,n,p,,0.5\n", "line 2", TN_EFORMAT},
-        {"id,label,predicted,n,p\na,n,p,0.5,\"0.5\n", "line 2", TN_EFORMAT},
+        {"id,label,predicted,p,n\na,n,p,0.5,0.5\n", "1: ", TN_EFORMAT},
+        {"id,label,predicted,n\na,n,p,0.5\n", "1: ", TN_EFORMAT},
+        {"id,label\na,n\n", "1: ", TN_EFORMAT},
+        {"ID,label,predicted\na,n,p\n", "1: ", TN_EFORMAT},
+        {"id,label,predicted,n,p\na,n,p,0.5\n", "2: ", TN_EFORMAT},
+        {"id,label,predicted,n,p\na,n,p,0.5,0.5\nb,q,p,1,0\n", "3: \"q\"", TN_EFORMAT},
+        {"id,label,predicted,n,p\na,n,,0.5,0.5\n", "2: ", TN_EFORMAT},
+        {"id,label,predicted,n,p\na,n,p,0.5,nan\n", "2: \"nan\"", TN_EFORMAT},
+        {"id,label,predicted,n,p\na,n,p,0.5,1.5\n", "2: ", TN_EFORMAT},
+        {"id,label,predicted,n,p\na,n,p,-0.5,0.5\n", "2: ", TN_EFORMAT},
+        {"id,label,predicted,n,p\na,n,p,,0.5\n", "2: ", TN_EFORMAT},
+        {"id,label,predicted,n,p\na,n,p,0.5,\"0.5\n", "2: ", TN_EFORMAT},
     };
     tn_arena *a = tn_arena_new(0);
     for (size_t i = 0; i < TN_COUNT(row); i++) {

@@ -123,7 +123,7 @@ static tn_status check_header(const tn_csv_row *row, const tn_str *label, int32_
     for (size_t i = 0; good && i < row->n; i++)
         good = i < N_FIXED ? tn_str_is(row->field[i], fixed_column[i]) : tn_str_eq(row->field[i], label[i - N_FIXED]);
     return good ? TN_OK
-                : tn_fail(err, TN_EFORMAT, "line %" PRIu32 ": predictions have the columns id, label, predicted and one for "
+                : tn_fail(err, TN_EFORMAT, "%" PRIu32 ": predictions have the columns id, label, predicted and one for "
                           "each of the %" PRId32 " labels, in order", row->line, n_labels);
 }
 
@@ -137,7 +137,7 @@ static tn_status take_label(const tn_map *m, tn_str text, uint32_t line, int32_t
 {
     const uint64_t *k = tn_map_find(m, text);
     if (!k)
-        return tn_fail(err, TN_EFORMAT, "line %" PRIu32 ": \"%.*s\" is none of the labels", line, TN_ARG(text));
+        return tn_fail(err, TN_EFORMAT, "%" PRIu32 ": \"%.*s\" is none of the labels", line, TN_ARG(text));
     *out = (int32_t)*k;
     return TN_OK;
 }
@@ -148,13 +148,13 @@ static tn_status take_row(const tn_csv_row *row, const tn_map *labels, columns *
     TN_TRY(take_label(labels, row->field[1], row->line, &label, err));
     TN_TRY(take_label(labels, row->field[2], row->line, &predicted, err));
     if (c->id.len == INT32_MAX)
-        return tn_fail(err, TN_ELIMIT, "line %" PRIu32 ": more than 2^31 - 1 rows", row->line);
+        return tn_fail(err, TN_ELIMIT, "%" PRIu32 ": more than 2^31 - 1 rows", row->line);
     if (!TN_PUSH(&c->id, row->field[0]) || !TN_PUSH(&c->label, label) || !TN_PUSH(&c->predicted, predicted))
         return tn_fail_nomem(err, c->id.len * sizeof(tn_str));
     for (size_t i = N_FIXED; i < row->n; i++) {
         double p;
         if (!tn_str_to_f64(row->field[i], &p) || !(p >= 0 && p <= 1))
-            return tn_fail(err, TN_EFORMAT, "line %" PRIu32 ": \"%.*s\" is no probability", row->line, TN_ARG(row->field[i]));
+            return tn_fail(err, TN_EFORMAT, "%" PRIu32 ": \"%.*s\" is no probability", row->line, TN_ARG(row->field[i]));
         if (!TN_PUSH(&c->probability, (float)p))
             return tn_fail_nomem(err, c->probability.len * sizeof(float));
     }
@@ -181,7 +181,7 @@ tn_status tn_record_predictions_parse(tn_str csv, const tn_str *label, int32_t n
     TN_GO(label_map(label, n_labels, &labels, err));
     TN_GO(tn_csv_next(&r, a, &row, &more, err));
     if (!more) {
-        st = tn_fail(err, TN_EFORMAT, "line 1: no header; predictions begin with id,label,predicted");
+        st = tn_fail(err, TN_EFORMAT, "1: no header; predictions begin with id,label,predicted");
         goto done;
     }
     TN_GO(check_header(&row, label, n_labels, &with_probability, err));
@@ -191,7 +191,7 @@ tn_status tn_record_predictions_parse(tn_str csv, const tn_str *label, int32_t n
         if (!more)
             break;
         if (row.n != width) {
-            st = tn_fail(err, TN_EFORMAT, "line %" PRIu32 ": %zu fields under a header of %zu", row.line, row.n, width);
+            st = tn_fail(err, TN_EFORMAT, "%" PRIu32 ": %zu fields under a header of %zu", row.line, row.n, width);
             goto done;
         }
         TN_GO(take_row(&row, &labels, &c, err));

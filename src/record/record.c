@@ -60,7 +60,7 @@ static tn_status read_lines(tn_records *r, tn_str text, const tn_json **out, tn_
         if (tn_str_trim(line).len == 0)
             continue;
         if (tn_json_parse(line, r->arena, &v, err) != TN_OK)
-            return tn_fail_prefix(err, "line %zu", number);
+            return tn_fail_prefix(err, "%zu", number);
         if (!tn_json_push(list, tn_json_dup(r->arena, v)))
             return tn_fail_nomem(err, line.len);
     }
@@ -85,7 +85,7 @@ static tn_status read_table(tn_records *r, tn_str text, const tn_json **out, tn_
         if (!more)
             break;
         if (row.n != head.n)
-            return tn_fail(err, TN_EFORMAT, "line %u has %zu fields, its head has %zu", row.line, row.n, head.n);
+            return tn_fail(err, TN_EFORMAT, "%u: the line has %zu fields, its head has %zu", row.line, row.n, head.n);
         tn_json *v = tn_json_new_object(r->arena);
         for (size_t i = 0; ok && i < row.n; i++)
             ok = tn_json_set(r->arena, v, key[i], tn_json_new_str(r->arena, row.field[i]));
@@ -161,6 +161,28 @@ bool tn_records_number(tn_records *r, const char *address, double *out)
 tn_str tn_records_text(tn_records *r, const char *address)
 {
     return tn_json_text(tn_records_at(r, address));
+}
+
+void tn_record_finding(const tn_finding *f, tn_json_writer *w)
+{
+    tn_jw_begin_object(w);
+    tn_jw_key(w, "rule");
+    tn_jw_c(w, f->rule);
+    tn_jw_key(w, "severity");
+    tn_jw_c(w, tn_severity_name(f->severity));
+    tn_jw_key(w, "path");
+    tn_jw_str(w, f->path);
+    tn_jw_key(w, "line");
+    tn_jw_i64(w, f->line);
+    tn_jw_key(w, "column");
+    tn_jw_i64(w, f->column);
+    tn_jw_key(w, "message");
+    tn_jw_str(w, f->message);
+    tn_jw_key(w, "evidence");
+    tn_jw_str(w, f->evidence);
+    tn_jw_key(w, "remedy");
+    tn_jw_str(w, f->remedy);
+    tn_jw_end_object(w);
 }
 
 static void show_count(double v, tn_buf *out)

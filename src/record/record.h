@@ -7,6 +7,7 @@
 /// Records are read once and kept. A record that is missing is absent (NULL); one that cannot be read is absent too, and
 /// `tn_records_problem` says why: cards and reports print "not measured", `verify` prints the sentence.
 
+#include "base/finding.h"
 #include "codec/json.h"
 
 typedef struct tn_records tn_records;
@@ -23,6 +24,9 @@ bool tn_records_number(tn_records *r, const char *address, double *out);
 tn_str tn_records_text(tn_records *r, const char *address);
 /// Why a record that exists could not be read; NULL when it could, or does not exist.
 const char *tn_records_problem(tn_records *r, const char *record);
+
+/// A finding as one object: {rule, severity, path, line, column, message, evidence, remedy}.
+void tn_record_finding(const tn_finding *f, tn_json_writer *w);
 
 /// How a number at an address is shown. One mechanism for cards, report and verify.
 typedef enum {

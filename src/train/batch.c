@@ -68,12 +68,12 @@ tn_status tn_batch_order_parse(tn_str text, int32_t n_rows, tn_arena *a, tn_batc
             if (word.len == 0)
                 continue;
             if (!tn_str_to_i64(word, &v) || v < 0 || v >= n_rows)
-                return tn_fail(err, TN_EFORMAT, "line %zu: \"%.*s\" is no row number below %" PRId32, number, TN_ARG(word),
+                return tn_fail(err, TN_EFORMAT, "%zu: \"%.*s\" is no row number below %" PRId32, number, TN_ARG(word),
                                n_rows);
             row[n++] = (int32_t)v;
         }
         if (n == start[n_batches])
-            return tn_fail(err, TN_EFORMAT, "line %zu: a batch without rows", number);
+            return tn_fail(err, TN_EFORMAT, "%zu: a batch without rows", number);
         start[++n_batches] = n;
     }
     if (n_batches == 0)
