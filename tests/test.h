@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include <unistd.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -40,6 +42,20 @@
         if (!tn_str_is(s_, (literal)))                                                                                 \
             fail_msg("%s: got \"%.*s\", wanted \"%s\"", #s, TN_ARG(s_), (literal));                                    \
     } while (0)
+
+/// Makes a new folder, works in it, and removes it at exit: for tests that write files under fixed relative names.
+static char temp_folder[] = "/tmp/tenet-test-XXXXXX";
+static inline void remove_temp_folder(void)
+{
+    if (chdir("/tmp") == 0)
+        tn_file_remove(temp_folder, NULL);
+}
+static inline void enter_temp_folder(void)
+{
+    if (!mkdtemp(temp_folder) || chdir(temp_folder) != 0)
+        abort();
+    atexit(remove_temp_folder);
+}
 
 /// Runs `body` (a statement that sets tn_status st) with the 1st, 2nd, ... allocation failing, until it succeeds.
 /// Every failure must be TN_ENOMEM.

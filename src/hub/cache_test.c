@@ -1,4 +1,4 @@
-/* Promises of hub/cache.h, on a small cache under /tmp. */
+/* Promises of hub/cache.h, on a small cache in a folder of its own. */
 #include "test.h"
 
 #include "base/file.h"
@@ -7,10 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char cache[] = "/tmp/tenet-cache-test";
+static const char cache[] = "tenet-cache-test";
 #define SHA "0123456789abcdef0123456789abcdef01234567"
 #define SHA2 "1123456789abcdef0123456789abcdef01234567"
-static const char repo[] = "/tmp/tenet-cache-test/models--org--name";
+static const char repo[] = "tenet-cache-test/models--org--name";
 
 static int clean(void **state)
 {
@@ -45,15 +45,15 @@ static void a_snapshot_has_the_hubs_layout(void **state)
     char link[256];
     ASSERT_OK(write_one(SHA, "hello\n", "main", true, &err), &err);
     /* git's blob id of "hello\n", a relative link one level higher below a folder, sha256 for weights. */
-    ssize_t n = readlink("/tmp/tenet-cache-test/models--org--name/snapshots/" SHA "/config.json", link, sizeof link);
+    ssize_t n = readlink("tenet-cache-test/models--org--name/snapshots/" SHA "/config.json", link, sizeof link);
     ASSERT_STR(((tn_str){link, (size_t)n}), "../../blobs/ce013625030ba8dba906f756967f9e9ca394464a");
-    n = readlink("/tmp/tenet-cache-test/models--org--name/snapshots/" SHA "/1_Pooling/config.json", link, sizeof link);
+    n = readlink("tenet-cache-test/models--org--name/snapshots/" SHA "/1_Pooling/config.json", link, sizeof link);
     assert_true(tn_str_starts((tn_str){link, (size_t)n}, "../../../blobs/"));
-    n = readlink("/tmp/tenet-cache-test/models--org--name/snapshots/" SHA "/model.safetensors", link, sizeof link);
+    n = readlink("tenet-cache-test/models--org--name/snapshots/" SHA "/model.safetensors", link, sizeof link);
     assert_int_equal(n, (int)strlen("../../blobs/") + 64);
     tn_arena *a = tn_arena_new(0);
     tn_bytes ref;
-    ASSERT_OK(tn_file_read("/tmp/tenet-cache-test/models--org--name/refs/main", 100, a, &ref, &err), &err);
+    ASSERT_OK(tn_file_read("tenet-cache-test/models--org--name/refs/main", 100, a, &ref, &err), &err);
     ASSERT_STR(tn_str_from_bytes(ref), SHA);
     tn_str *names;
     ASSERT_OK(tn_file_list(cache, a, &names, (size_t *)&n, &err), &err);
@@ -99,7 +99,7 @@ static void models_are_found_by_id_revision_and_folder(void **state)
         if (!strstr(err.msg, bad[i].sentence))
             fail_msg("got \"%s\", wanted \"%s\"", err.msg, bad[i].sentence);
     }
-    ASSERT_OK(tn_file_write("/tmp/tenet-cache-test/models--org--name/refs/broken", TN_BYTES("xyz"), &err), &err);
+    ASSERT_OK(tn_file_write("tenet-cache-test/models--org--name/refs/broken", TN_BYTES("xyz"), &err), &err);
     ASSERT_FAILS(tn_hub_resolve(cache, TN_STR("org/name@broken"), a, &m, &err), TN_EFORMAT, &err);
     tn_arena_free(a);
 }
@@ -109,16 +109,16 @@ static void the_licence_comes_from_the_card_without_a_note(void **state)
     tn_err err;
     tn_arena *a = tn_arena_new(0);
     tn_hub_model m;
-    ASSERT_OK(tn_file_mkdirs("/tmp/tenet-cache-test/plain", &err), &err);
+    ASSERT_OK(tn_file_mkdirs("tenet-cache-test/plain", &err), &err);
     ASSERT_OK(
-        tn_file_write("/tmp/tenet-cache-test/plain/README.md", TN_BYTES("---\nlicense: cc-by-4.0\n---\n# x\n"), &err),
+        tn_file_write("tenet-cache-test/plain/README.md", TN_BYTES("---\nlicense: cc-by-4.0\n---\n# x\n"), &err),
         &err);
-    ASSERT_OK(tn_hub_resolve(cache, TN_STR("/tmp/tenet-cache-test/plain"), a, &m, &err), &err);
+    ASSERT_OK(tn_hub_resolve(cache, TN_STR("tenet-cache-test/plain"), a, &m, &err), &err);
     ASSERT_STR(m.licence, "cc-by-4.0");
     ASSERT_STR(m.source, "folder");
     assert_null(m.origin);
-    ASSERT_OK(tn_file_write("/tmp/tenet-cache-test/plain/README.md", TN_BYTES("---\nlicense: [\n---\n"), &err), &err);
-    ASSERT_OK(tn_hub_resolve(cache, TN_STR("/tmp/tenet-cache-test/plain"), a, &m, &err), &err);
+    ASSERT_OK(tn_file_write("tenet-cache-test/plain/README.md", TN_BYTES("---\nlicense: [\n---\n"), &err), &err);
+    ASSERT_OK(tn_hub_resolve(cache, TN_STR("tenet-cache-test/plain"), a, &m, &err), &err);
     ASSERT_STR(m.licence, "");
     tn_arena_free(a);
 }
@@ -133,10 +133,10 @@ static void the_list_is_sorted_and_ignores_strangers(void **state)
     assert_int_equal(n, 0);
     ASSERT_OK(write_one(SHA2, "{}", NULL, false, &err), &err);
     ASSERT_OK(write_one(SHA, "{}", "main", true, &err), &err);
-    ASSERT_OK(tn_file_mkdirs("/tmp/tenet-cache-test/models--bad--id--x/snapshots/" SHA, &err), &err);
-    ASSERT_OK(tn_file_mkdirs("/tmp/tenet-cache-test/datasets--a--b/snapshots/" SHA, &err), &err);
-    ASSERT_OK(tn_file_mkdirs("/tmp/tenet-cache-test/models--one/snapshots/" SHA, &err), &err);
-    ASSERT_OK(tn_file_mkdirs("/tmp/tenet-cache-test/models--one/snapshots/not-a-commit", &err), &err);
+    ASSERT_OK(tn_file_mkdirs("tenet-cache-test/models--bad--id--x/snapshots/" SHA, &err), &err);
+    ASSERT_OK(tn_file_mkdirs("tenet-cache-test/datasets--a--b/snapshots/" SHA, &err), &err);
+    ASSERT_OK(tn_file_mkdirs("tenet-cache-test/models--one/snapshots/" SHA, &err), &err);
+    ASSERT_OK(tn_file_mkdirs("tenet-cache-test/models--one/snapshots/not-a-commit", &err), &err);
     ASSERT_OK(tn_hub_list(cache, a, &list, &n, &err), &err);
     assert_int_equal(n, 3);
     ASSERT_STR(list[0].id, "one");
@@ -153,7 +153,7 @@ static void files_are_listed_with_their_digests(void **state)
     tn_hub_file *file;
     size_t n;
     ASSERT_OK(write_one(SHA, "hello\n", "main", true, &err), &err);
-    ASSERT_OK(tn_hub_files("/tmp/tenet-cache-test/models--org--name/snapshots/" SHA, a, &file, &n, &err), &err);
+    ASSERT_OK(tn_hub_files("tenet-cache-test/models--org--name/snapshots/" SHA, a, &file, &n, &err), &err);
     assert_int_equal(n, 3); /* not the origin note */
     ASSERT_STR(file[0].path, "1_Pooling/config.json");
     ASSERT_STR(file[1].path, "config.json");
@@ -176,14 +176,14 @@ static void a_snapshot_is_completed_but_never_changed(void **state)
     assert_true(tn_hub_snapshot_exists(s));
     ASSERT_OK(tn_hub_snapshot_put(s, "a/b/more.txt", TN_BYTES("x"), &err), &err);
     ASSERT_OK(tn_hub_snapshot_commit(s, NULL, &err), &err);
-    assert_int_equal(stat("/tmp/tenet-cache-test/models--org--name/snapshots/" SHA "/a/b/more.txt", &info), 0);
+    assert_int_equal(stat("tenet-cache-test/models--org--name/snapshots/" SHA "/a/b/more.txt", &info), 0);
     /* Refused names, and nothing is left behind by an abort. */
     ASSERT_FAILS(tn_hub_snapshot_begin(cache, TN_STR("org/name"), TN_STR("main"), &s, &err), TN_EINVALID, &err);
     ASSERT_FAILS(tn_hub_snapshot_begin(cache, TN_STR("../x"), TN_STR(SHA), &s, &err), TN_EINVALID, &err);
     ASSERT_OK(tn_hub_snapshot_begin(cache, TN_STR("org/none"), TN_STR(SHA), &s, &err), &err);
     ASSERT_FAILS(tn_hub_snapshot_put(s, "../escape", TN_BYTES("x"), &err), TN_EINVALID, &err);
     tn_hub_snapshot_abort(s);
-    assert_false(tn_file_exists("/tmp/tenet-cache-test/models--org--none"));
+    assert_false(tn_file_exists("tenet-cache-test/models--org--none"));
 }
 
 /* What huggingface_hub downloaded keeps the ref; ours and dangling ones are moved. */
@@ -197,7 +197,7 @@ static void the_ref_of_a_real_download_stays(void **state)
     ASSERT_OK(tn_hub_resolve(cache, TN_STR("org/name"), a, &m, &err), &err);
     ASSERT_STR(m.revision, SHA2);
     ASSERT_OK(tn_hub_resolve(cache, TN_STR("org/name@" SHA), a, &m, &err), &err);
-    ASSERT_OK(tn_file_remove("/tmp/tenet-cache-test/models--org--name/snapshots/" SHA2, &err), &err);
+    ASSERT_OK(tn_file_remove("tenet-cache-test/models--org--name/snapshots/" SHA2, &err), &err);
     ASSERT_OK(write_one(SHA, "{}", "main", true, &err), &err);
     ASSERT_OK(tn_hub_resolve(cache, TN_STR("org/name"), a, &m, &err), &err);
     ASSERT_STR(m.revision, SHA);
@@ -274,7 +274,7 @@ static void failed_allocations_leave_nothing_half_written(void **state)
         /* Whatever was reached: a ref leads to a whole snapshot, or there is none. */
         tn_arena *a = tn_arena_new(0);
         tn_hub_model m;
-        if (tn_file_exists("/tmp/tenet-cache-test/models--org--name/refs/main"))
+        if (tn_file_exists("tenet-cache-test/models--org--name/refs/main"))
             ASSERT_OK(tn_hub_resolve(cache, TN_STR("org/name"), a, &m, &err), &err);
         tn_arena_free(a);
     }
@@ -283,6 +283,7 @@ static void failed_allocations_leave_nothing_half_written(void **state)
 
 int main(void)
 {
+    enter_temp_folder();
     const struct CMUnitTest all[] = {
         cmocka_unit_test_setup_teardown(a_snapshot_has_the_hubs_layout, clean, clean),
         cmocka_unit_test_setup_teardown(models_are_found_by_id_revision_and_folder, clean, clean),

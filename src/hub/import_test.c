@@ -178,15 +178,15 @@ static void lying_images_are_refused(void **state)
 
 static void other_files_are_no_starters(void **state)
 {
-    static const char path[] = "/tmp/tenet-import-test.whl";
+    static const char path[] = "tenet-import-test.whl";
     tn_arena *a = tn_arena_new(0);
     tn_hub_model m;
     tn_err err;
     ASSERT_OK(tn_file_write(path, TN_BYTES("PK"), &err), &err);
-    ASSERT_FAILS(tn_hub_import(path, "/tmp/tenet-import-test", a, &m, &err), TN_EINVALID, &err);
+    ASSERT_FAILS(tn_hub_import(path, "tenet-import-test", a, &m, &err), TN_EINVALID, &err);
     assert_non_null(strstr(err.msg, "is that of no starter model"));
-    assert_false(tn_file_exists("/tmp/tenet-import-test"));
-    ASSERT_FAILS(tn_hub_import("/tmp/tenet-gone.whl", "/tmp/tenet-import-test", a, &m, &err), TN_ENOENT, &err);
+    assert_false(tn_file_exists("tenet-import-test"));
+    ASSERT_FAILS(tn_hub_import("tenet-gone.whl", "tenet-import-test", a, &m, &err), TN_ENOENT, &err);
     unlink(path);
     tn_arena_free(a);
 }
@@ -203,6 +203,7 @@ static void starters_are_pinned(void **state)
 
 int main(void)
 {
+    enter_temp_folder();
     const struct CMUnitTest all[] = {
         cmocka_unit_test(an_image_is_read_and_expanded),
         cmocka_unit_test(lying_images_are_refused),
