@@ -1,0 +1,325 @@
+/* Network thread: checks a request, copies its texts into a job, puts it at the end of the queue. Model thread (the
+ * caller's): takes jobs from the front while their texts fit the batch, predicts, replies. One lock guards the queue.
+ *
+ * Invariant: a job is owned by the queue, then by the model thread; its request is answered exactly once. */
+#include "serve/predict.h"
+
+#include "codec/json.h"
+#include "net/server.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+typedef struct job {
+    struct job *next;
+    tn_request *request;
+    tn_arena *arena;
+    tn_str *text;
+    size_t n;
+    int64_t top_k; /* 0 = all */
+    bool single;   /* inputs was one text */
+} job;
+
+typedef struct {
+    tn_serve_options o;
+    pthread_mutex_t lock;
+    pthread_cond_t waiting;
+    job *first, *last;
+    unsigned n_queued;
+    bool ending;
+} service;
+
+static void reply_error(tn_request *r, int status, const char *type, const char *sentence, const char *const *header)
+{
+    tn_buf b = TN_BUF_INIT;
+    tn_json_writer w;
+    tn_jw_init(&w, &b, 0);
+    tn_jw_begin_object(&w);
+    tn_jw_key(&w, "error");
+    tn_jw_c(&w, sentence);
+    tn_jw_key(&w, "error_type");
+    tn_jw_c(&w, type);
+    tn_jw_end_object(&w);
+    tn_request_reply(r, status, "application/json", tn_buf_view(&b), header);
+    tn_buf_free(&b);
+}
+
+static void reply_health(service *s, tn_request *r)
+{
+    tn_buf b = TN_BUF_INIT;
+    tn_json_writer w;
+    const tn_config *k = tn_model_config(s->o.model);
+    pthread_mutex_lock(&s->lock);
+    bool ending = s->ending;
+    unsigned queued = s->n_queued;
+    pthread_mutex_unlock(&s->lock);
+    tn_jw_init(&w, &b, 0);
+    tn_jw_begin_object(&w);
+    tn_jw_key(&w, "status");
+    tn_jw_c(&w, ending ? "ending" : "ok");
+    tn_jw_key(&w, "model");
+    tn_jw_c(&w, s->o.name);
+    tn_jw_key(&w, "labels");
+    tn_jw_begin_array(&w);
+    for (int32_t i = 0; i < k->n_labels; i++)
+        tn_jw_str(&w, k->label[i]);
+    tn_jw_end_array(&w);
+    tn_jw_key(&w, "max_tokens");
+    tn_jw_i64(&w, tn_model_max_tokens(s->o.model));
+    tn_jw_key(&w, "waiting");
+    tn_jw_u64(&w, queued);
+    tn_jw_end_object(&w);
+    tn_request_reply(r, ending ? 503 : 200, "application/json", tn_buf_view(&b), NULL);
+    tn_buf_free(&b);
+}
+
+/* ---- network thread ---- */
+
+static bool take_texts(job *j, const tn_json *inputs, unsigned max, const char **sentence)
+{
+    j->single = tn_json_type(inputs) == TN_JSON_STRING;
+    j->n = j->single ? 1 : tn_json_len(inputs);
+    if (!j->single && tn_json_type(inputs) != TN_JSON_ARRAY) {
+        *sentence = "\"inputs\" must be a text or a list of texts";
+        return false;
+    }
+    if (j->n == 0 || j->n > max) {
+        *sentence = j->n ? "too many texts in one request; send them in several" : "\"inputs\" holds no text";
+        return false;
+    }
+    j->text = TN_ARENA_ARRAY(j->arena, tn_str, j->n);
+    if (!j->text) {
+        *sentence = "out of memory";
+        return false;
+    }
+    const tn_json *v = j->single ? inputs : tn_json_first(inputs);
+    for (size_t i = 0; i < j->n; i++, v = tn_json_next(v)) {
+        if (tn_json_type(v) != TN_JSON_STRING) {
+            *sentence = "every element of \"inputs\" must be a text";
+            return false;
+        }
+        j->text[i] = tn_json_str(v);
+    }
+    return true;
+}
+
+static void enqueue(service *s, job *j)
+{
+    static const char *const retry[] = {"Retry-After", "1", NULL};
+    pthread_mutex_lock(&s->lock);
+    bool full = s->n_queued >= s->o.max_queue, ending = s->ending;
+    if (!full && !ending) {
+        if (s->last)
+            s->last->next = j;
+        else
+            s->first = j;
+        s->last = j;
+        s->n_queued++;
+        pthread_cond_signal(&s->waiting);
+    }
+    pthread_mutex_unlock(&s->lock);
+    if (full || ending) {
+        reply_error(j->request, 503, "overloaded", ending ? "the server is ending" : "too many requests are waiting; try again in a second", retry);
+        tn_arena_free(j->arena);
+    }
+}
+
+static void accept_predict(service *s, tn_request *r)
+{
+    tn_err err = TN_ERR_INIT;
+    const tn_json *body, *k;
+    const char *sentence = "out of memory";
+    tn_arena *a = tn_arena_new(0);
+    job *j = a ? tn_arena_calloc(a, sizeof *j) : NULL;
+    if (!j) {
+        tn_arena_free(a);
+        reply_error(r, 503, "overloaded", sentence, NULL);
+        return;
+    }
+    j->arena = a;
+    j->request = r;
+    tn_status st = tn_json_parse_with(tn_request_body(r), &(tn_json_options){.max_depth = 16}, a, &body, &err);
+    if (st != TN_OK) {
+        reply_error(r, st == TN_ENOMEM ? 503 : 400, "validation", err.msg, NULL);
+        tn_arena_free(a);
+        return;
+    }
+    k = tn_json_get(tn_json_get(body, "parameters"), "top_k");
+    if (k && tn_json_type(k) != TN_JSON_NULL && (!tn_json_i64(k, &j->top_k) || j->top_k < 1)) {
+        sentence = "\"top_k\" must be a whole number from 1";
+        j->n = 0;
+    } else if (!tn_json_get(body, "inputs")) {
+        sentence = "the body must be {\"inputs\": TEXT or [TEXT, ...]}";
+    } else if (take_texts(j, tn_json_get(body, "inputs"), s->o.max_texts, &sentence)) {
+        enqueue(s, j);
+        return;
+    }
+    reply_error(r, 422, "validation", sentence, NULL);
+    tn_arena_free(a);
+}
+
+static void on_request(void *self, tn_request *r)
+{
+    static const char *const allow_post[] = {"Allow", "POST", NULL}, *const allow_get[] = {"Allow", "GET, HEAD", NULL};
+    service *s = self;
+    const char *path = tn_request_path(r), *method = tn_request_method(r), *type = tn_request_header(r, "Content-Type");
+    bool get = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+    if (strcmp(path, "/health") == 0) {
+        if (get)
+            reply_health(s, r);
+        else
+            reply_error(r, 405, "validation", "/health takes GET", allow_get);
+    } else if (strcmp(path, "/predict") == 0) {
+        if (strcmp(method, "POST") != 0)
+            reply_error(r, 405, "validation", "/predict takes POST", allow_post);
+        else if (type && !tn_str_starts(tn_str_of(type), "application/json"))
+            reply_error(r, 415, "validation", "the body must be application/json", NULL);
+        else
+            accept_predict(s, r);
+    } else {
+        reply_error(r, 404, "validation", "there are POST /predict and GET /health", NULL);
+    }
+}
+
+/* ---- model thread ---- */
+
+/* Jobs from the front that fit one batch together; at least one. NULL after half a second without any. */
+static job *take_batch(service *s, size_t *n_texts)
+{
+    job *first = NULL, *last = NULL;
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += 500 * 1000 * 1000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    *n_texts = 0;
+    pthread_mutex_lock(&s->lock);
+    while (!s->first && pthread_cond_timedwait(&s->waiting, &s->lock, &until) == 0)
+        ;
+    while (s->first && (!first || *n_texts + s->first->n <= s->o.max_batch)) {
+        job *j = s->first;
+        s->first = j->next;
+        if (!s->first)
+            s->last = NULL;
+        s->n_queued--;
+        j->next = NULL;
+        *n_texts += j->n;
+        if (last)
+            last->next = j;
+        else
+            first = j;
+        last = j;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return first;
+}
+
+static void write_ranked(const tn_config *k, const float *p, int64_t top, bool *used, tn_json_writer *w)
+{
+    int32_t n = k->n_labels, shown = top && top < n ? (int32_t)top : n;
+    memset(used, 0, (size_t)n * sizeof *used);
+    tn_jw_begin_array(w);
+    for (int32_t i = 0; i < shown; i++) {
+        int32_t best = -1;
+        for (int32_t l = 0; l < n; l++)
+            if (!used[l] && (best < 0 || p[l] > p[best]))
+                best = l;
+        used[best] = true;
+        tn_jw_begin_object(w);
+        tn_jw_key(w, "label");
+        tn_jw_str(w, k->label[best]);
+        tn_jw_key(w, "score");
+        tn_jw_f32(w, p[best]);
+        tn_jw_end_object(w);
+    }
+    tn_jw_end_array(w);
+}
+
+static void answer(service *s, job *j, const float *p)
+{
+    const tn_config *k = tn_model_config(s->o.model);
+    tn_buf b = TN_BUF_INIT;
+    tn_json_writer w;
+    bool *used = TN_ARENA_ARRAY(j->arena, bool, (size_t)k->n_labels);
+    if (!used) {
+        reply_error(j->request, 503, "overloaded", "out of memory", NULL);
+        return;
+    }
+    tn_jw_init(&w, &b, 0);
+    if (!j->single)
+        tn_jw_begin_array(&w);
+    for (size_t i = 0; i < j->n; i++)
+        write_ranked(k, p + i * (size_t)k->n_labels, j->top_k, used, &w);
+    if (!j->single)
+        tn_jw_end_array(&w);
+    if (tn_buf_status(&b, NULL) == TN_OK)
+        tn_request_reply(j->request, 200, "application/json", tn_buf_view(&b), NULL);
+    else
+        reply_error(j->request, 503, "overloaded", "out of memory", NULL);
+    tn_buf_free(&b);
+}
+
+static void run_batch(service *s, job *first, size_t n_texts)
+{
+    tn_err err = TN_ERR_INIT;
+    size_t n_labels = (size_t)tn_model_config(s->o.model)->n_labels, at = 0;
+    tn_str *text = TN_ARENA_ARRAY(first->arena, tn_str, n_texts);
+    float *p = TN_ARENA_ARRAY(first->arena, float, n_texts * n_labels);
+    tn_status st = text && p ? TN_OK : tn_fail_nomem(&err, n_texts * n_labels * sizeof *p);
+    for (job *j = first; st == TN_OK && j; j = j->next) {
+        memcpy(text + at, j->text, j->n * sizeof *text);
+        at += j->n;
+    }
+    if (st == TN_OK)
+        st = tn_model_predict(s->o.model, text, n_texts, p, NULL, &err);
+    at = 0;
+    for (job *j = first, *next; j; j = next) {
+        next = j->next;
+        if (st == TN_OK)
+            answer(s, j, p + at * n_labels);
+        else
+            reply_error(j->request, st == TN_ENOMEM ? 503 : 500, "backend", err.msg, NULL);
+        at += j->n;
+        if (j != first) /* the first job's arena holds the batch */
+            tn_arena_free(j->arena);
+    }
+    tn_arena_free(first->arena);
+}
+
+tn_status tn_serve_predict(const tn_serve_options *o, tn_err *err)
+{
+    service s = {.o = *o};
+    tn_server *server;
+    s.o.max_queue = o->max_queue ? o->max_queue : 128;
+    s.o.max_texts = o->max_texts ? o->max_texts : 128;
+    s.o.max_batch = o->max_batch ? o->max_batch : 64;
+    pthread_mutex_init(&s.lock, NULL);
+    pthread_cond_init(&s.waiting, NULL);
+    tn_status st = tn_server_open(&(tn_server_options){.address = o->address, .port = o->port, .handler = on_request, .self = &s}, &server, err);
+    if (st == TN_OK) {
+        if (o->ready)
+            o->ready(o->self, tn_server_port(server));
+        for (;;) {
+            size_t n;
+            job *batch = take_batch(&s, &n);
+            if (batch) {
+                run_batch(&s, batch, n);
+                continue;
+            }
+            pthread_mutex_lock(&s.lock);
+            bool was_ending = s.ending;
+            s.ending = s.ending || tn_interrupt_check(NULL) != TN_OK;
+            bool done = was_ending && !s.first;
+            pthread_mutex_unlock(&s.lock);
+            if (s.ending)
+                tn_server_quiesce(server);
+            if (done)
+                break;
+        }
+        tn_server_close(server);
+    }
+    pthread_cond_destroy(&s.waiting);
+    pthread_mutex_destroy(&s.lock);
+    return st;
+}
