@@ -205,7 +205,7 @@ static void put_fact(maker *m, tn_json *at, const char *key, const char *field, 
 {
     const tn_fact *f = tn_brief_fact(m->in->brief, field, NULL);
     if (f)
-        put_text(m, at, key, f->value, origin_of(f), NULL, f);
+        put_text(m, at, key, f->value, origin_of(f), f->words.len ? "the brief's own words" : "the brief's front matter", f);
     else if (fallback)
         put_text(m, at, key, tn_str_of(fallback), "assumed", reason, NULL);
 }
@@ -225,7 +225,8 @@ static void put_facts(maker *m, tn_json *at, const char *key, const char *field,
         m->ok = m->ok && tn_json_push(list, tn_json_new_str(m->a, tn_str_of(fallback)));
     tn_fact quoted = {.words = tn_buf_view(&words)};
     if (first || fallback)
-        put(m, at, key, list, first ? origin_of(first) : "assumed", first ? NULL : reason, first ? &quoted : NULL);
+        put(m, at, key, list, first ? origin_of(first) : "assumed",
+            !first ? reason : first->words.len ? "the brief's own words" : "the brief's front matter", first ? &quoted : NULL);
     tn_buf_free(&words);
 }
 
@@ -300,11 +301,10 @@ static void make_data(maker *m)
     }
     const tn_json *source = tn_json_get(m->in->brief->front, "data");
     put(m, s, "source", tn_json_dup(m->a, source), "stated", "the brief's front matter", NULL);
-    set_text(m, s, "columns_found", d->columns_reason);
-    put_text(m, s, "text_column", tn_str_of(d->text_column), "inferred", NULL, NULL);
-    put_text(m, s, "label_column", tn_str_of(d->label_column), "inferred", NULL, NULL);
+    put_text(m, s, "text_column", tn_str_of(d->text_column), "inferred", d->text_reason, NULL);
+    put_text(m, s, "label_column", tn_str_of(d->label_column), "inferred", d->label_reason, NULL);
     if (d->id_column[0])
-        put_text(m, s, "id_column", tn_str_of(d->id_column), "inferred", NULL, NULL);
+        put_text(m, s, "id_column", tn_str_of(d->id_column), "inferred", "usual name of an id column", NULL);
     set(m, s, "rows", tn_json_new_i64(m->a, (int64_t)d->n_rows));
     put(m, s, "near_duplicate_similarity", tn_json_new_f64(m->a, 0.8), "assumed",
         "Jaccard similarity of character 5-grams above which two texts count as copies; copies leave the training side", NULL);
@@ -389,8 +389,8 @@ static void make_evaluation(maker *m)
     }
     double threshold = 0;
     if (metric && tn_str_to_f64(value, &threshold)) {
-        put_text(m, s, "metric", tn_str_of(metric), origin_of(f), tn_str_is(name, "f1") ? "\"F1\" of several classes is read as macro F1" : NULL, f);
-        put(m, s, "threshold", tn_json_new_f64(m->a, threshold), origin_of(f), NULL, f);
+        put_text(m, s, "metric", tn_str_of(metric), origin_of(f), tn_str_is(name, "f1") ? "\"F1\" of several classes is read as macro F1" : "named in the brief", f);
+        put(m, s, "threshold", tn_json_new_f64(m->a, threshold), origin_of(f), "stated in the brief: missing it ends the run with exit code 1", f);
     } else {
         put_text(m, s, "metric", TN_STR("macro_f1"), "assumed", "every class counts the same, whatever its share", NULL);
         put(m, s, "threshold", tn_json_new_null(m->a), "assumed", "the brief states none; the baselines are the bar", NULL);

@@ -28,7 +28,7 @@ typedef struct {
     const char *path; /* as given in the brief */
     uint64_t n_rows, n_train; /* usable rows; those of the training side */
     const char *text_column, *label_column, *id_column; /* "" when there is none */
-    const char *columns_reason;
+    const char *text_reason, *label_reason; /* why those columns */
     const tn_str *label;
     size_t n_labels;
     bool has_validation, has_test; /* splits that the user gave */

@@ -14,7 +14,7 @@ static tn_status make(const char *text, tn_arena *a, tn_json **plan, tn_err *err
     static const tn_str label[] = {{"bad", 3}, {"good", 4}};
     tn_brief b;
     TN_TRY(tn_brief_parse(tn_str_of(text), "brief.md", a, &b, err));
-    tn_plan_data data = {.n_rows = 800, .n_train = 520, .text_column = "review", .label_column = "label", .id_column = "id", .columns_reason = "",
+    tn_plan_data data = {.n_rows = 800, .n_train = 520, .text_column = "review", .label_column = "label", .id_column = "id", .text_reason = "", .label_reason = "",
                          .label = label, .n_labels = 2, .language = "vi"};
     tn_plan_input in = {.brief = &b, .brief_path = "brief.md", .data = tn_json_get(b.front, "data") ? &data : NULL, .candidate = &candidate, .n_candidates = 1,
                         .threads = 2, .isa = "avx512", .memory = 1u << 30};

@@ -1,0 +1,119 @@
+#include "cli.h"
+
+#include "base/file.h"
+#include "hub/at_hand.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *cli_get(const cli *c, const char *option)
+{
+    for (int i = 0; c->command->options && c->command->options[i].name; i++)
+        if (strcmp(c->command->options[i].name, option) == 0)
+            return c->value[i];
+    TN_ASSERT(!"an option that the command's table has");
+    return NULL;
+}
+
+tn_status cli_int(const cli *c, const char *option, int64_t min, int64_t max, int64_t fallback, int64_t *out, tn_err *err)
+{
+    const char *text = cli_get(c, option);
+    *out = fallback;
+    if (!text)
+        return TN_OK;
+    if (!tn_str_to_i64(tn_str_of(text), out) || *out < min || *out > max)
+        return tn_fail(err, TN_EINVALID, "--%s wants a whole number from %lld to %lld, not \"%s\"", option,
+                       (long long)min, (long long)max, text);
+    return TN_OK;
+}
+
+tn_status cli_engine(const cli *c, tn_engine **out, tn_err *err)
+{
+    return tn_engine_new(c->threads, c->isa, out, err);
+}
+
+tn_status cli_out(tn_str text, tn_err *err)
+{
+    if ((text.len && fwrite(text.ptr, 1, text.len, stdout) != text.len) || fflush(stdout) != 0)
+        return tn_fail(err, TN_EIO, "cannot write to standard output: %s", strerror(errno));
+    return TN_OK;
+}
+
+/* 256 MiB of input in one go; larger inputs go through `predict data.csv`. */
+enum { MAX_TEXT_BYTES = 256 << 20 };
+
+static tn_status text_of_object(tn_str line, size_t number, const char *file, tn_arena *a, tn_str *out, tn_err *err)
+{
+    const tn_json *v;
+    if (tn_json_parse(line, a, &v, err) != TN_OK)
+        return tn_fail_prefix(err, "%s:%zu", file, number);
+    const tn_json *text = tn_json_get(v, "text");
+    if (!text || tn_json_type(text) != TN_JSON_STRING)
+        return tn_fail(err, TN_EFORMAT, "%s:%zu: an object with a string \"text\" was expected", file, number);
+    *out = tn_json_str(text);
+    return TN_OK;
+}
+
+tn_status cli_texts(const cli *c, tn_str **texts, size_t *n, tn_err *err)
+{
+    const char *text = cli_get(c, "text"), *file = cli_get(c, "file"), *input = cli_get(c, "input");
+    TN_VEC(tn_str) list = {0};
+    tn_status st = TN_OK;
+    if (!text && !file)
+        return tn_fail(err, TN_EINVALID, "nothing to read: give --text TEXT, or --file FILE (- reads stdin)");
+    if (input && strcmp(input, "lines") != 0 && strcmp(input, "jsonl") != 0)
+        return tn_fail(err, TN_EINVALID, "--input is lines or jsonl, not \"%s\"", input);
+    if (text && !TN_PUSH(&list, tn_str_of(text)))
+        return tn_fail_nomem(err, 16);
+    if (file) {
+        bool objects = input ? strcmp(input, "jsonl") == 0 : tn_str_ends(tn_str_of(file), ".jsonl");
+        tn_bytes bytes;
+        TN_GO(tn_file_read(file, MAX_TEXT_BYTES, c->arena, &bytes, err));
+        tn_str rest = tn_str_from_bytes(bytes), line;
+        if (tn_str_ends(rest, "\n"))
+            rest.len--; /* the last line's own end starts no further line */
+        for (size_t number = 1; bytes.len && tn_str_cut(&rest, '\n', &line); number++) {
+            if (tn_str_ends(line, "\r"))
+                line.len--;
+            if (objects) {
+                if (tn_str_trim(line).len == 0)
+                    continue;
+                TN_GO(text_of_object(line, number, file, c->arena, &line, err));
+            } else if (tn_utf8_check(line) != line.len) {
+                st = tn_fail(err, TN_EFORMAT, "%s:%zu:%zu: not UTF-8; convert the file first (iconv -t UTF-8)", file,
+                             number, tn_utf8_check(line) + 1);
+                goto done;
+            }
+            if (!TN_PUSH(&list, line)) {
+                st = tn_fail_nomem(err, 16);
+                goto done;
+            }
+        }
+    }
+    *texts = TN_ARENA_ARRAY(c->arena, tn_str, list.len);
+    *n = list.len;
+    if (!*texts)
+        st = tn_fail_nomem(err, list.len * sizeof **texts);
+    else if (list.len)
+        memcpy(*texts, list.ptr, list.len * sizeof *list.ptr);
+done:
+    TN_VEC_FREE(&list);
+    return st;
+}
+
+tn_status cli_model_dir(const cli *c, const char *name, const char **dir, tn_err *err)
+{
+    tn_hub_model m;
+    const char *deployed = tn_path_join(c->arena, name, "deploy/model");
+    if (!deployed)
+        return tn_fail_nomem(err, 64);
+    if (tn_file_is_dir(deployed)) {
+        *dir = deployed;
+        return TN_OK;
+    }
+    TN_TRY(tn_hub_find(&(tn_hub_where){0}, tn_str_of(name), c->arena, &m, err));
+    *dir = m.folder;
+    return TN_OK;
+}

@@ -1,0 +1,67 @@
+#ifndef TN_PROGRAMS_CLI_H
+#define TN_PROGRAMS_CLI_H
+/// The command table and what every command shares: options, exit codes, output.
+///
+/// One table row a command (name, usage, options, function) gives parsing, --help, the man page and shell completion.
+
+#include "base/clock.h"
+#include "base/pool.h"
+#include "base/str.h"
+#include "tensor/engine.h"
+
+typedef struct {
+    const char *name; /* long name without "--" */
+    char letter;      /* short name or 0 */
+    const char *arg;  /* name of the value in help, NULL for a flag */
+    const char *help;
+} cli_option;
+
+enum { CLI_MAX_OPTIONS = 24 };
+
+typedef struct cli cli;
+
+typedef struct {
+    const char *name;    /* "predict", or "runs list" for a sub-command */
+    const char *args;    /* "MODEL [FILE]" */
+    const char *summary; /* one line, lower case, no full stop */
+    const char *details; /* paragraphs for --help and the man page, or NULL */
+    int min_args, max_args;
+    const cli_option *options; /* ends with a NULL name */
+    tn_status (*run)(cli *c, tn_err *err);
+} cli_command;
+
+struct cli {
+    const cli_command *command;
+    const char **arg; /* positional arguments */
+    int n_args;
+    const char *value[CLI_MAX_OPTIONS]; /* by index in command->options; "" for a flag that is set */
+    /* global options */
+    bool json, quiet, offline;
+    int threads; /* 0 = all */
+    const char *isa; /* NULL = the best this CPU has */
+    tn_progress progress;
+    tn_arena *arena; /* lives as long as the command */
+};
+
+/// The value of the command's option, NULL when not given.
+const char *cli_get(const cli *c, const char *option);
+/// Parses a whole number in [min, max] from an option; `fallback` when not given.
+tn_status cli_int(const cli *c, const char *option, int64_t min, int64_t max, int64_t fallback, int64_t *out, tn_err *err);
+/// The engine for --threads and --isa; the caller frees it.
+tn_status cli_engine(const cli *c, tn_engine **out, tn_err *err);
+/// The folder of a model named by a folder, a run (its deploy/model), or a Hub id[@revision] that is in the cache.
+tn_status cli_model_dir(const cli *c, const char *name, const char **dir, tn_err *err);
+/// Writes to stdout and reports a closed or full pipe as TN_EIO.
+tn_status cli_out(tn_str text, tn_err *err);
+/// The lines of --text, --file F (`-` = stdin; *.jsonl or --input jsonl: objects with `text`), in that order.
+tn_status cli_texts(const cli *c, tn_str **texts, size_t *n, tn_err *err);
+#define CLI_TEXT_OPTIONS                                                                                               \
+    {"text", 't', "TEXT", "the text itself"}, {"file", 'f', "FILE", "one text a line, or JSON lines; - reads stdin"},  \
+    {"input", 0, "FORMAT", "lines or jsonl (objects with \"text\"); default by the file's ending"}
+
+#define CLI_HUB_OPTIONS                                                                                                \
+    {"hub", 0, NULL, "models of the Hub's cache too, and first"}, {"hub-cache", 0, "DIR", "look for models in this cache only"}
+
+extern const cli_command *const cli_commands[]; /* ends with NULL; programs/tenet.c */
+
+#endif

@@ -1,0 +1,166 @@
+#include "commands.h"
+
+#include "base/file.h"
+#include "codec/csv.h"
+#include "codec/json.h"
+#include "data/dataset.h"
+#include "metric/classification.h"
+#include "model/model.h"
+
+#include <string.h>
+
+enum { CHUNK = 64 };
+
+/* What the transformers pipeline of the task returns: the best label, or the first k by falling score. */
+static void write_scores(const tn_config *k, const float *p, int64_t top, bool json, tn_buf *out)
+{
+    bool used[4096] = {false};
+    int32_t n = k->n_labels < 4096 ? k->n_labels : 4096, shown = top < n ? (int32_t)top : n;
+    tn_json_writer w;
+    tn_jw_init(&w, out, 0);
+    if (json && top > 1)
+        tn_jw_begin_array(&w);
+    for (int32_t i = 0; i < shown; i++) {
+        int32_t best = -1;
+        for (int32_t l = 0; l < n; l++)
+            if (!used[l] && (best < 0 || p[l] > p[best]))
+                best = l;
+        used[best] = true;
+        if (json) {
+            tn_jw_begin_object(&w);
+            tn_jw_key(&w, "label");
+            tn_jw_str(&w, k->label[best]);
+            tn_jw_key(&w, "score");
+            tn_jw_f32(&w, p[best]);
+            tn_jw_end_object(&w);
+        } else {
+            tn_buf_printf(out, "%s%.*s\t%.4f", i ? "\t" : "", TN_ARG(k->label[best]), (double)p[best]);
+        }
+    }
+    if (json && top > 1)
+        tn_jw_end_array(&w);
+    tn_buf_char(out, '\n');
+}
+
+static tn_status predict_texts(cli *c, tn_model *m, tn_err *err)
+{
+    tn_str *text;
+    size_t n, cut, n_cut = 0;
+    int64_t top;
+    const tn_config *k = tn_model_config(m);
+    TN_TRY(cli_texts(c, &text, &n, err));
+    TN_TRY(cli_int(c, "top", 1, 4096, 1, &top, err));
+    float *p = TN_ARENA_ARRAY(c->arena, float, (size_t)k->n_labels * CHUNK);
+    if (!p)
+        return tn_fail_nomem(err, (size_t)k->n_labels * CHUNK * sizeof *p);
+    tn_buf out = TN_BUF_INIT;
+    tn_status st = TN_OK;
+    for (size_t i = 0; i < n; i += CHUNK) {
+        size_t j = n - i < CHUNK ? n - i : CHUNK;
+        TN_GO(tn_interrupt_check(err));
+        TN_GO(tn_model_predict(m, text + i, j, p, &cut, err));
+        n_cut += cut;
+        for (size_t r = 0; r < j; r++)
+            write_scores(k, p + r * (size_t)k->n_labels, top, c->json, &out);
+        TN_GO(tn_buf_status(&out, err));
+        TN_GO(cli_out(tn_buf_view(&out), err));
+        tn_buf_clear(&out);
+    }
+    if (n_cut)
+        tn_progress_say(&c->progress, "%zu of %zu texts were longer than %d tokens and were cut", n_cut, n, (int)tn_model_max_tokens(m));
+done:
+    tn_buf_free(&out);
+    return st;
+}
+
+/* A data file in, CSV out: id, predicted, score, and a probability column a label. */
+static tn_status predict_file(cli *c, tn_model *m, const char *path, tn_err *err)
+{
+    tn_dataset d = {0};
+    tn_findings findings = {0};
+    tn_buf out = TN_BUF_INIT;
+    tn_csv_writer w;
+    const tn_config *k = tn_model_config(m);
+    const char *file = cli_get(c, "output");
+    size_t n_labels = (size_t)k->n_labels;
+    tn_str text[CHUNK];
+    tn_status st = TN_OK;
+    float *p = TN_ARENA_ARRAY(c->arena, float, n_labels * CHUNK);
+    if (!p)
+        return tn_fail_nomem(err, n_labels * CHUNK * sizeof *p);
+    TN_GO(tn_findings_init(&findings, err));
+    TN_GO(tn_dataset_load(&(tn_data_source){.path = path, .text = cli_get(c, "text-column"), .use = TN_DATA_PREDICT}, &d, &findings, err));
+    tn_csv_writer_init(&w, &out, ',');
+    tn_csv_put_c(&w, "id");
+    tn_csv_put_c(&w, "predicted");
+    tn_csv_put_c(&w, "score");
+    for (size_t l = 0; l < n_labels; l++)
+        tn_csv_put(&w, tn_str_format(c->arena, "p_%.*s", TN_ARG(k->label[l])));
+    tn_csv_end_row(&w);
+    for (size_t i = 0; i < d.n_rows; i += CHUNK) {
+        size_t j = d.n_rows - i < CHUNK ? d.n_rows - i : CHUNK;
+        for (size_t r = 0; r < j; r++)
+            text[r] = d.row[i + r].text;
+        TN_GO(tn_interrupt_check(err));
+        TN_GO(tn_model_predict(m, text, j, p, NULL, err));
+        for (size_t r = 0; r < j; r++) {
+            const float *row = p + r * n_labels;
+            int32_t best = tn_argmax(row, k->n_labels);
+            tn_csv_put(&w, d.row[i + r].id);
+            tn_csv_put(&w, k->label[best]);
+            tn_csv_put_f32(&w, row[best]);
+            for (size_t l = 0; l < n_labels; l++)
+                tn_csv_put_f32(&w, row[l]);
+            tn_csv_end_row(&w);
+        }
+        tn_progress_show(&c->progress, "predicting", i + j, d.n_rows, NULL);
+    }
+    TN_GO(tn_buf_status(&out, err));
+    if (file)
+        TN_GO(tn_file_write(file, tn_str_bytes(tn_buf_view(&out)), err));
+    else
+        TN_GO(cli_out(tn_buf_view(&out), err));
+    if (d.n_no_text)
+        tn_progress_say(&c->progress, "%zu rows without text were left out", d.n_no_text);
+done:
+    tn_buf_free(&out);
+    tn_dataset_free(&d);
+    tn_findings_free(&findings);
+    return st;
+}
+
+static tn_status run(cli *c, tn_err *err)
+{
+    const char *dir;
+    tn_engine *engine = NULL;
+    tn_model *m = NULL;
+    tn_status st = TN_OK;
+    TN_TRY(cli_model_dir(c, c->arg[0], &dir, err));
+    TN_GO(cli_engine(c, &engine, err));
+    TN_GO(tn_model_open(engine, dir, &(tn_model_options){0}, &m, err));
+    size_t n_fresh;
+    tn_model_fresh(m, &n_fresh);
+    if (n_fresh) {
+        st = tn_fail(err, TN_ERULE, "%s has no trained classification head (constraint-task): it is an encoder; tune it first (tenet run), or use `tenet embed`", dir);
+        goto done;
+    }
+    st = c->n_args == 2 ? predict_file(c, m, c->arg[1], err) : predict_texts(c, m, err);
+done:
+    tn_model_close(m);
+    tn_engine_free(engine);
+    return st;
+}
+
+static const cli_option options[] = {
+    CLI_TEXT_OPTIONS,
+    {"top", 'k', "N", "the N best labels; default 1"},
+    {"output", 'o', "FILE", "with a data file: write CSV there instead of stdout"},
+    {"text-column", 0, "NAME", "with a data file: the column with the texts; default: found by name"},
+    {NULL, 0, NULL, NULL},
+};
+
+const cli_command cmd_predict = {
+    "predict", "MODEL [DATA] --text T | --file F", "labels and scores of texts, as the task's transformers pipeline gives them",
+    "MODEL is a folder, a run, or a Hub id at hand. With --json a line a text: {label, score}, or a list with --top. With a\n"
+    "data file (CSV, TSV, JSON lines): CSV with id, predicted, score and the probability of each label.",
+    1, 2, options, run};

@@ -1,0 +1,234 @@
+#include "commands.h"
+
+#include "base/file.h"
+#include "flow/plan.h"
+#include "flow/run.h"
+#include "flow/verify.h"
+#include "record/record.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static const char *own_path(const cli *c)
+{
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    return n > 0 ? tn_str_c(c->arena, (tn_str){path, (size_t)n}) : NULL;
+}
+
+static tn_status print_findings(const tn_findings *f, tn_progress *progress)
+{
+    for (size_t i = 0; i < f->list.len; i++) {
+        const tn_finding *x = &f->list.ptr[i];
+        if (x->severity == TN_ADVICE)
+            continue;
+        tn_progress_say(progress, "%s %s: %.*s%s%.*s", tn_severity_name(x->severity), x->rule, TN_ARG(x->message), x->evidence.len ? ": " : "",
+                        TN_ARG(x->evidence));
+    }
+    return TN_OK;
+}
+
+static tn_status print_json(const tn_run_result *r, tn_err *err)
+{
+    tn_buf b = TN_BUF_INIT;
+    tn_json_writer w;
+    tn_jw_init(&w, &b, 0);
+    tn_jw_begin_object(&w);
+    tn_jw_key(&w, "run");
+    tn_jw_c(&w, r->dir);
+    tn_jw_key(&w, "criteria_met");
+    tn_jw_bool(&w, r->criteria_met);
+    tn_jw_key(&w, "findings");
+    tn_jw_i64(&w, (int64_t)r->findings.list.len);
+    tn_jw_end_object(&w);
+    tn_buf_char(&b, '\n');
+    tn_status st = tn_buf_status(&b, err);
+    if (st == TN_OK)
+        st = cli_out(tn_buf_view(&b), err);
+    tn_buf_free(&b);
+    return st;
+}
+
+static tn_status run(cli *c, tn_err *err)
+{
+    tn_run_options o = {.path = c->arg[0], .dir = cli_get(c, "out"), .resume = cli_get(c, "resume"), .replace = cli_get(c, "replace"),
+                        .hub = {cli_get(c, "hub-cache"), cli_get(c, "hub") != NULL}, .program = own_path(c), .ask = !c->quiet && !c->json && isatty(0) && isatty(2) && !cli_get(c, "yes"),
+                        .progress = &c->progress};
+    tn_run_result r = {0};
+    TN_TRY(cli_engine(c, &o.engine, err));
+    tn_status st = tn_run(&o, &r, err);
+    print_findings(&r.findings, &c->progress);
+    if (r.dir && (st == TN_OK || st == TN_ERULE)) {
+        if (c->json) {
+            tn_status printed = print_json(&r, err);
+            st = printed == TN_OK ? st : printed;
+        } else {
+            tn_progress_say(&c->progress, "Criterion fixed before training: %s", r.criteria_met ? "met" : "not met");
+            tn_progress_say(&c->progress, "Look at %s/report.html; try: tenet predict %s --text \"...\"; check: tenet verify %s", r.dir, r.dir, r.dir);
+        }
+    }
+    if (st == TN_EINTR && r.dir)
+        st = tn_fail(err, TN_EINTR, "interrupted; go on with: tenet run %s --out %s --resume", o.path, r.dir);
+    tn_run_result_free(&r);
+    tn_engine_free(o.engine);
+    return st;
+}
+
+static const cli_option run_options[] = {
+    {"out", 'o', "DIR", "the run folder; default runs/NAME-DIGEST"},
+    {"resume", 0, NULL, "go on with the run that is in the folder"},
+    {"replace", 0, NULL, "empty the folder first"},
+    {"yes", 'y', NULL, "ask nothing: open questions become recorded assumptions"},
+    CLI_HUB_OPTIONS,
+    {NULL, 0, NULL, NULL},
+};
+
+const cli_command cmd_run = {
+    "run", "BRIEF|PLAN [--out DIR] [--resume]", "the whole workflow: plan, data, model choice, fine-tuning, evaluation, cards, report",
+    "BRIEF is Markdown: Task, Why it matters, Where this applies, When this is needed, in any order, with front matter for\n"
+    "what prose cannot say (data: reviews.csv). PLAN is a plan.yaml. Everything that was done lands in the run folder; the\n"
+    "same inputs give the same bytes, whatever the threads, instruction set, or interruptions.",
+    1, 1, run_options, run};
+
+/* ---- plan ---- */
+
+static tn_status plan_run(cli *c, tn_err *err)
+{
+    const char *file = cli_get(c, "output");
+    tn_run_options o = {.path = c->arg[0], .hub = {cli_get(c, "hub-cache"), cli_get(c, "hub") != NULL}, .plan_only = true, .progress = &c->progress};
+    tn_run_result r = {0};
+    tn_buf b = TN_BUF_INIT;
+    TN_TRY(cli_engine(c, &o.engine, err));
+    tn_status st = tn_run(&o, &r, err);
+    tn_status planned = st;
+    if (c->json && r.brief) {
+        tn_json_writer w;
+        tn_jw_init(&w, &b, 0);
+        tn_jw_begin_object(&w);
+        tn_jw_key(&w, "brief");
+        tn_jw_node(&w, r.brief);
+        tn_jw_key(&w, "plan");
+        tn_jw_node(&w, r.plan);
+        tn_jw_end_object(&w);
+        tn_buf_char(&b, '\n');
+        st = TN_OK;
+    } else if (st == TN_OK) {
+        st = tn_plan_write(r.plan, &b, err);
+    }
+    if (st == TN_OK)
+        st = tn_buf_status(&b, err);
+    if (st == TN_OK && file)
+        st = tn_file_write(file, tn_str_bytes(tn_buf_view(&b)), err);
+    else if (st == TN_OK)
+        st = cli_out(tn_buf_view(&b), err);
+    print_findings(&r.findings, &c->progress);
+    tn_buf_free(&b);
+    tn_run_result_free(&r);
+    tn_engine_free(o.engine);
+    return st == TN_OK ? planned : st;
+}
+
+static const cli_option plan_options[] = {
+    {"output", 'o', "FILE", "write the plan there instead of stdout"},
+    CLI_HUB_OPTIONS,
+    {NULL, 0, NULL, NULL},
+};
+
+const cli_command cmd_plan = {
+    "plan", "BRIEF [-o FILE]", "what a run would do: every value with its reason and origin, as plan.yaml",
+    "Edit the file and run it: tenet run plan.yaml. With --json: {brief, plan}; the reading of the brief is there also when\n"
+    "the brief is refused or names no data.",
+    1, 1, plan_options, plan_run};
+
+/* ---- reproduce ---- */
+
+static tn_status reproduce(cli *c, tn_err *err)
+{
+    const char *out = cli_get(c, "out"), *dir = c->arg[0];
+    tn_findings findings = {0};
+    tn_run_result r = {0};
+    size_t n_same = 0;
+    tn_run_options o = {.path = tn_path_join(c->arena, dir, "plan.yaml"), .dir = out ? out : tn_str_format(c->arena, "%s-again", dir).ptr, .replace = true,
+                        .hub = {cli_get(c, "hub-cache"), cli_get(c, "hub") != NULL}, .program = own_path(c), .progress = &c->progress};
+    if (!o.path || !o.dir)
+        return tn_fail_nomem(err, 64);
+    if (!tn_file_exists(o.path))
+        return tn_fail(err, TN_ENOENT, "%s holds no run (plan.yaml is missing)", dir);
+    TN_TRY(cli_engine(c, &o.engine, err));
+    tn_status st = tn_run(&o, &r, err);
+    if (st == TN_ERULE)
+        st = TN_OK; /* a threshold that was not met the first time is not met again: the bytes are what counts here */
+    TN_GO(st);
+    TN_GO(tn_findings_init(&findings, err));
+    TN_GO(tn_verify_same_bytes(dir, o.dir, &findings, &n_same, err));
+    print_findings(&findings, &c->progress);
+    if (findings.list.len)
+        st = tn_fail(err, TN_ERULE, "%zu records differ between %s and %s", findings.list.len, dir, o.dir);
+    else
+        tn_progress_say(&c->progress, "The same bytes: %zu records of %s and %s are equal", n_same, dir, o.dir);
+done:
+    tn_findings_free(&findings);
+    tn_run_result_free(&r);
+    tn_engine_free(o.engine);
+    return st;
+}
+
+static const cli_option reproduce_options[] = {
+    {"out", 'o', "DIR", "folder of the second run; default RUN-again"},
+    CLI_HUB_OPTIONS,
+    {NULL, 0, NULL, NULL},
+};
+
+const cli_command cmd_reproduce = {
+    "reproduce", "RUN [--out DIR]", "run a run's plan again and compare the bytes",
+    "Compared are split, criteria, training steps, evaluations, predictions, metrics, comparisons and weights. Exit code 1\n"
+    "when one differs.",
+    1, 1, reproduce_options, reproduce};
+
+/* ---- verify ---- */
+
+static tn_status verify(cli *c, tn_err *err)
+{
+    tn_findings findings = {0};
+    tn_verify_counts n;
+    tn_buf b = TN_BUF_INIT;
+    tn_status st = tn_findings_init(&findings, err);
+    TN_GO(st);
+    TN_GO(tn_verify(c->arg[0], &findings, &n, err));
+    if (c->json) {
+        tn_json_writer w;
+        tn_jw_init(&w, &b, 0);
+        tn_jw_begin_object(&w);
+        tn_jw_key(&w, "digests");
+        tn_jw_u64(&w, n.n_digests);
+        tn_jw_key(&w, "numbers");
+        tn_jw_u64(&w, n.n_numbers);
+        tn_jw_key(&w, "findings");
+        tn_jw_begin_array(&w);
+        for (size_t i = 0; i < findings.list.len; i++)
+            tn_record_finding(&findings.list.ptr[i], &w);
+        tn_jw_end_array(&w);
+        tn_jw_end_object(&w);
+        tn_buf_char(&b, '\n');
+    } else {
+        for (size_t i = 0; i < findings.list.len; i++) {
+            const tn_finding *x = &findings.list.ptr[i];
+            tn_buf_printf(&b, "%.*s:%u: %s %s: %.*s (%.*s)\n", TN_ARG(x->path), x->line, tn_severity_name(x->severity), x->rule, TN_ARG(x->message),
+                          TN_ARG(x->evidence));
+        }
+        if (findings.list.len == 0 && !c->quiet)
+            tn_buf_printf(&b, "%s holds: %zu digests and %zu numbers agree with their records\n", c->arg[0], n.n_digests, n.n_numbers);
+    }
+    TN_GO(tn_buf_status(&b, err));
+    TN_GO(cli_out(tn_buf_view(&b), err));
+    if (findings.list.len)
+        st = tn_fail(err, TN_ERULE, "%zu things do not hold in %s", findings.list.len, c->arg[0]);
+done:
+    tn_buf_free(&b);
+    tn_findings_free(&findings);
+    return st;
+}
+
+const cli_command cmd_verify = {
+    "verify", "RUN", "check a finished run: digests, every number of cards and report, metrics from predictions",
+    "Nothing is run again. Exit code 1 when something does not hold.", 1, 1, NULL, verify};

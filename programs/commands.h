@@ -1,0 +1,10 @@
+#ifndef TN_PROGRAMS_COMMANDS_H
+#define TN_PROGRAMS_COMMANDS_H
+/// One file a command or family, cmd_NAME.c; a command joins the program by its name here and its row in tenet.c.
+
+#include "cli.h"
+
+extern const cli_command cmd_run, cmd_plan, cmd_verify, cmd_reproduce, cmd_runs_list, cmd_runs_show, cmd_report, cmd_card, cmd_predict, cmd_embed,
+    cmd_tokenize, cmd_serve, cmd_hub_ls, cmd_hub_import;
+
+#endif

@@ -1,0 +1,268 @@
+/* The first stage: which rows there are, how they are split, which models are at hand and how well each reads these
+ * texts. Everything later asks this stage's records or its rows; the test rows are split off here and not looked at
+ * again before evaluate.c. */
+#include "flow/stages.h"
+
+#include "govern/licence.h"
+#include "rules/catalog.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+tn_status tn_flow_find(tn_flow *f, const char *rule, tn_severity severity, tn_str message, tn_str evidence, tn_str remedy,
+                       tn_err *err)
+{
+    return tn_findings_add(&f->out->findings,
+                           (tn_finding){.rule = rule, .severity = severity, .message = message, .evidence = evidence,
+                                        .remedy = remedy},
+                           err);
+}
+
+tn_status tn_flow_rows(const tn_flow *f, const uint32_t *row, size_t n, tn_arena *a, int32_t **label, tn_str **text,
+                       tn_str **id, tn_err *err)
+{
+    *label = TN_ARENA_ARRAY(a, int32_t, n);
+    *text = TN_ARENA_ARRAY(a, tn_str, n);
+    *id = TN_ARENA_ARRAY(a, tn_str, n);
+    if (!*label || !*text || !*id)
+        return tn_fail_nomem(err, n * sizeof **text);
+    for (size_t i = 0; i < n; i++) {
+        const tn_row *r = &f->data.row[row[i]];
+        (*label)[i] = r->label;
+        (*text)[i] = r->text;
+        (*id)[i] = r->id;
+    }
+    return TN_OK;
+}
+
+/* ---- data ---- */
+
+static const char *path_under(const tn_flow *f, const tn_json *v)
+{
+    return tn_json_type(v) == TN_JSON_STRING ? tn_path_join(f->arena, f->base, tn_json_str(v).ptr) : NULL;
+}
+
+static const char *name_in(const tn_json *source, const char *key)
+{
+    const tn_json *v = tn_json_get(source, key);
+    return tn_json_type(v) == TN_JSON_STRING ? tn_json_str(v).ptr : NULL;
+}
+
+static tn_status check_source(const tn_json *source, tn_err *err)
+{
+    static const char *const known[] = {"path", "train", "validation", "test", "text", "label", "id", "group", "time"};
+    for (const tn_json *c = tn_json_first(source); c; c = tn_json_next(c)) {
+        bool ok = false;
+        for (size_t i = 0; i < TN_COUNT(known); i++)
+            ok |= tn_str_is(tn_json_key(c), known[i]);
+        if (!ok || tn_json_type(c) != TN_JSON_STRING)
+            return tn_fail(err, TN_EFORMAT,
+                           "%u:%u: data takes a path, or {train, validation, test, text, label, id, group, time} with "
+                           "text values; \"%.*s\" is none of them",
+                           tn_json_line(c), tn_json_column(c), TN_ARG(tn_json_key(c)));
+    }
+    return TN_OK;
+}
+
+tn_status tn_stage_load(tn_flow *f, const tn_json *source, double validation, double test, int64_t seed, tn_err *err)
+{
+    bool is_path = tn_json_type(source) == TN_JSON_STRING;
+    if (!is_path)
+        TN_TRY(check_source(source, err));
+    tn_data_source s = {.path = is_path ? path_under(f, source) : path_under(f, tn_json_get(source, "path")),
+                        .train = path_under(f, tn_json_get(source, "train")),
+                        .validation = path_under(f, tn_json_get(source, "validation")),
+                        .test = path_under(f, tn_json_get(source, "test")),
+                        .text = name_in(source, "text"),
+                        .label = name_in(source, "label"),
+                        .id = name_in(source, "id")};
+    if (!s.path && !s.train)
+        return tn_fail(err, TN_EINVALID, "data names no file: write `data: FILE`, or `data: {train: FILE, test: FILE}`");
+    TN_TRY(tn_dataset_load(&s, &f->data, &f->out->findings, err));
+    tn_split_options options = {.validation = validation, .test = test, .seed = (uint64_t)seed,
+                                .group = name_in(source, "group"), .time = name_in(source, "time")};
+    TN_TRY(tn_data_prepare(&f->data, &options, &f->duplicates, &f->out->findings, err));
+    for (int s_ = 0; s_ < TN_N_SPLITS; s_++)
+        TN_TRY(tn_dataset_rows(&f->data, (tn_split)s_, f->arena, &f->row[s_], &f->n_row[s_], err));
+    return TN_OK;
+}
+
+/* ---- models ---- */
+
+/* Parameters by name pattern: embedding tables are looked up, everything else is paid for by each token. */
+static void count_parameters(tn_candidate *c)
+{
+    const tn_config *k = &c->config;
+    uint64_t h = (uint64_t)k->hidden_size, tables = ((uint64_t)k->vocab_size + (uint64_t)k->max_positions +
+                                                     (uint64_t)k->type_vocab_size) * h;
+    c->n_encoder = (uint64_t)k->n_layers * (4 * h * h + 2 * h * (uint64_t)k->intermediate_size);
+    c->n_parameters = tables + c->n_encoder;
+}
+
+/* Languages as the catalogue knows them; the Hub's own metadata has none that is checked. */
+static const char *languages_of(tn_flow *f, tn_str id)
+{
+    tn_catalog_row row;
+    tn_str s = tn_catalog_find("models", "id", id, &row) ? tn_catalog_get(&row, "languages") : TN_STR("");
+    return tn_str_c(f->arena, s);
+}
+
+static tn_status read_candidate(tn_flow *f, const tn_hub_model *m, tn_candidate *c, tn_err *err)
+{
+    tn_bytes text;
+    *c = (tn_candidate){.id = tn_str_c(f->arena, m->id), .revision = tn_str_c(f->arena, m->revision), .dir = m->folder,
+                        .licence = tn_str_c(f->arena, m->licence), .languages = languages_of(f, m->id),
+                        .provenance = tn_str_c(f->arena, m->provenance), .source = tn_str_c(f->arena, m->source)};
+    if (!c->id || !c->revision || !c->licence || !c->languages || !c->provenance || !c->source)
+        return tn_fail_nomem(err, 64);
+    const char *config = tn_path_join(f->arena, m->folder, "config.json");
+    const char *tokenizer = tn_path_join(f->arena, m->folder, "tokenizer.json");
+    if (!config || !tokenizer)
+        return tn_fail_nomem(err, 64);
+    TN_TRY(tn_file_read(config, 1 << 24, f->arena, &text, err));
+    if (tn_config_parse(tn_str_from_bytes(text), f->arena, &c->config, err) != TN_OK)
+        return tn_fail_prefix(err, "%s", config);
+    count_parameters(c);
+    c->max_tokens = c->config.max_positions < 512 ? c->config.max_positions : 512;
+    int64_t limit = f->plan ? 0 : 256;
+    if (f->plan)
+        TN_TRY(tn_plan_i64(f->plan, "recipe/max_tokens", 8, 8192, &limit, err));
+    if (limit > c->max_tokens)
+        limit = c->max_tokens;
+    tn_tokenizer *t;
+    TN_TRY(tn_tokenizer_open(tokenizer, &t, err));
+    tn_status st = tn_fit_dataset(t, &f->data, (int32_t)limit, f->arena, &c->fit, err);
+    tn_tokenizer_free(t);
+    TN_TRY(st);
+    c->mean_tokens = c->fit.n_texts ? (double)c->fit.n_tokens / (double)c->fit.n_texts + 2 : 40;
+    return TN_OK;
+}
+
+tn_status tn_stage_candidates(tn_flow *f, tn_str choice, tn_err *err)
+{
+    tn_hub_model *model;
+    size_t n;
+    if (tn_str_is(choice, "select")) {
+        TN_TRY(tn_hub_at_hand(&f->o->hub, f->arena, &model, &n, err));
+    } else {
+        tn_str name = tn_str_dup(f->arena, choice);
+        const char *local = name.ptr ? tn_path_join(f->arena, f->base, name.ptr) : NULL;
+        model = TN_ARENA_ARRAY(f->arena, tn_hub_model, 1);
+        if (!local || !model)
+            return tn_fail_nomem(err, 64);
+        n = 1;
+        TN_TRY(tn_hub_find(&f->o->hub, tn_file_is_dir(local) ? tn_str_of(local) : name, f->arena, &model[0], err));
+    }
+    f->candidate = TN_ARENA_ARRAY(f->arena, tn_candidate, n);
+    if (!f->candidate)
+        return tn_fail_nomem(err, n * sizeof *f->candidate);
+    for (size_t i = 0; i < n; i++) {
+        tn_candidate *c = &f->candidate[f->n_candidates];
+        if (read_candidate(f, &model[i], c, err) != TN_OK) {
+            /* Memory and interruption end the run; a model that we cannot read is only no candidate. */
+            if (err->status == TN_ENOMEM || err->status == TN_EINTR || n == 1)
+                return err->status;
+            TN_TRY(tn_flow_find(f, "data-fit", TN_ADVICE, tn_str_format(f->arena, "%.*s is at hand but is no candidate", TN_ARG(model[i].id)),
+                                tn_str_of(err->msg), TN_STR(""), err));
+            continue;
+        }
+        f->n_candidates++;
+    }
+    if (f->n_candidates == 0)
+        return tn_fail(err, TN_ENOENT, "no model is at hand; `./run.sh` fetches the two starters, `tenet hub import FOLDER` "
+                                       "adds one, or name a folder in the brief's front matter: `model: FOLDER`");
+    return TN_OK;
+}
+
+/* ---- records ---- */
+
+static tn_status write_data_records(tn_flow *f, tn_err *err)
+{
+    tn_buf b = TN_BUF_INIT;
+    tn_pii pii;
+    TN_TRY(tn_split_write_csv(&f->data, &b, err));
+    TN_TRY(tn_folder_write(&f->folder, "data/split.csv", &b, err));
+    TN_TRY(tn_duplicates_write_csv(&f->data, &f->duplicates, &b, err));
+    TN_TRY(tn_folder_write(&f->folder, "data/leaks.csv", &b, err));
+    tn_pii_scan(&f->data, &pii);
+    tn_str environment = TN_STR("");
+    bool regulated = false;
+    for (const tn_json *v = tn_json_first(tn_plan_at(f->plan, "brief/environment")); v; v = tn_json_next(v)) {
+        environment = tn_json_str(v);
+        regulated |= tn_str_is(environment, "regulated");
+    }
+    TN_TRY(tn_pii_report(&pii, regulated, &f->out->findings, err));
+    TN_TRY(tn_pii_write_json(&pii, &b, err));
+    TN_TRY(tn_folder_write(&f->folder, "data/pii.json", &b, err));
+
+    tn_str *name = TN_ARENA_ARRAY(f->arena, tn_str, f->n_candidates);
+    tn_fit *fit = TN_ARENA_ARRAY(f->arena, tn_fit, f->n_candidates);
+    if (!name || !fit)
+        return tn_fail_nomem(err, f->n_candidates * sizeof *fit);
+    size_t best = 0;
+    for (size_t i = 0; i < f->n_candidates; i++) {
+        name[i] = tn_str_of(f->candidate[i].id);
+        fit[i] = f->candidate[i].fit;
+        if (fit[i].verdict < fit[best].verdict)
+            best = i;
+    }
+    /* Lengths by the tokenizer that fits best: the one most likely to be used. */
+    tn_tokenizer *t;
+    const char *path = tn_path_join(f->arena, f->candidate[best].dir, "tokenizer.json");
+    if (!path)
+        return tn_fail_nomem(err, 64);
+    TN_TRY(tn_tokenizer_open(path, &t, err));
+    tn_status st = tn_profile_make(&f->data, t, fit[best].limit, f->arena, &f->profile, err);
+    tn_tokenizer_free(t);
+    TN_TRY(st);
+    TN_TRY(tn_profile_write_json(&f->data, &f->profile, name, fit, f->n_candidates, &b, err));
+    return tn_folder_write(&f->folder, "data/profile.json", &b, err);
+}
+
+static tn_status judge_licences(tn_flow *f, tn_err *err)
+{
+    tn_str use;
+    tn_buf b = TN_BUF_INIT;
+    tn_json_writer w;
+    TN_TRY(tn_plan_str(f->plan, "brief/use", &use, err));
+    const tn_json *source = tn_plan_at(f->plan, "data/source");
+    const char *path = tn_json_type(source) == TN_JSON_STRING ? path_under(f, source) : path_under(f, tn_json_get(source, "train"));
+    tn_ingredient data = {.what = "data", .name = path ? tn_path_name(tn_str_of(path)) : TN_STR("data")};
+    if (path)
+        TN_TRY(tn_licence_of_data(path, f->arena, &data, err));
+    tn_jw_init(&w, &b, 2);
+    tn_jw_begin_object(&w);
+    tn_jw_key(&w, "use");
+    tn_jw_str(&w, use);
+    tn_jw_key(&w, "candidates");
+    tn_jw_begin_array(&w);
+    tn_status st = TN_OK;
+    for (size_t i = 0; st == TN_OK && i < f->n_candidates; i++) {
+        tn_candidate *c = &f->candidate[i];
+        tn_ingredient part[2] = {{.what = "model", .name = tn_str_of(c->id), .licence = tn_str_of(c->licence)}, data};
+        tn_licence_verdict v;
+        st = tn_licence_judge(part, 2, use, f->arena, &v, err);
+        if (st == TN_OK) {
+            c->allowed = v.verdict != TN_LICENCE_REFUSED;
+            c->verdict = tn_licence_verdict_name(v.verdict);
+            tn_licence_write(part, 2, &v, &w);
+        }
+    }
+    tn_jw_end_array(&w);
+    tn_jw_end_object(&w);
+    if (st != TN_OK) {
+        tn_buf_free(&b);
+        return st;
+    }
+    return tn_folder_write(&f->folder, "data/licences.json", &b, err);
+}
+
+tn_status tn_stage_prepare(tn_flow *f, tn_err *err)
+{
+    double start = tn_clock_seconds();
+    TN_TRY(write_data_records(f, err));
+    TN_TRY(judge_licences(f, err));
+    f->seconds[TN_STAGE_PREPARE] += tn_clock_seconds() - start;
+    return TN_OK;
+}

@@ -1,0 +1,262 @@
+/* A run is its folder. Preparation is cheap and a pure function of plan and data, so it is done anew each time; the
+ * experiment too, because probes are state that no record carries. Tuning resumes from its own checkpoint; evaluation
+ * and deployment are done when their records are missing. `stamp` ties the folder to the plan's bytes: a folder made by
+ * another plan is refused, never mixed. */
+#include "flow/run.h"
+
+#include "base/sha256.h"
+#include "flow/stages.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static uint64_t machine_memory(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGE_SIZE);
+    return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size / 4 * 3 : (uint64_t)4 << 30; /* three quarters: others live here too */
+}
+
+/* ---- questions at a terminal ---- */
+
+static tn_status ask_questions(tn_flow *f, tn_str *text, tn_err *err)
+{
+    tn_buf b = TN_BUF_INIT;
+    tn_buf_str(&b, *text);
+    bool answered = false;
+    for (const tn_plan_question *q = tn_plan_questions(); q->code; q++) {
+        char line[1024];
+        if (!tn_brief_is_missing(&f->brief, q->code) || strcmp(q->code, "data") == 0)
+            continue;
+        tn_progress_say(f->progress, "%s\n  (Enter: %s)", q->question, q->assumption);
+        if (!fgets(line, sizeof line, stdin))
+            break;
+        line[strcspn(line, "\n")] = 0;
+        if (line[0]) {
+            tn_buf_printf(&b, "\n%s", line);
+            answered = true;
+        }
+    }
+    tn_status st = tn_buf_status(&b, err);
+    if (st == TN_OK && answered) {
+        *text = tn_str_dup(f->arena, tn_buf_view(&b));
+        st = text->ptr ? TN_OK : tn_fail_nomem(err, b.len);
+    }
+    tn_buf_free(&b);
+    if (st == TN_OK && answered) {
+        tn_brief_free(&f->brief);
+        st = tn_brief_parse(*text, f->o->path, f->arena, &f->brief, err);
+    }
+    return st;
+}
+
+/* ---- the plan ---- */
+
+static tn_status keep_reading(tn_flow *f, tn_err *err)
+{
+    tn_buf b = TN_BUF_INIT;
+    tn_json_writer w;
+    tn_jw_init(&w, &b, 0);
+    tn_brief_write(&f->brief, &w);
+    tn_status st = tn_buf_status(&b, err);
+    if (st == TN_OK)
+        st = tn_json_parse(tn_buf_view(&b), f->arena, &f->out->brief, err);
+    tn_buf_free(&b);
+    return st;
+}
+
+static const char *text_or(tn_str s)
+{
+    return s.ptr ? s.ptr : "";
+}
+
+static tn_status plan_from_brief(tn_flow *f, tn_str text, tn_err *err)
+{
+    TN_TRY(tn_brief_parse(text, f->o->path, f->arena, &f->brief, err));
+    if (f->o->ask)
+        TN_TRY(ask_questions(f, &text, err));
+    TN_TRY(keep_reading(f, err));
+    const tn_json *source = tn_json_get(f->brief.front, "data"), *model = tn_json_get(f->brief.front, "model");
+    tn_plan_input in = {.brief = &f->brief, .brief_path = f->o->path, .threads = tn_engine_threads(f->engine),
+                        .isa = tn_engine_isa(f->engine), .memory = machine_memory()};
+    tn_plan_data data = {0};
+    bool engine_runs = tn_brief_has(&f->brief, "task", "text-classification") && !tn_brief_has(&f->brief, "problem", "multi-label") &&
+                       !tn_brief_has(&f->brief, "problem", "regression") && !tn_brief_has(&f->brief, "problem", "pair");
+    if (source && engine_runs) {
+        TN_TRY(tn_stage_load(f, source, 0.15, 0.2, 0, err));
+        TN_TRY(tn_stage_candidates(f, model ? tn_json_text(model) : TN_STR("select"), err));
+        const tn_dataset *d = &f->data;
+        tn_profile profile;
+        TN_TRY(tn_profile_make(d, NULL, 0, f->arena, &profile, err));
+        data = (tn_plan_data){
+            .n_rows = d->n_rows, .n_train = f->n_row[TN_SPLIT_TRAIN], .text_column = text_or(d->text_column.name),
+            .label_column = text_or(d->label_column.name), .id_column = text_or(d->id_column.name),
+            .text_reason = text_or(d->text_column.why), .label_reason = text_or(d->label_column.why),
+            .label = d->label, .n_labels = d->n_labels, .has_validation = d->given[TN_SPLIT_VALIDATION], .has_test = d->given[TN_SPLIT_TEST],
+            .language = text_or(profile.language_id)};
+        in.data = &data;
+        tn_plan_candidate *c = TN_ARENA_ARRAY(f->arena, tn_plan_candidate, f->n_candidates);
+        if (!c)
+            return tn_fail_nomem(err, f->n_candidates * sizeof *c);
+        for (size_t i = 0; i < f->n_candidates; i++) {
+            const tn_candidate *k = &f->candidate[i];
+            c[i] = (tn_plan_candidate){k->id, k->revision, k->licence, k->languages, k->n_parameters, k->n_encoder, k->config.hidden_size,
+                                       k->max_tokens, k->mean_tokens, tn_fit_name(k->fit.verdict), text_or(k->fit.reason)};
+        }
+        in.candidate = c;
+        in.n_candidates = f->n_candidates;
+    }
+    TN_TRY(tn_plan_make(&in, f->arena, &f->plan, err));
+    char *base = realpath(f->base, NULL);
+    tn_json *where = tn_json_new_str(f->arena, tn_str_of(base ? base : f->base));
+    free(base);
+    tn_json *section = (tn_json *)tn_json_get(f->plan, "data"); /* the tree is ours: tn_plan_make built it */
+    return tn_json_set(f->arena, section, "base", where) ? TN_OK : tn_fail_nomem(err, 64);
+}
+
+/* DESIGN §9: the plan of any task is complete; only what the engine has can be run. */
+static tn_status check_engine_runs(const tn_flow *f, tn_err *err)
+{
+    tn_str tag, problem;
+    TN_TRY(tn_plan_str(f->plan, "task/tag", &tag, err));
+    TN_TRY(tn_plan_str(f->plan, "task/problem", &problem, err));
+    if (!tn_str_is(tag, "text-classification") || !tn_str_is(problem, "single-label"))
+        return tn_fail(err, TN_ERULE, "the engine does not run %.*s (%.*s) yet: it has single-label text classification. The plan is "
+                                      "complete; `tenet plan %s` prints it",
+                       TN_ARG(tag), TN_ARG(problem), f->o->path);
+    if (!tn_json_get(tn_json_get(f->plan, "data"), "source"))
+        return tn_fail(err, TN_EINVALID, "%s names no data; put `data: FILE` into its front matter, between two lines of `---`", f->o->path);
+    return TN_OK;
+}
+
+static tn_status load_by_plan(tn_flow *f, tn_err *err)
+{
+    double validation, test;
+    int64_t seed;
+    tn_str base, choice;
+    TN_TRY(tn_plan_f64(f->plan, "data/validation_share", 0, 0.8, &validation, err));
+    TN_TRY(tn_plan_f64(f->plan, "data/test_share", 0, 0.8, &test, err));
+    TN_TRY(tn_plan_i64(f->plan, "data/split_seed", 0, INT64_MAX, &seed, err));
+    TN_TRY(tn_plan_str(f->plan, "model/choice", &choice, err));
+    if (tn_plan_str(f->plan, "data/base", &base, NULL) == TN_OK)
+        f->base = tn_str_c(f->arena, base);
+    TN_TRY(tn_stage_load(f, tn_plan_at(f->plan, "data/source"), validation, test, seed, err));
+    return tn_stage_candidates(f, choice, err);
+}
+
+/* ---- the folder ---- */
+
+static tn_status open_folder(tn_flow *f, tn_str input, tn_err *err)
+{
+    tn_buf b = TN_BUF_INIT;
+    TN_TRY(tn_plan_write(f->plan, &b, err));
+    tn_digest digest = tn_sha256(tn_str_bytes(tn_buf_view(&b)));
+    memcpy(f->plan_digest, digest.hex, sizeof f->plan_digest);
+    const char *dir = f->o->dir;
+    if (!dir) {
+        tn_str name = tn_path_name(tn_path_dir(tn_str_of(f->o->path)));
+        dir = tn_str_format(f->arena, "runs/%.*s-%.8s", TN_ARG(tn_str_is(name, ".") ? TN_STR("run") : name), digest.hex).ptr;
+    }
+    tn_status st = dir ? TN_OK : tn_fail_nomem(err, 64);
+    const char *plan_path = st == TN_OK ? tn_path_join(f->arena, dir, "plan.yaml") : NULL;
+    if (st == TN_OK && !plan_path)
+        st = tn_fail_nomem(err, 64);
+    if (st == TN_OK && tn_file_exists(plan_path)) {
+        tn_digest old;
+        if (f->o->replace)
+            st = tn_file_remove(dir, err);
+        else if (!f->o->resume)
+            st = tn_fail(err, TN_EINVALID, "%s holds a run already; --resume goes on with it, --replace starts it anew, --out DIR names another folder", dir);
+        else if ((st = tn_sha256_file(plan_path, &old, err)) == TN_OK && strcmp(old.hex, digest.hex) != 0)
+            st = tn_fail(err, TN_EINVALID, "%s was made by another plan; resume it with its own file (tenet run %s/plan.yaml --resume), or use another folder", dir, dir);
+    }
+    if (st == TN_OK)
+        st = tn_folder_make(dir, f->arena, &f->folder, err);
+    f->out->dir = st == TN_OK ? f->folder.dir : NULL;
+    if (st == TN_OK)
+        st = tn_folder_write(&f->folder, "plan.yaml", &b, err);
+    tn_buf_free(&b);
+    if (st == TN_OK && f->brief.text.ptr) {
+        tn_buf copy = TN_BUF_INIT;
+        tn_buf_str(&copy, input);
+        st = tn_folder_write(&f->folder, "brief.md", &copy, err);
+    }
+    return st;
+}
+
+static void say_understood(const tn_flow *f)
+{
+    if (!f->brief.facts.len)
+        return;
+    tn_progress_say(f->progress, "Understood from the brief:");
+    for (size_t i = 0; i < f->brief.facts.len; i++) {
+        const tn_fact *x = &f->brief.facts.ptr[i];
+        tn_progress_say(f->progress, "  %-12s %-22.*s %s%.*s%s", x->field, TN_ARG(x->value), x->words.len ? "“" : "", TN_ARG(x->words),
+                        x->words.len ? "”" : "(front matter)");
+    }
+    for (const tn_plan_question *q = tn_plan_questions(); q->code; q++)
+        if (tn_brief_is_missing(&f->brief, q->code))
+            tn_progress_say(f->progress, "  assumed      %s", q->assumption);
+}
+
+static tn_status stages(tn_flow *f, tn_err *err)
+{
+    tn_progress_say(f->progress, "Data: %zu rows, %zu classes; train %zu, validation %zu, test %zu, removed as copies %zu", f->data.n_rows,
+                    f->data.n_labels, f->n_row[TN_SPLIT_TRAIN], f->n_row[TN_SPLIT_VALIDATION], f->n_row[TN_SPLIT_TEST], f->n_row[TN_SPLIT_REMOVED]);
+    TN_TRY(tn_stage_prepare(f, err));
+    tn_progress_say(f->progress, "Experiment: models at hand, measured on the training rows");
+    TN_TRY(tn_stage_experiment(f, err));
+    TN_TRY(tn_stage_tune(f, err));
+    TN_TRY(tn_stage_evaluate(f, err));
+    TN_TRY(tn_stage_deploy(f, err));
+    if (tn_findings_count(&f->out->findings, TN_ERROR))
+        return tn_fail(err, TN_ERULE, "the run is complete, but a rule or a stated threshold says no; see %s/findings.jsonl", f->folder.dir);
+    return TN_OK;
+}
+
+tn_status tn_run(const tn_run_options *o, tn_run_result *out, tn_err *err)
+{
+    enum { MAX_INPUT = 4 << 20 };
+    tn_flow f = {.o = o, .out = out, .engine = o->engine, .progress = o->progress, .start = tn_clock_seconds()};
+    *out = (tn_run_result){.arena = tn_arena_new(0)};
+    TN_TRY(tn_findings_init(&out->findings, err));
+    if (!out->arena)
+        return tn_fail_nomem(err, 65536);
+    f.arena = out->arena;
+    tn_bytes bytes;
+    tn_status st = TN_OK;
+    TN_GO(tn_file_read(o->path, MAX_INPUT, f.arena, &bytes, err));
+    tn_str text = tn_str_from_bytes(bytes);
+    f.base = tn_str_c(f.arena, tn_path_dir(tn_str_of(o->path)));
+    bool is_plan = tn_str_ends(tn_str_of(o->path), ".yaml") || tn_str_ends(tn_str_of(o->path), ".yml");
+    if (is_plan) {
+        st = tn_plan_parse(text, f.arena, &f.plan, err);
+        if (st != TN_OK)
+            tn_fail_prefix(err, "%s", o->path);
+        TN_GO(st);
+    } else {
+        TN_GO(plan_from_brief(&f, text, err));
+    }
+    out->plan = f.plan;
+    if (o->plan_only)
+        goto done;
+    say_understood(&f);
+    TN_GO(check_engine_runs(&f, err));
+    if (is_plan)
+        TN_GO(load_by_plan(&f, err));
+    TN_GO(open_folder(&f, text, err));
+    f.seconds[TN_STAGE_PREPARE] = tn_clock_seconds() - f.start;
+    st = stages(&f, err);
+done:
+    tn_brief_free(&f.brief);
+    tn_dataset_free(&f.data);
+    return st;
+}
+
+void tn_run_result_free(tn_run_result *r)
+{
+    tn_findings_free(&r->findings);
+    tn_arena_free(r->arena);
+    r->arena = NULL;
+}

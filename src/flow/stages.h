@@ -1,0 +1,78 @@
+#ifndef TN_FLOW_STAGES_H
+#define TN_FLOW_STAGES_H
+/// The stages of a run and what they share. Private to src/flow.
+
+#include "data/fit.h"
+#include "data/pii.h"
+#include "data/profile.h"
+#include "data/split.h"
+#include "eval/baseline.h"
+#include "eval/record.h"
+#include "flow/brief.h"
+#include "record/folder.h"
+#include "flow/plan.h"
+#include "flow/run.h"
+#include "model/model.h"
+
+typedef struct {
+    const char *id, *revision, *dir;
+    const char *licence, *languages, *provenance, *source; /* "" unknown */
+    tn_config config;
+    uint64_t n_parameters, n_encoder;
+    int32_t max_tokens;
+    double mean_tokens;
+    tn_fit fit;
+    bool allowed;           /* by its licence, for the use in the brief */
+    const char *verdict;    /* of the licence */
+    tn_probe probe;
+    bool probed;
+    float *feature;         /* [data.n_rows, hidden], rows of train and validation only; NULL before the experiment */
+} tn_candidate;
+
+typedef struct {
+    const tn_run_options *o;
+    tn_run_result *out;
+    tn_arena *arena;        /* of the run */
+    tn_run_folder folder;
+    tn_engine *engine;
+    tn_progress *progress;
+    tn_json *plan;
+    char plan_digest[65];
+    const char *base;       /* folder that relative data paths start from */
+    tn_brief brief;
+    tn_dataset data;
+    tn_duplicates duplicates;
+    tn_profile profile;
+    uint32_t *row[TN_N_SPLITS]; /* rows of each split */
+    size_t n_row[TN_N_SPLITS];
+    tn_candidate *candidate;
+    size_t n_candidates, chosen;
+    double start, seconds[5]; /* prepare, experiment, tune, evaluate, deploy */
+} tn_flow;
+
+enum { TN_STAGE_PREPARE, TN_STAGE_EXPERIMENT, TN_STAGE_TUNE, TN_STAGE_EVALUATE, TN_STAGE_DEPLOY };
+
+/// Loads and splits the data named at data/source of the brief's front matter or of the plan.
+tn_status tn_stage_load(tn_flow *f, const tn_json *source, double validation, double test, int64_t seed, tn_err *err);
+/// Models at hand, with their facts and their fit to the training rows. `choice` fixes one ("select": all).
+tn_status tn_stage_candidates(tn_flow *f, tn_str choice, tn_err *err);
+/// Writes data/.
+tn_status tn_stage_prepare(tn_flow *f, tn_err *err);
+/// Probes, choice, baselines: experiment/.
+tn_status tn_stage_experiment(tn_flow *f, tn_err *err);
+/// criteria.json, then tune/.
+tn_status tn_stage_tune(tn_flow *f, tn_err *err);
+/// Opens the test once: eval/.
+tn_status tn_stage_evaluate(tn_flow *f, tn_err *err);
+/// deploy/, cards, lock, report.
+tn_status tn_stage_deploy(tn_flow *f, tn_err *err);
+
+/// Shared: features of rows by a candidate's encoder, into feature[row * hidden].
+tn_status tn_flow_features(tn_flow *f, tn_candidate *c, const uint32_t *row, size_t n, tn_err *err);
+/// Labels and texts of rows, in the arena.
+tn_status tn_flow_rows(const tn_flow *f, const uint32_t *row, size_t n, tn_arena *a, int32_t **label, tn_str **text,
+                       tn_str **id, tn_err *err);
+tn_status tn_flow_find(tn_flow *f, const char *rule, tn_severity severity, tn_str message, tn_str evidence, tn_str remedy,
+                       tn_err *err);
+
+#endif

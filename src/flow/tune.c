@@ -1,0 +1,165 @@
+/* Tuning: the criterion is written and hashed, then the chosen encoder is trained by the plan's recipe. The loop keeps
+ * its own records and checkpoint in tune/; this file only feeds it. */
+#include "flow/stages.h"
+
+#include "base/sha256.h"
+#include "train/loop.h"
+
+#include <string.h>
+
+static tn_status write_criteria(tn_flow *f, tn_err *err)
+{
+    tn_str metric, criterion;
+    tn_metric_id id;
+    double threshold;
+    TN_TRY(tn_plan_str(f->plan, "evaluation/metric", &metric, err));
+    TN_TRY(tn_plan_str(f->plan, "evaluation/criterion", &criterion, err));
+    if (!tn_metric_parse(metric, &id))
+        return tn_fail(err, TN_EINVALID, "plan: evaluation/metric is \"%.*s\"; accuracy, macro_f1 and mcc can be criteria", TN_ARG(metric));
+    tn_buf b = TN_BUF_INIT;
+    tn_json_writer w;
+    tn_jw_init(&w, &b, 2);
+    tn_jw_begin_object(&w);
+    tn_jw_key(&w, "metric");
+    tn_jw_str(&w, metric);
+    tn_jw_key(&w, "op");
+    tn_jw_c(&w, ">=");
+    tn_jw_key(&w, "threshold");
+    if (tn_json_f64(tn_plan_at(f->plan, "evaluation/threshold"), &threshold))
+        tn_jw_f64(&w, threshold);
+    else
+        tn_jw_null(&w);
+    tn_jw_key(&w, "origin");
+    tn_jw_str(&w, tn_plan_origin(f->plan, "evaluation/threshold"));
+    tn_jw_key(&w, "rule");
+    tn_jw_str(&w, criterion);
+    tn_jw_key(&w, "signature");
+    tn_jw_c(&w, tn_metric_signature(id));
+    tn_jw_end_object(&w);
+    tn_buf_char(&b, '\n');
+    return tn_folder_write(&f->folder, "criteria.json", &b, err);
+}
+
+static tn_status read_recipe(const tn_flow *f, tn_recipe *r, tn_err *err)
+{
+    int64_t v, epochs, per_epoch;
+    tn_str schedule, metric;
+    *r = TN_RECIPE_INIT;
+    TN_TRY(tn_plan_i64(f->plan, "recipe/epochs", 1, 1000, &epochs, err));
+    r->epochs = (int32_t)epochs;
+    TN_TRY(tn_plan_i64(f->plan, "recipe/batch_size", 1, 4096, &v, err));
+    r->batch_size = (int32_t)v;
+    TN_TRY(tn_plan_i64(f->plan, "recipe/shards", 1, 64, &v, err));
+    r->n_shards = (int32_t)v;
+    TN_TRY(tn_plan_f64(f->plan, "recipe/learning_rate", 0, 1, &r->learning_rate, err));
+    TN_TRY(tn_plan_f64(f->plan, "recipe/warmup_ratio", 0, 1, &r->warmup_ratio, err));
+    TN_TRY(tn_plan_f64(f->plan, "recipe/weight_decay", 0, 1, &r->weight_decay, err));
+    TN_TRY(tn_plan_f64(f->plan, "recipe/max_grad_norm", 0, 1e6, &r->max_grad_norm, err));
+    TN_TRY(tn_plan_i64(f->plan, "recipe/patience", 0, 1000, &v, err));
+    r->patience = (int32_t)v;
+    TN_TRY(tn_plan_i64(f->plan, "recipe/evaluations_per_epoch", 1, 1000, &per_epoch, err));
+    if (per_epoch > 1) {
+        int64_t steps = ((int64_t)f->n_row[TN_SPLIT_TRAIN] + r->batch_size - 1) / r->batch_size;
+        r->eval_every = steps / per_epoch > 0 ? steps / per_epoch : 1;
+    }
+    TN_TRY(tn_plan_str(f->plan, "recipe/schedule", &schedule, err));
+    if (!tn_schedule_parse(schedule, &r->schedule))
+        return tn_fail(err, TN_EINVALID, "plan: recipe/schedule is linear, cosine or constant, not \"%.*s\"", TN_ARG(schedule));
+    if (!tn_json_bool(tn_plan_at(f->plan, "recipe/dropout"), &r->dropout))
+        return tn_fail(err, TN_EINVALID, "plan: recipe/dropout must be true or false");
+    if (!tn_json_i64(tn_json_first(tn_plan_at(f->plan, "recipe/seeds")), &v) || v < 0)
+        return tn_fail(err, TN_EINVALID, "plan: recipe/seeds must be a list of whole numbers, such as [0]");
+    r->seed = (uint64_t)v;
+    TN_TRY(tn_plan_str(f->plan, "evaluation/metric", &metric, err));
+    if (!tn_metric_parse(metric, &r->best_by))
+        return tn_fail(err, TN_EINVALID, "plan: evaluation/metric \"%.*s\" is unknown", TN_ARG(metric));
+    return tn_recipe_check(r, err);
+}
+
+/* Ids of all rows of a split, end to end. */
+static tn_status encode(tn_flow *f, const tn_model *m, tn_split split, tn_examples *out, tn_err *err)
+{
+    size_t n = f->n_row[split];
+    size_t *start = TN_ARENA_ARRAY(f->arena, size_t, n + 1);
+    int32_t *label = TN_ARENA_ARRAY(f->arena, int32_t, n + 1);
+    TN_VEC(int32_t) ids = {0};
+    tn_arena *scratch = tn_arena_new(0);
+    int64_t limit;
+    tn_status st = tn_plan_i64(f->plan, "recipe/max_tokens", 8, 8192, &limit, err);
+    if (st == TN_OK && (!start || !label || !scratch))
+        st = tn_fail_nomem(err, n * sizeof *start);
+    tn_encode_options options = {.max_length = (uint32_t)(limit < tn_model_max_tokens(m) ? limit : tn_model_max_tokens(m))};
+    for (size_t i = 0; st == TN_OK && i < n; i++) {
+        const tn_row *row = &f->data.row[f->row[split][i]];
+        uint32_t *id = NULL;
+        size_t n_ids = 0;
+        tn_arena_reset(scratch);
+        st = tn_tokenizer_ids(tn_model_tokenizer(m), row->text, &options, scratch, &id, &n_ids, err);
+        start[i] = ids.len;
+        label[i] = row->label;
+        for (size_t k = 0; st == TN_OK && k < n_ids; k++)
+            if (!TN_PUSH(&ids, (int32_t)id[k]))
+                st = tn_fail_nomem(err, ids.cap * 2 * sizeof(int32_t));
+    }
+    int32_t *all = st == TN_OK ? TN_ARENA_ARRAY(f->arena, int32_t, ids.len) : NULL;
+    if (st == TN_OK && !all)
+        st = tn_fail_nomem(err, ids.len * sizeof *all);
+    if (st == TN_OK) {
+        start[n] = ids.len;
+        if (ids.len)
+            memcpy(all, ids.ptr, ids.len * sizeof *all);
+        *out = (tn_examples){(int32_t)n, start, all, label};
+    }
+    TN_VEC_FREE(&ids);
+    tn_arena_free(scratch);
+    return st;
+}
+
+/* Rule constraint-compute: what cannot fit is refused before the first step. */
+static tn_status check_memory(tn_flow *f, const tn_recipe *r, tn_err *err)
+{
+    const tn_candidate *c = &f->candidate[f->chosen];
+    tn_plan_candidate facts = {.id = c->id, .n_parameters = c->n_parameters, .n_encoder = c->n_encoder,
+                               .hidden_size = c->config.hidden_size, .mean_tokens = c->mean_tokens};
+    tn_plan_estimate e = tn_plan_estimate_of(&facts, f->n_row[TN_SPLIT_TRAIN], f->n_row[TN_SPLIT_VALIDATION] + f->n_row[TN_SPLIT_TEST],
+                                             r->epochs, r->batch_size, tn_engine_threads(f->engine), tn_engine_isa(f->engine));
+    int64_t memory;
+    if (tn_json_i64(tn_plan_at(f->plan, "compute/memory_bytes"), &memory) && e.bytes > (uint64_t)memory)
+        return tn_fail(err, TN_ERULE, "constraint-compute: training %s at batch %d needs about %.1f GB, the plan allows %.1f GB; "
+                                      "lower recipe/batch_size or recipe/max_tokens, or raise compute/memory_bytes",
+                       c->id, (int)r->batch_size, (double)e.bytes / 1e9, (double)memory / 1e9);
+    tn_progress_say(f->progress, "Tuning %s: %zu rows, %d passes at most, about %.0f s and %.2f GB expected", c->id,
+                    f->n_row[TN_SPLIT_TRAIN], (int)r->epochs, e.tune_seconds, (double)e.bytes / 1e9);
+    return TN_OK;
+}
+
+tn_status tn_stage_tune(tn_flow *f, tn_err *err)
+{
+    double start = tn_clock_seconds();
+    tn_recipe recipe;
+    tn_examples train, validation;
+    tn_train_outcome outcome;
+    tn_model *m = NULL;
+    tn_status st = TN_OK;
+    const tn_candidate *c = &f->candidate[f->chosen];
+    TN_TRY(write_criteria(f, err));
+    TN_TRY(read_recipe(f, &recipe, err));
+    TN_TRY(check_memory(f, &recipe, err));
+    TN_GO(tn_model_open(f->engine, c->dir,
+                        &(tn_model_options){.train = true, .n_labels = (int32_t)f->data.n_labels, .label = f->data.label, .seed = recipe.seed},
+                        &m, err));
+    TN_GO(encode(f, m, TN_SPLIT_TRAIN, &train, err));
+    TN_GO(encode(f, m, TN_SPLIT_VALIDATION, &validation, err));
+    tn_learner learner = tn_learner_of(m);
+    const char *dir = tn_folder_path(&f->folder, "tune");
+    TN_GO(tn_train_run(&(tn_train_job){.learner = &learner, .recipe = &recipe, .train = &train, .validation = &validation,
+                                       .dir = dir, .resume = true, .progress = f->progress},
+                       &outcome, err));
+    tn_progress_say(f->progress, "Tuned: %lld steps%s, best at step %lld, validation macro F1 %.3f", (long long)outcome.n_steps,
+                    outcome.stopped_early ? " (stopped early)" : "", (long long)outcome.best_step, outcome.best.macro_f1);
+    TN_GO(tn_model_save(m, tn_folder_path(&f->folder, "deploy/model"), err));
+done:
+    tn_model_close(m);
+    f->seconds[TN_STAGE_TUNE] = tn_clock_seconds() - start;
+    return st;
+}

@@ -1,0 +1,257 @@
+/* Cards and report carry addresses; so checking them is: find each address, show its number in every form we have, and
+ * see whether the page shows one of them just before (Markdown, YAML) or inside (HTML) the mark. */
+#include "flow/verify.h"
+
+#include "base/sha256.h"
+#include "eval/record.h"
+#include "record/folder.h"
+#include "record/record.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct {
+    const char *dir;
+    tn_run_folder folder;
+    tn_records *records;
+    tn_arena *arena;
+    tn_findings *findings;
+    tn_verify_counts *counts;
+} check;
+
+static tn_status complain(check *c, const char *rule, const char *path, uint32_t line, tn_str message, tn_str evidence, const char *remedy, tn_err *err)
+{
+    return tn_findings_add(c->findings,
+                           (tn_finding){.rule = rule, .severity = TN_ERROR, .path = tn_str_of(path), .line = line, .message = message,
+                                        .evidence = evidence, .remedy = tn_str_of(remedy)},
+                           err);
+}
+
+/* ---- digests ---- */
+
+static tn_status check_digest(check *c, const char *address, const char *record, tn_err *err)
+{
+    tn_str want = tn_records_text(c->records, address);
+    char have[65] = "";
+    if (tn_folder_digest(&c->folder, record, have, err) != TN_OK) {
+        if (err->status == TN_ENOMEM)
+            return err->status;
+        return complain(c, "constraint-reproduce", record, 0, tn_str_format(c->arena, "%s is missing", record), TN_STR(""),
+                        "restore it, or run again with --resume", err);
+    }
+    c->counts->n_digests++;
+    if (tn_str_is(want, have))
+        return TN_OK;
+    return complain(c, "constraint-reproduce", record, 0, tn_str_format(c->arena, "%s is not what lock.json says", record),
+                    tn_str_format(c->arena, "sha256 %s, locked %.*s", have, TN_ARG(want)), "the file was changed after the run: restore it, or run again", err);
+}
+
+/* ---- numbers in pages ---- */
+
+static uint32_t line_of(tn_str text, size_t at)
+{
+    uint32_t line = 1;
+    for (size_t i = 0; i < at; i++)
+        line += text.ptr[i] == '\n';
+    return line;
+}
+
+/* Whether `shown` ends (or is) the number at the address, in one of the forms a number is shown in. */
+static bool shows(check *c, const char *address, tn_str shown, bool whole, tn_str *want)
+{
+    double v;
+    *want = TN_STR("no such number");
+    if (!tn_records_number(c->records, address, &v))
+        return false;
+    for (int how = TN_SHOW_3; how <= TN_SHOW_SIGNED; how++) {
+        tn_buf b = TN_BUF_INIT;
+        tn_show_number(v, tn_records_text(c->records, address), (tn_show)how, &b);
+        tn_str form = tn_buf_view(&b);
+        bool match = whole ? tn_str_eq(shown, form) : shown.len >= form.len && memcmp(shown.ptr + shown.len - form.len, form.ptr, form.len) == 0;
+        /* "10.812" must not pass for "0.812". */
+        if (match && !whole && shown.len > form.len) {
+            char before = shown.ptr[shown.len - form.len - 1];
+            match = !(before >= '0' && before <= '9') && before != '.' && before != ',';
+        }
+        tn_buf_free(&b);
+        if (match)
+            return true;
+    }
+    *want = tn_records_text(c->records, address);
+    return false;
+}
+
+static tn_status check_number(check *c, const char *page, tn_str text, size_t at, tn_str address, tn_str shown, bool whole, tn_err *err)
+{
+    tn_str want;
+    const char *name = tn_str_c(c->arena, address);
+    if (!name)
+        return tn_fail_nomem(err, address.len);
+    c->counts->n_numbers++;
+    if (shows(c, name, shown, whole, &want))
+        return TN_OK;
+    shown = tn_str_sub(shown, shown.len > 24 ? shown.len - 24 : 0, shown.len);
+    return complain(c, "govern-cards", page, line_of(text, at), tn_str_format(c->arena, "a number does not agree with its record %s", name),
+                    tn_str_format(c->arena, "shown \"%.*s\", recorded %.*s", TN_ARG(shown), TN_ARG(want)), "write the page again: tenet run --resume", err);
+}
+
+/* Markdown: `0.812 <!-- eval/metrics.json#/test/macro_f1 -->`; YAML: `value: 0.8125 # eval/...`. */
+static tn_status check_markdown(check *c, const char *page, tn_err *err)
+{
+    tn_str text = tn_records_text(c->records, page);
+    for (size_t at = 0; (at = tn_str_find(text, TN_STR(" <!-- "), at)) != SIZE_MAX;) {
+        size_t end = tn_str_find(text, TN_STR(" -->"), at);
+        if (end == SIZE_MAX)
+            break;
+        tn_str address = tn_str_sub(text, at + 6, end);
+        if (tn_str_find(address, TN_STR("#/"), 0) != SIZE_MAX)
+            TN_TRY(check_number(c, page, text, at, address, tn_str_sub(text, at > 48 ? at - 48 : 0, at), false, err));
+        at = end;
+    }
+    tn_str rest = text, line;
+    while (tn_str_cut(&rest, '\n', &line)) {
+        size_t mark = tn_str_find(line, TN_STR(" # "), 0), value = tn_str_find(line, TN_STR("value: "), 0);
+        if (mark != SIZE_MAX && value != SIZE_MAX && value < mark)
+            TN_TRY(check_number(c, page, text, (size_t)(line.ptr - text.ptr), tn_str_sub(line, mark + 3, line.len), tn_str_sub(line, value + 7, mark), true, err));
+    }
+    return TN_OK;
+}
+
+static tn_status check_html(check *c, const char *page, tn_err *err)
+{
+    tn_str text = tn_records_text(c->records, page), mark = TN_STR("data-record=\"");
+    for (size_t at = 0; (at = tn_str_find(text, mark, at)) != SIZE_MAX;) {
+        size_t from = at + mark.len, quote = tn_str_find(text, TN_STR("\">"), from), end = quote == SIZE_MAX ? SIZE_MAX : tn_str_find(text, TN_STR("</span>"), quote);
+        if (end == SIZE_MAX)
+            break;
+        TN_TRY(check_number(c, page, text, at, tn_str_sub(text, from, quote), tn_str_sub(text, quote + 2, end), true, err));
+        at = end;
+    }
+    return TN_OK;
+}
+
+/* ---- metrics from predictions ---- */
+
+static tn_status check_metrics_of(check *c, const char *csv, const char *section, const tn_str *label, int32_t n_labels, tn_err *err)
+{
+    tn_predictions p;
+    tn_scores_class s;
+    tn_str text;
+    if (tn_folder_read(&c->folder, csv, c->arena, &text, err) != TN_OK)
+        return err->status == TN_ENOENT ? complain(c, "constraint-evaluate", csv, 0, tn_str_format(c->arena, "%s is missing", csv), TN_STR(""),
+                                                   "run again with --resume", err)
+                                        : err->status;
+    tn_status st = tn_record_predictions_parse(text, label, n_labels, c->arena, &p, err);
+    if (st == TN_OK)
+        st = tn_classification_score(&p.outcomes, c->arena, &s, err);
+    if (st != TN_OK)
+        return st == TN_ENOMEM ? st : complain(c, "constraint-evaluate", csv, 0, tn_str_of(err->msg), TN_STR(""), "run again with --resume", err);
+    const struct {
+        const char *name;
+        double value;
+    } metric[] = {{"accuracy", s.accuracy}, {"macro_f1", s.macro_f1}, {"mcc", s.mcc}, {"log_loss", s.log_loss}};
+    for (size_t i = 0; i < TN_COUNT(metric); i++) {
+        char address[128];
+        double recorded;
+        snprintf(address, sizeof address, "eval/metrics.json#/%s/%s", section, metric[i].name);
+        c->counts->n_numbers++;
+        if (!tn_records_number(c->records, address, &recorded) || recorded != metric[i].value)
+            TN_TRY(complain(c, "constraint-evaluate", csv, 0, tn_str_format(c->arena, "%s does not follow from %s", address, csv),
+                            tn_str_format(c->arena, "computed %.17g", metric[i].value), "run again with --resume", err));
+    }
+    return TN_OK;
+}
+
+static tn_status check_metrics(check *c, tn_err *err)
+{
+    const tn_json *list = tn_records_at(c->records, "eval/metrics.json#/labels");
+    size_t n = tn_json_len(list), i = 0;
+    tn_str *label = TN_ARENA_ARRAY(c->arena, tn_str, n + 1);
+    if (!label)
+        return tn_fail_nomem(err, n * sizeof *label);
+    for (const tn_json *v = tn_json_first(list); v; v = tn_json_next(v))
+        label[i++] = tn_json_str(v);
+    if (n == 0)
+        return complain(c, "constraint-evaluate", "eval/metrics.json", 0, TN_STR("eval/metrics.json is missing or has no labels"), TN_STR(""),
+                        "run again with --resume", err);
+    TN_TRY(check_metrics_of(c, "eval/predictions.csv", "test", label, (int32_t)n, err));
+    TN_TRY(check_metrics_of(c, "eval/baseline-majority.csv", "baselines/majority", label, (int32_t)n, err));
+    TN_TRY(check_metrics_of(c, "eval/baseline-ngram.csv", "baselines/ngram", label, (int32_t)n, err));
+    return check_metrics_of(c, "eval/baseline-probe.csv", "baselines/probe", label, (int32_t)n, err);
+}
+
+/* ---- the openings of the test ---- */
+
+static tn_status check_openings(check *c, tn_err *err)
+{
+    tn_str rest = tn_records_text(c->records, "eval/openings.log"), line;
+    static const char *const who[] = {" model ", " baseline:majority ", " baseline:ngram ", " baseline:probe "};
+    size_t n[TN_COUNT(who)] = {0};
+    while (tn_str_cut(&rest, '\n', &line))
+        for (size_t i = 0; i < TN_COUNT(who); i++)
+            n[i] += tn_str_find(line, tn_str_of(who[i]), 0) != SIZE_MAX;
+    for (size_t i = 0; i < TN_COUNT(who); i++)
+        if (n[i] != 1)
+            TN_TRY(complain(c, "data-leak", "eval/openings.log", 0, tn_str_format(c->arena, "the test was opened %zu times by%s", n[i], who[i]),
+                            TN_STR("once is the rule"), "a run that was resumed inside its evaluation opens it again: say so where the figures are used", err));
+    return TN_OK;
+}
+
+tn_status tn_verify(const char *dir, tn_findings *findings, tn_verify_counts *counts, tn_err *err)
+{
+    static const char *const locked[][2] = {{"lock.json#/plan_sha256", "plan.yaml"},
+                                            {"lock.json#/criteria_sha256", "criteria.json"},
+                                            {"lock.json#/split_sha256", "data/split.csv"},
+                                            {"lock.json#/weights_sha256", "deploy/model/model.safetensors"},
+                                            {"lock.json#/metrics_sha256", "eval/metrics.json"},
+                                            {"eval/metrics.json#/checkpoint_sha256", "deploy/model/model.safetensors"}};
+    *counts = (tn_verify_counts){0};
+    check c = {.dir = dir, .arena = tn_arena_new(0), .findings = findings, .counts = counts};
+    tn_status st = TN_OK;
+    if (!c.arena)
+        return tn_fail_nomem(err, 65536);
+    c.folder = (tn_run_folder){dir, c.arena};
+    TN_GO(tn_records_open(dir, &c.records, err));
+    if (!tn_records_get(c.records, "lock.json")) {
+        const char *problem = tn_records_problem(c.records, "lock.json");
+        st = tn_fail(err, TN_ENOENT, "%s holds no finished run: %s; `tenet run ... --resume` goes on with an unfinished one", dir,
+                     problem ? problem : "lock.json is missing");
+        goto done;
+    }
+    for (size_t i = 0; i < TN_COUNT(locked); i++)
+        TN_GO(check_digest(&c, locked[i][0], locked[i][1], err));
+    TN_GO(check_markdown(&c, "deploy/model/README.md", err));
+    TN_GO(check_markdown(&c, "data/README.md", err));
+    TN_GO(check_html(&c, "report.html", err));
+    TN_GO(check_metrics(&c, err));
+    TN_GO(check_openings(&c, err));
+done:
+    tn_records_close(c.records);
+    tn_arena_free(c.arena);
+    return st;
+}
+
+tn_status tn_verify_same_bytes(const char *a, const char *b, tn_findings *findings, size_t *n_same, tn_err *err)
+{
+    tn_arena *arena = tn_arena_new(0);
+    tn_run_folder x = {a, arena}, y = {b, arena};
+    tn_status st = arena ? TN_OK : tn_fail_nomem(err, 65536);
+    *n_same = 0;
+    for (const char *const *record = tn_folder_same_bytes; st == TN_OK && *record; record++) {
+        char p[65] = "missing", q[65] = "missing";
+        tn_err ignored;
+        (void)tn_folder_digest(&x, *record, p, &ignored);
+        (void)tn_folder_digest(&y, *record, q, &ignored);
+        if (strcmp(p, q) == 0 && strcmp(p, "missing") != 0)
+            ++*n_same;
+        else
+            st = tn_findings_add(findings,
+                                 (tn_finding){.rule = "constraint-reproduce", .severity = TN_ERROR, .path = tn_str_of(*record),
+                                              .message = tn_str_format(arena, "%s differs between the two runs", *record),
+                                              .evidence = tn_str_format(arena, "sha256 %s against %s", p, q), .remedy = TN_STR("find the first differing record: it names the stage")},
+                                 err);
+    }
+    tn_arena_free(arena);
+    return st;
+}
