@@ -4,6 +4,7 @@ import signal
 import time
 
 from common import *
+from schema import check_file
 from tiny import write_small_job
 
 SAME = ["data/split.csv", "criteria.json", "tune/steps.jsonl", "tune/evals.jsonl", "eval/predictions.csv", "eval/baseline-ngram.csv", "eval/baseline-probe.csv",
@@ -36,6 +37,8 @@ for name in ["brief.md", "plan.yaml", "lock.json", "criteria.json", "findings.js
              "data/licences.json", "data/README.md", "experiment/candidates.csv", "experiment/baselines.json", "tune/steps.jsonl", "tune/evals.jsonl", "eval/metrics.json",
              "eval/comparisons.json", "eval/slices.csv", "eval/errors.csv", "eval/openings.log", "deploy/bench.json", "deploy/model/README.md", "env.json", "report.html"]:
     assert (first / name).exists(), name
+for record, schema in [("lock.json", "lock"), ("criteria.json", "criteria"), ("eval/metrics.json", "metrics"), ("findings.jsonl", "finding")]:
+    check_file(first / record, ROOT / "docs/schemas" / f"{schema}.schema.json")
 assert (first.stat().st_mode & 0o777) == 0o700
 metrics = json.loads((first / "eval/metrics.json").read_text())
 assert set(metrics["baselines"]) == {"majority", "ngram", "probe"} and metrics["test"]["intervals"]["macro_f1"]["low"] <= metrics["test"]["macro_f1"]
