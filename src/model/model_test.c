@@ -553,6 +553,86 @@ static void pooling_is_what_the_folder_says(void **state)
     tn_engine_free(e);
 }
 
+/* ---- texts ---- */
+
+/* [UNK] [CLS] [SEP] and the words w3 to w96; a template around one text. */
+static void write_tokenizer(const char *dir)
+{
+    tn_err err;
+    char path[256];
+    tn_buf b = TN_BUF_INIT;
+    tn_buf_c(&b, "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,\"added_tokens\":["
+                 "{\"id\":1,\"content\":\"[CLS]\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,"
+                 "\"normalized\":false,\"special\":true},{\"id\":2,\"content\":\"[SEP]\",\"single_word\":false,"
+                 "\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":true}],\"normalizer\":null,"
+                 "\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},\"post_processor\":{\"type\":\"BertProcessing\","
+                 "\"sep\":[\"[SEP]\",2],\"cls\":[\"[CLS]\",1]},\"decoder\":null,\"model\":{\"type\":\"WordPiece\","
+                 "\"unk_token\":\"[UNK]\",\"continuing_subword_prefix\":\"##\",\"max_input_chars_per_word\":100,"
+                 "\"vocab\":{\"[UNK]\":0,\"[CLS]\":1,\"[SEP]\":2");
+    for (int i = 3; i < TINY_VOCAB; i++)
+        tn_buf_printf(&b, ",\"w%d\":%d", i, i);
+    tn_buf_c(&b, "}}}");
+    snprintf(path, sizeof path, "%s/tokenizer.json", dir);
+    ASSERT_OK(tn_file_write(path, tn_str_bytes(tn_buf_view(&b)), &err), &err);
+    tn_buf_free(&b);
+}
+
+static void texts_are_their_ids(void **state)
+{
+    enum { COUNT = 60, TEXT = 400 };
+    static char text[COUNT][TEXT];
+    tn_str s[COUNT], reversed[COUNT];
+    float p[COUNT * TINY_LABELS], q[COUNT * TINY_LABELS], one[TINY_LABELS], states[COUNT * TINY_WIDTH];
+    tn_engine *e = engine(2, NULL);
+    tn_err err;
+    tiny_write(&params, in_root("texts"), tiny_config, NULL);
+    write_tokenizer(in_root("texts"));
+    ASSERT_OK(tn_file_write(in_root("texts/tokenizer_config.json"), TN_BYTES("{\"model_max_length\": 30}"), &err),
+              &err);
+    ASSERT_OK(tn_file_write(in_root("texts/sentence_bert_config.json"), TN_BYTES("{\"max_seq_length\": 20}"), &err),
+              &err);
+    tn_model *m = open_model(e, in_root("texts"), (tn_model_options){0});
+    assert_int_equal(tn_model_max_tokens(m), 30);
+    size_t n_long = 0, n_longer = 0, n_cut;
+    for (int i = 0; i < COUNT; i++) {
+        int at = 0, n_words = i * 7 % 37; /* 28 words fill a row of 30; the first text is empty */
+        text[i][0] = 0;
+        for (int w = 0; w < n_words; w++)
+            at += snprintf(text[i] + at, TEXT - (size_t)at, "w%d ", 3 + (i + w * 5) % 94);
+        s[i] = tn_str_of(text[i]);
+        reversed[COUNT - 1 - i] = s[i];
+        n_long += n_words > 28;
+        n_longer += n_words > 18;
+    }
+    ASSERT_OK(tn_model_predict(m, s, COUNT, p, &n_cut, &err), &err);
+    assert_int_equal(n_cut, n_long);
+    ASSERT_OK(tn_model_predict(m, reversed, COUNT, q, NULL, &err), &err);
+    tn_arena *a = tn_arena_new(0);
+    for (int i = 0; i < COUNT; i++) {
+        const int32_t *row;
+        int32_t start[2] = {0, 0};
+        bool cut;
+        ASSERT_OK(tn_model_encode(m, s[i], a, &row, &start[1], &cut, &err), &err);
+        ASSERT_OK(tn_model_logits(m, &(tn_batch){1, start, row, NULL}, one, &err), &err);
+        tn_model_scores(m, one, 1);
+        assert_memory_equal(one, p + i * TINY_LABELS, sizeof one);
+        assert_memory_equal(one, q + (COUNT - 1 - i) * TINY_LABELS, sizeof one);
+        assert_true(fabs(one[0] + one[1] + one[2] - 1) < 1e-6);
+    }
+    ASSERT_OK(tn_model_embed_texts(m, s, COUNT, states, &n_cut, &err), &err);
+    assert_int_equal(n_cut, n_longer);
+    s[1] = TN_STR("w3 \xff");
+    ASSERT_FAILS(tn_model_predict(m, s, COUNT, p, NULL, &err), TN_EFORMAT, &err);
+    assert_non_null(strstr(err.msg, "text 2"));
+    s[1] = s[0];
+    ASSERT_OK(tn_model_predict(m, s, 0, p, &n_cut, &err), &err);
+    tn_status st;
+    FOR_EACH_FAILED_ALLOCATION(st, st = tn_model_predict(m, s, COUNT, p, NULL, &err));
+    tn_arena_free(a);
+    tn_model_close(m);
+    tn_engine_free(e);
+}
+
 static int set_up(void **state)
 {
     strcpy(root, "/tmp/tn-model-XXXXXX");
@@ -584,6 +664,7 @@ int main(void)
         cmocka_unit_test(broken_folders_are_refused),
         cmocka_unit_test(senseless_batches_are_refused),
         cmocka_unit_test(failed_allocations_are_reported),
+        cmocka_unit_test(texts_are_their_ids),
         cmocka_unit_test(pooling_is_what_the_folder_says),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
