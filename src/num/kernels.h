@@ -55,7 +55,8 @@ typedef struct {
     const float *x;           /* [n,C]: what was normalised (`sum` with a residual) */
     const float *gamma;       /* [C] */
     const float *mean, *rstd; /* [n] */
-    float *dx; /* [n,C]; may be dy. g = dy * gamma; dx = rstd * (g - mean(g) - xhat * mean(g * xhat)), sums by lanes */
+    float *dx; /* [n,C]; may be dy. a = sum(dy gamma) / C and b = sum((dy * gamma) xhat) / C by lanes, xhat = (x - mean)
+                * rstd; dx = rstd * fma(-xhat, b, fma(dy, gamma, -a)) */
 } tn_layernorm_dx;
 
 typedef struct {
@@ -181,7 +182,7 @@ typedef struct {
     void (*embed)(const tn_embed *a);
     void (*mean_rows)(const float *x, size_t n_rows, size_t C,
                       float *y); /* rows in order from +0, then / n; zeros for n = 0 */
-    void (*normalize)(const float *x, float *y, size_t n, float eps); /* in place: x * (1 / max(sqrt(x . x), eps)) */
+    void (*normalize)(const float *x, float *y, size_t n, float eps); /* in place: x * (1 / max(|x|, eps)) */
     float (*cosine)(const float *x, const float *y, size_t n);        /* x.y / (|x| |y|), 0 when either is 0 */
 
     /* sums over tokens, by shards */
