@@ -10,4 +10,5 @@ meson compile -C build-bench >/dev/null
 meson compile -C build >/dev/null
 tools/setup.sh models
 tools/setup.sh peers
+export HF_HUB_CACHE="${TENET_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tenet/hub}" HF_HUB_OFFLINE=1
 for script in bench/*"${1:-}"*.sh; do bash "$script"; done

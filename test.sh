@@ -40,6 +40,8 @@ parity)
     build_in build
     tools/setup.sh models
     tools/setup.sh peers
+    # The starters lie in tenet's own cache, which has the Hub's layout: the Python side reads them there, offline.
+    export HF_HUB_CACHE="${TENET_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tenet/hub}" HF_HUB_OFFLINE=1
     failed=0
     for script in tests/parity/*"${2:-}"*.py; do
         echo "== $script"

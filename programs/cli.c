@@ -41,6 +41,15 @@ tn_status cli_out(tn_str text, tn_err *err)
     return TN_OK;
 }
 
+tn_status cli_write(const char *file, tn_buf *text, tn_err *err)
+{
+    tn_status st = tn_buf_status(text, err);
+    if (st == TN_OK)
+        st = file ? tn_file_write(file, tn_str_bytes(tn_buf_view(text)), err) : cli_out(tn_buf_view(text), err);
+    tn_buf_free(text);
+    return st;
+}
+
 /* 256 MiB of input in one go; larger inputs go through `predict data.csv`. */
 enum { MAX_TEXT_BYTES = 256 << 20 };
 

@@ -53,6 +53,8 @@ tn_status cli_engine(const cli *c, tn_engine **out, tn_err *err);
 tn_status cli_model_dir(const cli *c, const char *name, const char **dir, tn_err *err);
 /// Writes to stdout and reports a closed or full pipe as TN_EIO.
 tn_status cli_out(tn_str text, tn_err *err);
+/// The whole buffer to `file`, written whole or not at all, or to stdout when NULL. Frees the buffer, also on failure.
+tn_status cli_write(const char *file, tn_buf *text, tn_err *err);
 /// The lines of --text, --file F (`-` = stdin; *.jsonl or --input jsonl: objects with `text`), in that order.
 tn_status cli_texts(const cli *c, tn_str **texts, size_t *n, tn_err *err);
 #define CLI_TEXT_OPTIONS                                                                                               \

@@ -9,10 +9,9 @@ typedef tn_status page_fn(const char *dir, tn_arena *a, tn_buf *out, tn_err *err
 static tn_status write_page(cli *c, page_fn *page, tn_err *err)
 {
     tn_buf b = TN_BUF_INIT;
-    const char *file = cli_get(c, "output");
     tn_status st = page(c->arg[0], c->arena, &b, err);
     if (st == TN_OK)
-        st = file ? tn_file_write(file, tn_str_bytes(tn_buf_view(&b)), err) : cli_out(tn_buf_view(&b), err);
+        return cli_write(cli_get(c, "output"), &b, err);
     tn_buf_free(&b);
     return st;
 }

@@ -42,11 +42,7 @@ static tn_status print_json(const tn_run_result *r, tn_err *err)
     tn_jw_i64(&w, (int64_t)r->findings.list.len);
     tn_jw_end_object(&w);
     tn_buf_char(&b, '\n');
-    tn_status st = tn_buf_status(&b, err);
-    if (st == TN_OK)
-        st = cli_out(tn_buf_view(&b), err);
-    tn_buf_free(&b);
-    return st;
+    return cli_write(NULL, &b, err);
 }
 
 static tn_status run(cli *c, tn_err *err)
@@ -116,13 +112,9 @@ static tn_status plan_run(cli *c, tn_err *err)
         st = tn_plan_write(r.plan, &b, err);
     }
     if (st == TN_OK)
-        st = tn_buf_status(&b, err);
-    if (st == TN_OK && file)
-        st = tn_file_write(file, tn_str_bytes(tn_buf_view(&b)), err);
-    else if (st == TN_OK)
-        st = cli_out(tn_buf_view(&b), err);
-    print_findings(&r.findings, &c->progress);
+        st = cli_write(file, &b, err);
     tn_buf_free(&b);
+    print_findings(&r.findings, &c->progress);
     tn_run_result_free(&r);
     tn_engine_free(o.engine);
     return st == TN_OK ? planned : st;
@@ -219,8 +211,7 @@ static tn_status verify(cli *c, tn_err *err)
         if (findings.list.len == 0 && !c->quiet)
             tn_buf_printf(&b, "%s holds: %zu digests and %zu numbers agree with their records\n", c->arg[0], n.n_digests, n.n_numbers);
     }
-    TN_GO(tn_buf_status(&b, err));
-    TN_GO(cli_out(tn_buf_view(&b), err));
+    TN_GO(cli_write(NULL, &b, err));
     if (findings.list.len)
         st = tn_fail(err, TN_ERULE, "%zu things do not hold in %s", findings.list.len, c->arg[0]);
 done:

@@ -13,11 +13,7 @@ static tn_status print(const tn_json *v, int indent, tn_err *err)
     tn_buf b = TN_BUF_INIT;
     tn_json_write(v, indent, &b);
     tn_buf_char(&b, '\n');
-    tn_status st = tn_buf_status(&b, err);
-    if (st == TN_OK)
-        st = cli_out(tn_buf_view(&b), err);
-    tn_buf_free(&b);
-    return st;
+    return cli_write(NULL, &b, err);
 }
 
 static tn_status list(cli *c, tn_err *err)
@@ -42,11 +38,7 @@ static tn_status list(cli *c, tn_err *err)
             tn_buf_printf(&b, "%-9s %-9s ", "-", "-");
         tn_buf_printf(&b, "%-36.*s %.*s\n", TN_ARG(field(v, "model")), TN_ARG(field(v, "finished")));
     }
-    tn_status st = tn_buf_status(&b, err);
-    if (st == TN_OK)
-        st = cli_out(tn_buf_view(&b), err);
-    tn_buf_free(&b);
-    return st;
+    return cli_write(NULL, &b, err);
 }
 
 static tn_status show(cli *c, tn_err *err)

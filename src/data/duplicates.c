@@ -11,6 +11,7 @@
  *
  * Invariant: results depend on texts and row numbers only; hashes are never ordered by. */
 #include "data/duplicates.h"
+#include "data/joined.h"
 
 #include "base/clock.h"
 #include "base/map.h"
@@ -53,22 +54,6 @@ typedef struct {
     tn_duplicates *out;
 } finder;
 
-static uint32_t root(uint32_t *parent, uint32_t r)
-{
-    while (parent[r] != r)
-        r = parent[r] = parent[parent[r]];
-    return r;
-}
-
-static void join(uint32_t *parent, uint32_t a, uint32_t b)
-{
-    a = root(parent, a), b = root(parent, b);
-    if (a < b)
-        parent[b] = a;
-    else
-        parent[a] = b;
-}
-
 /* Not split yet counts as train. */
 static tn_split rank_of(const tn_dataset *d, uint32_t r)
 {
@@ -78,7 +63,7 @@ static tn_split rank_of(const tn_dataset *d, uint32_t r)
 static tn_status add_pair(finder *f, uint32_t row, uint32_t other, tn_duplicate_kind kind, double similarity,
                           bool removed, tn_err *err)
 {
-    join(f->parent, row, other);
+    tn_joined_join(f->parent, row, other);
     f->out->n_exact += kind == TN_DUPLICATE_EXACT;
     f->out->n_near += kind == TN_DUPLICATE_NEAR;
     if (f->pair.len >= f->max_listed) {
@@ -431,7 +416,7 @@ static tn_status find(finder *f, double t, tn_arena *a, tn_err *err)
     TN_TRY(make_grams(f, &n_grams, err));
     TN_TRY(find_near(f, n_grams, t, err));
     for (uint32_t r = 0; r < n; r++)
-        out->group[r] = root(f->parent, r);
+        out->group[r] = tn_joined_root(f->parent, r);
     out->n_pairs = f->pair.len;
     out->pair = TN_ARENA_ARRAY(a, tn_duplicate, f->pair.len);
     if (!out->pair)

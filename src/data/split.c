@@ -4,6 +4,7 @@
  * plain stratified draw: a class takes rows until it has what it wants. For sets it never overshoots by more than it
  * helps. */
 #include "data/split.h"
+#include "data/joined.h"
 
 #include "base/map.h"
 #include "base/rng.h"
@@ -85,22 +86,6 @@ static tn_status want(const drawer *w, const size_t *class_rows, const size_t *t
 
 /* ---- units ---- */
 
-static uint32_t root(uint32_t *parent, uint32_t r)
-{
-    while (parent[r] != r)
-        r = parent[r] = parent[parent[r]];
-    return r;
-}
-
-static void join(uint32_t *parent, uint32_t a, uint32_t b)
-{
-    a = root(parent, a), b = root(parent, b);
-    if (a < b)
-        parent[b] = a;
-    else
-        parent[a] = b;
-}
-
 static tn_status column_of(const tn_dataset *d, const char *name, const char *what, int32_t *at, tn_err *err)
 {
     *at = tn_dataset_column(d, tn_str_of(name));
@@ -132,7 +117,7 @@ static tn_status make_units(const drawer *w, const uint32_t *unit, uint32_t *par
         uint32_t u = unit[w->row[k]];
         if (first[u] == UINT32_MAX)
             first[u] = k;
-        join(parent, first[u], k);
+        tn_joined_join(parent, first[u], k);
     }
     if (!w->o->group)
         return TN_OK;
@@ -148,7 +133,7 @@ static tn_status make_units(const drawer *w, const uint32_t *unit, uint32_t *par
             tn_map_free(&seen);
             return tn_fail_nomem(err, sizeof(tn_map_entry));
         }
-        join(parent, (uint32_t)*at, k);
+        tn_joined_join(parent, (uint32_t)*at, k);
     }
     tn_map_free(&seen);
     return TN_OK;
@@ -172,7 +157,7 @@ static tn_status draw(const drawer *w, const uint32_t *unit, const size_t *class
     /* Members of unit u, in order: member[start[u] .. start[u+1]). */
     uint32_t n_units = 0;
     for (uint32_t k = 0; k < n; k++)
-        start[root(parent, k) + 1]++;
+        start[tn_joined_root(parent, k) + 1]++;
     for (uint32_t k = 0; k < n; k++) {
         if (start[k + 1])
             order[n_units++] = k;
@@ -183,7 +168,7 @@ static tn_status draw(const drawer *w, const uint32_t *unit, const size_t *class
         return tn_fail_nomem(err, n * sizeof *fill);
     memcpy(fill, start, n * sizeof *fill);
     for (uint32_t k = 0; k < n; k++)
-        member[fill[root(parent, k)]++] = w->row[k];
+        member[fill[tn_joined_root(parent, k)]++] = w->row[k];
     /* The stream keeps this draw apart from others of the same seed; the letters are "split". */
     tn_rng rng = tn_rng_init(w->o->seed, 0x73706C6974);
     tn_rng_shuffle(&rng, order, n_units);

@@ -137,25 +137,6 @@ static void interval(card *c, const char *metric)
     text(c, ")");
 }
 
-/* The class and the slice that do worst, by record index; SIZE_MAX when there is none. */
-static size_t weakest(card *c, const char *list, const char *key, double at_least_n)
-{
-    size_t best = SIZE_MAX, n = count(c, list);
-    double low = 2;
-    for (size_t i = 0; i < n; i++) {
-        char address[160];
-        double v, support = at_least_n;
-        snprintf(address, sizeof address, "%s%s/%zu/n", list, strchr(list, '#') ? "" : "#", i);
-        (void)tn_records_number(c->r, address, &support);
-        snprintf(address, sizeof address, "%s%s/%zu/%s", list, strchr(list, '#') ? "" : "#", i, key);
-        if (support >= at_least_n && tn_records_number(c->r, address, &v) && v < low) {
-            low = v;
-            best = i;
-        }
-    }
-    return best;
-}
-
 static void findings(card *c)
 {
     size_t n = count(c, "findings.jsonl");
@@ -181,7 +162,7 @@ static void findings(card *c)
 static void model_limits(card *c)
 {
     text(c, "## Limits\n\n");
-    size_t k = weakest(c, "eval/metrics.json#/test/per_class", "f1", 0);
+    size_t k = tn_records_lowest(c->r, "eval/metrics.json#/test/per_class", "f1", 0);
     if (k == SIZE_MAX) {
         text(c, "- Weakest class: not measured.\n");
     } else {
@@ -191,7 +172,7 @@ static void model_limits(card *c)
         num(c, TN_SHOW_3, "eval/metrics.json#/test/per_class/%zu/f1", k);
         text(c, ".\n");
     }
-    k = weakest(c, "eval/slices.csv", "accuracy", 15); /* fewer rows say nothing */
+    k = tn_records_lowest(c->r, "eval/slices.csv", "accuracy", 15); /* fewer rows say nothing */
     if (k == SIZE_MAX) {
         text(c, "- Weakest slice: not measured.\n");
     } else {

@@ -163,6 +163,27 @@ tn_str tn_records_text(tn_records *r, const char *address)
     return tn_json_text(tn_records_at(r, address));
 }
 
+static bool member_number(const tn_json *row, const char *key, double *out)
+{
+    const tn_json *v = tn_json_get(row, key);
+    return tn_json_f64(v, out) || (tn_json_type(v) == TN_JSON_STRING && tn_str_to_f64(tn_json_str(v), out));
+}
+
+size_t tn_records_lowest(tn_records *r, const char *list, const char *key, double min_n)
+{
+    size_t best = SIZE_MAX, i = 0;
+    double low = INFINITY;
+    for (const tn_json *row = tn_json_first(tn_records_at(r, list)); row; row = tn_json_next(row), i++) {
+        double v, n = min_n;
+        (void)member_number(row, "n", &n);
+        if (n >= min_n && member_number(row, key, &v) && v < low) {
+            low = v;
+            best = i;
+        }
+    }
+    return best;
+}
+
 void tn_record_finding(const tn_finding *f, tn_json_writer *w)
 {
     tn_jw_begin_object(w);

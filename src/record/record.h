@@ -22,6 +22,9 @@ const tn_json *tn_records_at(tn_records *r, const char *address);
 bool tn_records_number(tn_records *r, const char *address, double *out);
 /// The text at an address; empty when absent.
 tn_str tn_records_text(tn_records *r, const char *address);
+/// Index of the element of the list at an address whose `key` is the lowest number, among those with `n` of at least
+/// min_n (elements without `n` count): the weakest class, the weakest slice. SIZE_MAX when there is none.
+size_t tn_records_lowest(tn_records *r, const char *list, const char *key, double min_n);
 /// Why a record that exists could not be read; NULL when it could, or does not exist.
 const char *tn_records_problem(tn_records *r, const char *record);
 

@@ -194,29 +194,10 @@ static void verdicts(page *p)
     html(p, "</ul>\n");
 }
 
-static size_t lowest(page *p, const char *list, const char *key, double min_n)
-{
-    size_t best = SIZE_MAX, n = count(p, list);
-    double low = INFINITY;
-    for (size_t i = 0; i < n; i++) {
-        char address[160];
-        double v, support = min_n;
-        const char *sep = strchr(list, '#') ? "" : "#";
-        snprintf(address, sizeof address, "%s%s/%zu/n", list, sep, i);
-        (void)tn_records_number(p->r, address, &support);
-        snprintf(address, sizeof address, "%s%s/%zu/%s", list, sep, i, key);
-        if (support >= min_n && tn_records_number(p->r, address, &v) && v < low) {
-            low = v;
-            best = i;
-        }
-    }
-    return best;
-}
-
 static void limits(page *p)
 {
     html(p, "<h2 id=\"limits\">Limits first</h2>\n<div class=\"box\"><ul>\n<li>Weakest class: ");
-    size_t k = lowest(p, "eval/metrics.json#/test/per_class", "f1", 0);
+    size_t k = tn_records_lowest(p->r, "eval/metrics.json#/test/per_class", "f1", 0);
     if (k == SIZE_MAX) {
         not_measured(p);
     } else {
@@ -226,7 +207,7 @@ static void limits(page *p)
         num(p, TN_SHOW_3, "eval/metrics.json#/test/per_class/%zu/f1", k);
     }
     html(p, "</li>\n<li>Weakest slice of at least 15 test rows: ");
-    k = lowest(p, "eval/slices.csv", "accuracy", 15);
+    k = tn_records_lowest(p->r, "eval/slices.csv", "accuracy", 15);
     if (k == SIZE_MAX) {
         not_measured(p);
     } else {
