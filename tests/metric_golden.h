@@ -2,7 +2,6 @@
 #define TN_TESTS_METRIC_GOLDEN_H
 /// tests/data/metrics.txt, one record at a time.
 
-
 #include <math.h>
 
 #include "base/file.h"

@@ -1,5 +1,5 @@
-/* The dense side of the baselines: logistic regression on a matrix, the majority, the probe. The n-grams are in ngram.c,
- * the solver is in logistic.c. */
+/* The dense side of the baselines: logistic regression on a matrix, the majority, the probe. The n-grams are in
+ * ngram.c, the solver is in logistic.c. */
 #include "eval/baseline.h"
 #include "base/fmath.h"
 #include "eval/logistic.h"
@@ -35,10 +35,13 @@ static tn_status dense_design(const float *x, int32_t n, int32_t width, tn_arena
     return TN_OK;
 }
 
-static tn_status take_model(const tn_solver *s, int32_t width, int32_t n_labels, tn_arena *a, tn_logistic *out, tn_err *err)
+static tn_status take_model(const tn_solver *s, int32_t width, int32_t n_labels, tn_arena *a, tn_logistic *out,
+                            tn_err *err)
 {
     size_t n_weights = (size_t)n_labels * (size_t)width, stride = (size_t)tn_solver_stride(s);
-    tn_logistic m = {.n_labels = n_labels, .width = width, .n_iterations = tn_solver_iterations(s),
+    tn_logistic m = {.n_labels = n_labels,
+                     .width = width,
+                     .n_iterations = tn_solver_iterations(s),
                      .converged = tn_solver_converged(s)};
     m.weight = TN_ARENA_ARRAY(a, double, n_weights);
     m.bias = TN_ARENA_ARRAY(a, double, (size_t)n_labels);
@@ -67,11 +70,12 @@ tn_status tn_logistic_fit(const float *x, int32_t n, int32_t width, const int32_
         return tn_fail_nomem(err, 0);
     TN_GO(dense_design(x, n, width, work, &design, err));
     TN_GO(tn_solver_new(&design, label, n_labels, options->pool, work, &s, err));
-    TN_GO(tn_solver_run(s,
-                        &(tn_solver_options){.l2 = options->l2,
-                                             .tolerance = options->tolerance > 0 ? options->tolerance : 1e-5,
-                                             .max_iterations = options->max_iterations > 0 ? options->max_iterations : 300},
-                        err));
+    TN_GO(tn_solver_run(
+        s,
+        &(tn_solver_options){.l2 = options->l2,
+                             .tolerance = options->tolerance > 0 ? options->tolerance : 1e-5,
+                             .max_iterations = options->max_iterations > 0 ? options->max_iterations : 300},
+        err));
     TN_GO(take_model(s, width, n_labels, a, out, err));
 done:
     tn_arena_free(work);
@@ -130,8 +134,8 @@ void tn_majority_predict(const int32_t *train_label, int32_t n_train, int32_t n_
 
 /* ---- probe ---- */
 
-/* Standardised features have a square length near `width`, so useful penalties do not depend on the number of rows much;
- * the strongest first. */
+/* Standardised features have a square length near `width`, so useful penalties do not depend on the number of rows
+ * much; the strongest first. */
 static const double probe_l2[] = {1, 0.3, 0.1, 0.03, 0.01, 0.001};
 
 static void moments_of(const float *x, int32_t n, int32_t width, int32_t f, float *mean, float *scale)
@@ -156,8 +160,8 @@ static void standardise(const tn_probe *p, const float *x, int32_t width, float 
         out[f] = (x[f] - p->mean[f]) / p->scale[f];
 }
 
-tn_status tn_probe_fit(const float *x, int32_t n, int32_t width, const int32_t *label, int32_t n_labels, int32_t n_folds,
-                       tn_pool *pool, tn_arena *a, tn_probe *out, tn_err *err)
+tn_status tn_probe_fit(const float *x, int32_t n, int32_t width, const int32_t *label, int32_t n_labels,
+                       int32_t n_folds, tn_pool *pool, tn_arena *a, tn_probe *out, tn_err *err)
 {
     if (n <= 0 || width <= 0)
         return tn_fail(err, TN_EINVALID, "no probe on %" PRId32 " rows of %" PRId32 " features", n, width);
@@ -183,8 +187,8 @@ tn_status tn_probe_fit(const float *x, int32_t n, int32_t width, const int32_t *
     TN_GO(dense_design(z, n, width, work, &design, err));
     TN_GO(tn_solver_new(&design, label, n_labels, pool, work, &s, err));
     TN_GO(tn_solver_choose(
-        s, &(tn_choice_options){.l2 = probe_l2, .n_l2 = TN_COUNT(probe_l2), .n_folds = n_folds > 0 ? n_folds : 5}, &choice,
-        err));
+        s, &(tn_choice_options){.l2 = probe_l2, .n_l2 = TN_COUNT(probe_l2), .n_folds = n_folds > 0 ? n_folds : 5},
+        &choice, err));
     p.l2 = probe_l2[choice.best];
     p.n_folds = choice.n_folds;
     p.cv_mean = choice.mean;

@@ -1,7 +1,7 @@
 #ifndef TN_EVAL_BASELINE_H
 #define TN_EVAL_BASELINE_H
-/// What a model must beat: the majority class, a strong linear model on word and character n-grams, and a linear probe on
-/// the untouched encoder's features. All fitted on the training side only.
+/// What a model must beat: the majority class, a strong linear model on word and character n-grams, and a linear probe
+/// on the untouched encoder's features. All fitted on the training side only.
 
 #include "base/clock.h"
 #include "base/pool.h"
@@ -10,8 +10,8 @@
 /// ---- multinomial logistic regression ----
 /// Minimises mean cross-entropy + l2/2 |W|^2 (bias not penalised) by L-BFGS in double precision, from zero, until no
 /// element of the gradient is larger than `tolerance`; the same bits for any number of threads and instruction set.
-/// The minimum is scikit-learn's LogisticRegression(C = 1/(l2 n)) from three labels on; for two, where scikit-learn fits
-/// one sigmoid, C = 2/(l2 n).
+/// The minimum is scikit-learn's LogisticRegression(C = 1/(l2 n)) from three labels on; for two, where scikit-learn
+/// fits one sigmoid, C = 2/(l2 n).
 typedef struct {
     int32_t n_labels;
     int32_t width;  /* features */
@@ -22,14 +22,15 @@ typedef struct {
 } tn_logistic;
 
 typedef struct {
-    double l2;             /* penalty per row: 1/(C n) in scikit-learn's terms */
+    double l2;              /* penalty per row: 1/(C n) in scikit-learn's terms */
     int32_t max_iterations; /* 0 = 300 */
     double tolerance;       /* 0 = 1e-5 */
     tn_pool *pool;
 } tn_logistic_options;
 
-/// x [n, width] dense. `out` lives in the arena; `converged` is false when iterations ran out or rounding ended the search.
-/// TN_EINVALID for no rows or features, a label out of range, a feature that is not finite, a negative penalty; TN_EINTR.
+/// x [n, width] dense. `out` lives in the arena; `converged` is false when iterations ran out or rounding ended the
+/// search. TN_EINVALID for no rows or features, a label out of range, a feature that is not finite, a negative penalty;
+/// TN_EINTR.
 tn_status tn_logistic_fit(const float *x, int32_t n, int32_t width, const int32_t *label, int32_t n_labels,
                           const tn_logistic_options *options, tn_arena *a, tn_logistic *out, tn_err *err);
 /// probability [n, n_labels]
@@ -41,12 +42,12 @@ void tn_majority_predict(const int32_t *train_label, int32_t n_train, int32_t n_
 
 /// ---- n-grams ----
 /// TF-IDF of word 1-2-grams and character 2-5-grams inside word boundaries (lower-cased NFC, sublinear tf, smooth idf,
-/// L2 norm of each block), features of at least two training rows, then logistic regression; the penalty is chosen among
-/// C = 1, 10, 100 by 5-fold cross-validation of macro F1 on the training rows (the vocabulary and idf are the whole
-/// training set's).
-/// The two blocks are scikit-learn's TfidfVectorizer(sublinear_tf=True, min_df=2) with token_pattern=r"\w+",
-/// ngram_range=(1, 2), and with analyzer="char_wb", ngram_range=(2, 5); words are runs of Unicode's \w, one letter is a
-/// word (in Vietnamese and in chat it often says no). Over 4 million weights the rarest features are left out.
+/// L2 norm of each block), features of at least two training rows, then logistic regression; the penalty is chosen
+/// among C = 1, 10, 100 by 5-fold cross-validation of macro F1 on the training rows (the vocabulary and idf are the
+/// whole training set's). The two blocks are scikit-learn's TfidfVectorizer(sublinear_tf=True, min_df=2) with
+/// token_pattern=r"\w+", ngram_range=(1, 2), and with analyzer="char_wb", ngram_range=(2, 5); words are runs of
+/// Unicode's \w, one letter is a word (in Vietnamese and in chat it often says no). Over 4 million weights the rarest
+/// features are left out.
 typedef struct tn_ngram tn_ngram;
 /// TN_EINVALID for no rows, a label out of range, text that is not UTF-8; TN_ELIMIT beyond 2^32 n-grams; TN_EINTR.
 tn_status tn_ngram_fit(const tn_str *text, const int32_t *label, int32_t n, int32_t n_labels, tn_pool *pool,
@@ -67,10 +68,10 @@ typedef struct {
     double cv_mean, cv_se; /* of macro F1 over the folds, at the chosen penalty */
     int32_t n_folds;
 } tn_probe;
-/// n_folds 0 = 5 (fewer when a class is smaller, at least 2); folds are stratified by the counter rng. With one label or
-/// fewer than 4 rows there is nothing to choose by: n_folds 0, cv_mean and cv_se NAN. Fails as tn_logistic_fit does.
-tn_status tn_probe_fit(const float *x, int32_t n, int32_t width, const int32_t *label, int32_t n_labels, int32_t n_folds,
-                       tn_pool *pool, tn_arena *a, tn_probe *out, tn_err *err);
+/// n_folds 0 = 5 (fewer when a class is smaller, at least 2); folds are stratified by the counter rng. With one label
+/// or fewer than 4 rows there is nothing to choose by: n_folds 0, cv_mean and cv_se NAN. Fails as tn_logistic_fit does.
+tn_status tn_probe_fit(const float *x, int32_t n, int32_t width, const int32_t *label, int32_t n_labels,
+                       int32_t n_folds, tn_pool *pool, tn_arena *a, tn_probe *out, tn_err *err);
 /// probability [n, n_labels]; TN_ENOMEM
 tn_status tn_probe_predict(const tn_probe *p, const float *x, int32_t n, float *probability, tn_err *err);
 

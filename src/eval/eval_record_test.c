@@ -15,7 +15,8 @@ static void scores_as_json(void **state)
     tn_arena *a = tn_arena_new(0);
     tn_err err = TN_ERR_INIT;
     tn_scores_class s;
-    tn_interval i[TN_N_METRICS] = {{.value = NAN}, {0.5, 0.25, 0.75, 0.95, 1000, "BCa", TN_METRIC_MACRO_F1}, {.value = NAN}, {.value = NAN}};
+    tn_interval i[TN_N_METRICS] = {
+        {.value = NAN}, {0.5, 0.25, 0.75, 0.95, 1000, "BCa", TN_METRIC_MACRO_F1}, {.value = NAN}, {.value = NAN}};
     tn_buf b = TN_BUF_INIT;
     tn_json_writer w;
     const tn_json *v;
@@ -141,7 +142,9 @@ static void worst_errors_come_first(void **state)
     ASSERT_OK(tn_worst_errors(&outcomes, 0, a, &row, &n, &err), &err);
     assert_int_equal(n, 0);
     /* Equal confidence: the earlier row. */
-    ASSERT_OK(tn_worst_errors(&(tn_outcomes){2, 2, (int32_t[]){0, 0}, (int32_t[]){1, 1}, (float[]){0, 1, 0, 1}}, 2, a, &row, &n, &err), &err);
+    ASSERT_OK(tn_worst_errors(&(tn_outcomes){2, 2, (int32_t[]){0, 0}, (int32_t[]){1, 1}, (float[]){0, 1, 0, 1}}, 2, a,
+                              &row, &n, &err),
+              &err);
     assert_true(row[0] == 0 && row[1] == 1);
     tn_outcomes bare = outcomes;
     bare.probability = NULL;

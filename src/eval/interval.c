@@ -1,10 +1,10 @@
-/* Rows with the same (label, prediction, other model's prediction) are one cell; a resample is a number for each cell, and
- * the metrics follow from these. Rows are laid out cell after cell, so that drawing a resample is one increment a row,
- * and a cell's number is the sum over its stretch. The jackknife needs one value a cell instead of one a row. Log-loss
- * alone needs the rows: its resampled mean is the counts times the losses.
+/* Rows with the same (label, prediction, other model's prediction) are one cell; a resample is a number for each cell,
+ * and the metrics follow from these. Rows are laid out cell after cell, so that drawing a resample is one increment a
+ * row, and a cell's number is the sum over its stretch. The jackknife needs one value a cell instead of one a row.
+ * Log-loss alone needs the rows: its resampled mean is the counts times the losses.
  *
- * Invariant: a resample's value is computed by the same additions in the same order as the observed value (all counts 1),
- * so that equal samples compare as equal. */
+ * Invariant: a resample's value is computed by the same additions in the same order as the observed value (all counts
+ * 1), so that equal samples compare as equal. */
 #include "eval/interval.h"
 #include "base/fmath.h"
 #include "base/rng.h"
@@ -33,8 +33,8 @@ typedef struct {
 } sample;
 
 typedef struct {
-    uint32_t *times;          /* [n], how often a row was drawn */
-    int32_t *label;           /* [n_labels] */
+    uint32_t *times; /* [n], how often a row was drawn */
+    int32_t *label;  /* [n_labels] */
     int32_t *hits[2], *predicted[2];
 } scratch;
 
@@ -392,8 +392,10 @@ tn_status tn_interval_difference(const tn_outcomes *a, const tn_outcomes *b, tn_
                                  const tn_interval_options *options, tn_interval *out, tn_err *err)
 {
     if (a->n != b->n || a->n_labels != b->n_labels)
-        return tn_fail(err, TN_EINVALID, "two models are compared on the same rows: %" PRId32 " rows and %" PRId32
-                       " labels against %" PRId32 " and %" PRId32, a->n, a->n_labels, b->n, b->n_labels);
+        return tn_fail(err, TN_EINVALID,
+                       "two models are compared on the same rows: %" PRId32 " rows and %" PRId32
+                       " labels against %" PRId32 " and %" PRId32,
+                       a->n, a->n_labels, b->n, b->n_labels);
     for (int32_t i = 0; i < a->n; i++)
         if (a->label[i] != b->label[i])
             return tn_fail(err, TN_EINVALID, "row %" PRId32 ": the two models were given different labels", i);

@@ -61,14 +61,17 @@ static void any_number_of_threads_gives_the_same_bits(void **state)
     tn_err err = TN_ERR_INIT;
     tn_interval one[TN_N_METRICS], many[TN_N_METRICS], d[3];
     ASSERT_OK(tn_interval_all(&p.o[0], &(tn_interval_options){.n_resamples = 999, .seed = 5}, one, &err), &err);
-    ASSERT_OK(tn_interval_difference(&p.o[0], &p.o[1], TN_METRIC_MCC, &(tn_interval_options){.n_resamples = 999}, &d[0], &err), &err);
+    ASSERT_OK(tn_interval_difference(&p.o[0], &p.o[1], TN_METRIC_MCC, &(tn_interval_options){.n_resamples = 999}, &d[0],
+                                     &err),
+              &err);
     for (int threads = 2; threads <= 5; threads += 3) {
         tn_pool *pool;
         ASSERT_OK(tn_pool_new(threads, &pool, &err), &err);
         tn_interval_options o = {.n_resamples = 999, .seed = 5, .pool = pool};
         ASSERT_OK(tn_interval_all(&p.o[0], &o, many, &err), &err);
         for (int id = 0; id < TN_N_METRICS; id++) {
-            assert_true(one[id].value == many[id].value && one[id].low == many[id].low && one[id].high == many[id].high);
+            assert_true(one[id].value == many[id].value && one[id].low == many[id].low &&
+                        one[id].high == many[id].high);
             /* Asked for alone it is the same too. */
             ASSERT_OK(tn_interval_metric(&p.o[0], (tn_metric_id)id, &o, &d[1], &err), &err);
             assert_true(one[id].low == d[1].low && one[id].high == d[1].high);
@@ -139,7 +142,8 @@ static void refuses(void **state)
     ASSERT_FAILS(tn_interval_difference(&p.o[0], &shorter, TN_METRIC_MCC, &good, &i, &err), TN_EINVALID, &err);
     ASSERT_FAILS(tn_interval_difference(&p.o[0], &other, TN_METRIC_MCC, &good, &i, &err), TN_EINVALID, &err);
     ASSERT_FAILS(tn_interval_difference(&p.o[0], &bare, TN_METRIC_LOG_LOSS, &good, &i, &err), TN_EINVALID, &err);
-    const tn_interval_options bad[] = {{.level = 1}, {.level = -0.5}, {.level = NAN}, {.n_resamples = 1}, {.n_resamples = -3}};
+    const tn_interval_options bad[] = {
+        {.level = 1}, {.level = -0.5}, {.level = NAN}, {.n_resamples = 1}, {.n_resamples = -3}};
     for (size_t k = 0; k < TN_COUNT(bad); k++)
         ASSERT_FAILS(tn_interval_metric(&p.o[0], TN_METRIC_MCC, &bad[k], &i, &err), TN_EINVALID, &err);
     bare.n = 0;

@@ -4,8 +4,8 @@
 
 #include "eval/baseline.h"
 
-/// Features of n rows, dense or sparse. Both forms are held by row and by column, so that scores are sums over a row and
-/// gradients sums over a column: every sum has one order and one owner, whatever the threads.
+/// Features of n rows, dense or sparse. Both forms are held by row and by column, so that scores are sums over a row
+/// and gradients sums over a column: every sum has one order and one owner, whatever the threads.
 typedef struct {
     int32_t n, width;
     const float *x, *xt;                      /* dense: [n, width], [width, n]; NULL when sparse */
@@ -37,7 +37,7 @@ int32_t tn_solver_stride(const tn_solver *s);
 typedef struct {
     const double *l2; /* [n_l2], strongest first: each fold starts the next from the last */
     int32_t n_l2;
-    int32_t n_folds;  /* fewer when the smallest label has fewer rows, at least 2 */
+    int32_t n_folds;       /* fewer when the smallest label has fewer rows, at least 2 */
     const char *label;     /* of the progress bar */
     tn_progress *progress; /* may be NULL */
 } tn_choice_options;

@@ -131,7 +131,8 @@ static void small_and_bad_data(void **state)
 
 static void survives_failed_allocations(void **state)
 {
-    const tn_str text[] = {TN_STR("rất tốt"), TN_STR("tốt"), TN_STR("tệ"), TN_STR("rất tệ"), TN_STR("tệ"), TN_STR("tốt")};
+    const tn_str text[] = {TN_STR("rất tốt"), TN_STR("tốt"), TN_STR("tệ"),
+                           TN_STR("rất tệ"),  TN_STR("tệ"),  TN_STR("tốt")};
     golden g = {.n_train = 6, .n_test = 2, .label = {0, 0, 1, 1, 1, 0}};
     memcpy(g.train, text, sizeof text);
     memcpy(g.test, text, 2 * sizeof *text);

@@ -1,5 +1,5 @@
-/* Records are plain numbers under the names that reference/metrics.md and the run folder use. Reading back trusts nothing:
- * the file may have been edited. */
+/* Records are plain numbers under the names that reference/metrics.md and the run folder use. Reading back trusts
+ * nothing: the file may have been edited. */
 #include "eval/record.h"
 #include "base/map.h"
 #include "codec/csv.h"
@@ -116,15 +116,18 @@ static tn_status label_map(const tn_str *label, int32_t n_labels, tn_map *m, tn_
     return TN_OK;
 }
 
-static tn_status check_header(const tn_csv_row *row, const tn_str *label, int32_t n_labels, bool *with_probability, tn_err *err)
+static tn_status check_header(const tn_csv_row *row, const tn_str *label, int32_t n_labels, bool *with_probability,
+                              tn_err *err)
 {
     *with_probability = row->n > N_FIXED;
     bool good = row->n == N_FIXED || row->n == N_FIXED + (size_t)n_labels;
     for (size_t i = 0; good && i < row->n; i++)
         good = i < N_FIXED ? tn_str_is(row->field[i], fixed_column[i]) : tn_str_eq(row->field[i], label[i - N_FIXED]);
     return good ? TN_OK
-                : tn_fail(err, TN_EFORMAT, "%" PRIu32 ": predictions have the columns id, label, predicted and one for "
-                          "each of the %" PRId32 " labels, in order", row->line, n_labels);
+                : tn_fail(err, TN_EFORMAT,
+                          "%" PRIu32 ": predictions have the columns id, label, predicted and one for "
+                          "each of the %" PRId32 " labels, in order",
+                          row->line, n_labels);
 }
 
 typedef struct {
@@ -154,7 +157,8 @@ static tn_status take_row(const tn_csv_row *row, const tn_map *labels, columns *
     for (size_t i = N_FIXED; i < row->n; i++) {
         double p;
         if (!tn_str_to_f64(row->field[i], &p) || !(p >= 0 && p <= 1))
-            return tn_fail(err, TN_EFORMAT, "%" PRIu32 ": \"%.*s\" is no probability", row->line, TN_ARG(row->field[i]));
+            return tn_fail(err, TN_EFORMAT, "%" PRIu32 ": \"%.*s\" is no probability", row->line,
+                           TN_ARG(row->field[i]));
         if (!TN_PUSH(&c->probability, (float)p))
             return tn_fail_nomem(err, c->probability.len * sizeof(float));
     }
@@ -167,8 +171,8 @@ static void *in_arena(tn_arena *a, const void *from, size_t n, size_t size)
     return p && n ? memcpy(p, from, n * size) : p;
 }
 
-tn_status tn_record_predictions_parse(tn_str csv, const tn_str *label, int32_t n_labels, tn_arena *a, tn_predictions *out,
-                                      tn_err *err)
+tn_status tn_record_predictions_parse(tn_str csv, const tn_str *label, int32_t n_labels, tn_arena *a,
+                                      tn_predictions *out, tn_err *err)
 {
     tn_status st = TN_OK;
     columns c = {0};

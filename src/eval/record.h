@@ -6,27 +6,27 @@
 #include "eval/interval.h"
 
 /// The object {"n","accuracy","macro_f1","weighted_f1","mcc","log_loss","balanced_accuracy","per_class":[...],
-/// "confusion":[[...]],"intervals":{...}}; intervals for the metrics in `interval` ([TN_N_METRICS] by tn_metric_id; value NAN
-/// = left out; NULL = no "intervals"). Log-loss that was not measured is null. label [s->n_labels].
+/// "confusion":[[...]],"intervals":{...}}; intervals for the metrics in `interval` ([TN_N_METRICS] by tn_metric_id;
+/// value NAN = left out; NULL = no "intervals"). Log-loss that was not measured is null. label [s->n_labels].
 void tn_record_scores(const tn_scores_class *s, const tn_str *label, const tn_interval *interval, tn_json_writer *w);
 
-/// id,label,predicted,then a probability column a label, named as it; one row a prediction. Floats as shortest decimals,
-/// which read back to the same bits. Without probabilities the columns are left out.
-/// TN_EINVALID for outcomes that tn_outcomes_check refuses; TN_ENOMEM, TN_ELIMIT from the buffer.
+/// id,label,predicted,then a probability column a label, named as it; one row a prediction. Floats as shortest
+/// decimals, which read back to the same bits. Without probabilities the columns are left out. TN_EINVALID for outcomes
+/// that tn_outcomes_check refuses; TN_ENOMEM, TN_ELIMIT from the buffer.
 tn_status tn_record_predictions(const tn_outcomes *o, const tn_str *id, const tn_str *label, tn_buf *out, tn_err *err);
-/// Reads such a file back: for verify, compare and reports. Labels must be `label` in order. Texts are slices of `csv` or
-/// live in the arena. TN_EFORMAT "line N: ..." for other columns, a label that is not in `label`, a probability that is
-/// none; no rows are fine.
+/// Reads such a file back: for verify, compare and reports. Labels must be `label` in order. Texts are slices of `csv`
+/// or live in the arena. TN_EFORMAT "LINE: ..." for other columns, a label that is not in `label`, a probability that
+/// is none; no rows are fine.
 typedef struct {
     int32_t n;
     tn_str *id;
     tn_outcomes outcomes;
 } tn_predictions;
-tn_status tn_record_predictions_parse(tn_str csv, const tn_str *label, int32_t n_labels, tn_arena *a, tn_predictions *out,
-                                      tn_err *err);
+tn_status tn_record_predictions_parse(tn_str csv, const tn_str *label, int32_t n_labels, tn_arena *a,
+                                      tn_predictions *out, tn_err *err);
 
-/// The n rows with the largest confidence in a wrong label, most confident first, the earlier row of equals: indices into
-/// o, *n_out of them. TN_EINVALID without probabilities.
+/// The n rows with the largest confidence in a wrong label, most confident first, the earlier row of equals: indices
+/// into o, *n_out of them. TN_EINVALID without probabilities.
 tn_status tn_worst_errors(const tn_outcomes *o, int32_t n, tn_arena *a, int32_t **row, int32_t *n_out, tn_err *err);
 
 #endif

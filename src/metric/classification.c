@@ -131,7 +131,8 @@ tn_status tn_outcomes_check(const tn_outcomes *o, tn_err *err)
         return tn_fail(err, TN_EINVALID, "no metric of %" PRId32 " rows and %" PRId32 " labels", o->n, o->n_labels);
     for (int32_t i = 0; i < o->n; i++) {
         if (o->label[i] < 0 || o->label[i] >= o->n_labels)
-            return tn_fail(err, TN_EINVALID, "row %" PRId32 ": label %" PRId32 " of %" PRId32, i, o->label[i], o->n_labels);
+            return tn_fail(err, TN_EINVALID, "row %" PRId32 ": label %" PRId32 " of %" PRId32, i, o->label[i],
+                           o->n_labels);
         if (o->predicted[i] < 0 || o->predicted[i] >= o->n_labels)
             return tn_fail(err, TN_EINVALID, "row %" PRId32 ": predicted label %" PRId32 " of %" PRId32, i,
                            o->predicted[i], o->n_labels);

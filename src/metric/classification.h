@@ -2,18 +2,17 @@
 #define TN_METRIC_CLASSIFICATION_H
 /// Metrics of single-label classification over a fixed label set (the model's), equal to scikit-learn's.
 ///
-/// The label set is an argument, never the labels that happen to occur: a label that nobody has and nobody predicts counts
-/// as F1 = 0 in the macro mean.
-/// Source: scikit-learn 1.9, metrics/_classification.py (with labels=range(n_labels), zero_division=0); edge cases in
-/// reference/metrics.md §1 and §2.
+/// The label set is an argument, never the labels that happen to occur: a label that nobody has and nobody predicts
+/// counts as F1 = 0 in the macro mean. Source: scikit-learn 1.9, metrics/_classification.py (with
+/// labels=range(n_labels), zero_division=0); edge cases in reference/metrics.md §1 and §2.
 
 #include "base/str.h"
 
 typedef struct {
     int32_t n, n_labels;
-    const int32_t *label;      /* [n], in [0, n_labels) */
-    const int32_t *predicted;  /* [n], in [0, n_labels) */
-    const float *probability;  /* [n, n_labels], rows sum to about 1; NULL: no log-loss */
+    const int32_t *label;     /* [n], in [0, n_labels) */
+    const int32_t *predicted; /* [n], in [0, n_labels) */
+    const float *probability; /* [n, n_labels], rows sum to about 1; NULL: no log-loss */
 } tn_outcomes;
 
 typedef struct {
@@ -25,11 +24,11 @@ typedef struct {
 typedef struct {
     int32_t n, n_labels;
     double accuracy;
-    double macro_f1;          /* unweighted mean over all n_labels */
-    double weighted_f1;       /* by support */
-    double balanced_accuracy; /* mean recall over labels that occur */
-    double mcc;               /* 0 when a factor of its denominator is 0 */
-    double log_loss;          /* see tn_log_loss_row; NAN without probabilities */
+    double macro_f1;           /* unweighted mean over all n_labels */
+    double weighted_f1;        /* by support */
+    double balanced_accuracy;  /* mean recall over labels that occur */
+    double mcc;                /* 0 when a factor of its denominator is 0 */
+    double log_loss;           /* see tn_log_loss_row; NAN without probabilities */
     tn_class_score *per_class; /* [n_labels] */
     int32_t *confusion;        /* [n_labels, n_labels], row = label, column = predicted */
 } tn_scores_class;
@@ -53,8 +52,8 @@ double tn_metric_of_confusion(tn_metric_id id, const int32_t *confusion, int32_t
 /// The same from each label's three counts, which is all that they need: hits[L], label[L], predicted[L].
 double tn_metric_of_margins(tn_metric_id id, const int32_t *hits, const int32_t *label, const int32_t *predicted,
                             int32_t n_labels);
-/// A row's share of the log-loss: -ln p of its label, p clipped to [eps, 1 - eps] with eps = 2^-23, the machine epsilon of
-/// the f32 that it is (as scikit-learn 1.9 does with float32 input; worst 15.9424). Taken in double.
+/// A row's share of the log-loss: -ln p of its label, p clipped to [eps, 1 - eps] with eps = 2^-23, the machine epsilon
+/// of the f32 that it is (as scikit-learn 1.9 does with float32 input; worst 15.9424). Taken in double.
 double tn_log_loss_row(float p);
 
 /// Index of the largest of v[0..n), the first of equals.

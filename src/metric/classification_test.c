@@ -16,7 +16,8 @@ static void equals_scikit_learn(void **state)
         ASSERT_OK(tn_classification_score(&g.o, a, &s, &err), &err);
         double got[] = {s.accuracy, s.macro_f1, s.weighted_f1, s.balanced_accuracy, s.mcc, s.log_loss};
         for (size_t i = 0; i < TN_COUNT(got); i++)
-            if (!(fabs(got[i] - g.value[i]) <= 4e-15 * fmax(1, fabs(g.value[i])) || (isnan(got[i]) && isnan(g.value[i]))))
+            if (!(fabs(got[i] - g.value[i]) <= 4e-15 * fmax(1, fabs(g.value[i])) ||
+                  (isnan(got[i]) && isnan(g.value[i]))))
                 fail_msg("%.*s: number %zu is %.17g, wanted %.17g", TN_ARG(g.name), i, got[i], g.value[i]);
         for (int32_t k = 0; k < s.n_labels; k++)
             ASSERT_NEAR(s.per_class[k].f1, g.f1[k], 1e-15);
@@ -35,7 +36,9 @@ static void counts_are_right(void **state)
     tn_arena *a = tn_arena_new(0);
     tn_err err = TN_ERR_INIT;
     tn_scores_class s;
-    ASSERT_OK(tn_classification_score(&(tn_outcomes){5, 3, (int32_t[]){0, 0, 1, 1, 2}, (int32_t[]){0, 1, 1, 1, 0}}, a, &s, &err), &err);
+    ASSERT_OK(tn_classification_score(&(tn_outcomes){5, 3, (int32_t[]){0, 0, 1, 1, 2}, (int32_t[]){0, 1, 1, 1, 0}}, a,
+                                      &s, &err),
+              &err);
     const int32_t confusion[] = {1, 1, 0, 0, 2, 0, 1, 0, 0};
     assert_memory_equal(s.confusion, confusion, sizeof confusion);
     assert_int_equal(s.per_class[1].support, 2);
@@ -55,11 +58,16 @@ static void refuses(void **state)
         int32_t n, n_labels, label, predicted;
         const float *probability;
     } row[] = {
-        {"no rows", 0, 2, 0, 0, good},          {"negative rows", -1, 2, 0, 0, good},
-        {"no labels", 1, 0, 0, 0, good},        {"label out of range", 1, 2, 2, 0, good},
-        {"negative label", 1, 2, -1, 0, good},  {"prediction out of range", 1, 2, 0, 2, good},
-        {"negative prediction", 1, 2, 0, -1, good}, {"negative probability", 1, 2, 0, 0, negative},
-        {"not a number", 1, 2, 0, 0, nan},      {"probability over 1", 1, 2, 0, 0, large},
+        {"no rows", 0, 2, 0, 0, good},
+        {"negative rows", -1, 2, 0, 0, good},
+        {"no labels", 1, 0, 0, 0, good},
+        {"label out of range", 1, 2, 2, 0, good},
+        {"negative label", 1, 2, -1, 0, good},
+        {"prediction out of range", 1, 2, 0, 2, good},
+        {"negative prediction", 1, 2, 0, -1, good},
+        {"negative probability", 1, 2, 0, 0, negative},
+        {"not a number", 1, 2, 0, 0, nan},
+        {"probability over 1", 1, 2, 0, 0, large},
     };
     tn_arena *a = tn_arena_new(0);
     for (size_t i = 0; i < TN_COUNT(row); i++) {
@@ -105,7 +113,8 @@ static void survives_failed_allocations(void **state)
     tn_scores_class s;
     FOR_EACH_FAILED_ALLOCATION(st, {
         tn_arena *a = tn_arena_new(16);
-        st = a ? tn_classification_score(&(tn_outcomes){2, 2, (int32_t[]){0, 1}, (int32_t[]){0, 0}}, a, &s, &err) : TN_ENOMEM;
+        st = a ? tn_classification_score(&(tn_outcomes){2, 2, (int32_t[]){0, 1}, (int32_t[]){0, 0}}, a, &s, &err)
+               : TN_ENOMEM;
         tn_arena_free(a);
     });
 }

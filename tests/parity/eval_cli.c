@@ -132,7 +132,7 @@ static void features_command(const char *command, char **argv, tn_pool *pool)
     int32_t n = (int32_t)number(), width = (int32_t)number(), n_labels = (int32_t)number();
     const int32_t *label = labels_in(n);
     const float *x = floats_in((size_t)n * (size_t)width);
-    float *p = TN_ARENA_ARRAY(arena, float, (size_t)n * (size_t)n_labels);
+    float *p = TN_ARENA_ARRAY(arena, float, (size_t)n *(size_t)n_labels);
     tn_buf b = TN_BUF_INIT;
     tn_json_writer w;
     tn_jw_init(&w, &b, 0);
@@ -224,7 +224,7 @@ static void ngram_command(char **argv)
     for (int32_t i = 0; i < train.n; i++)
         if (i == 0 || !tn_str_eq(name[i], name[n_labels - 1]))
             name[n_labels++] = name[i];
-    float *p = TN_ARENA_ARRAY(arena, float, (size_t)test.n * (size_t)n_labels);
+    float *p = TN_ARENA_ARRAY(arena, float, (size_t)test.n *(size_t)n_labels);
     int32_t *predicted = TN_ARENA_ARRAY(arena, int32_t, (size_t)test.n);
     need(tn_pool_new(atoi(argv[4]), &pool, &err));
     tn_progress progress = {0};
@@ -248,7 +248,8 @@ static void ngram_command(char **argv)
     tn_jw_begin_object(&w);
     tn_jw_key(&w, "settings");
     tn_jw_c(&w, tn_ngram_settings(m));
-    put_numbers(&w, "seconds", (double[]){fitted - start, done - fitted, end - scored}, 3); /* fit, predict, intervals */
+    put_numbers(&w, "seconds", (double[]){fitted - start, done - fitted, end - scored},
+                3); /* fit, predict, intervals */
     tn_jw_key(&w, "peak_memory");
     tn_jw_u64(&w, tn_peak_memory());
     tn_jw_key(&w, "predicted");
@@ -276,7 +277,8 @@ int main(int argc, char **argv)
         return 3;
     need(tn_pool_new(2, &pool, &err));
     tn_jw_init(&w, &b, 0);
-    if (strcmp(command, "score") == 0 || (argc == 5 && (!strcmp(command, "interval") || !strcmp(command, "difference")))) {
+    if (strcmp(command, "score") == 0 ||
+        (argc == 5 && (!strcmp(command, "interval") || !strcmp(command, "difference")))) {
         outcomes_command(command, argv + 2, pool);
     } else if (strcmp(command, "mcnemar") == 0) {
         int32_t n = (int32_t)number(), *label = labels_in(n), *first = labels_in(n), *second = labels_in(n);
