@@ -31,8 +31,8 @@ enum {
     RUN_COLUMNS = 12, /* panels of 32: with k = 384 B's block is 576 KiB */
     RUN_TASKS = 8,    /* with fewer than this, narrower blocks */
     /* In grad a task copies its block of X (GRAD_COLUMNS panels) and dY (GRAD_PANELS, a group at a time); a copied
-     * float of X is used by 14 · 8 rows of dW, one of dY by 32 · 12 columns. */
-    GRAD_PANELS = 8,
+     * float of X is used by 14 · 12 rows of dW, one of dY by 32 · 12 columns. */
+    GRAD_PANELS = 12,
     GRAD_COLUMNS = 12,
     GRAD_GROUP = 4, /* copies of dY that stay near: 96 KiB */
     /* Floats of a copy; 5 lines more, so that panels which are written side by side fall on different cache sets. */
@@ -331,6 +331,8 @@ static size_t grad_tile(const grad *r, const span *at, size_t rows, const float 
                         float stack[LEVELS][TILE], fetch next)
 {
     size_t n_pending = at->n_pending;
+    for (size_t i = 0; n_pending > 0 && i < rows * PANEL; i += 16) /* what it will be added to */
+        __builtin_prefetch(stack[n_pending - 1] + i, 1);
     for (size_t m = at->m0, shard = at->shard; m < at->m1; shard++) {
         size_t begin = r->shards->start[shard], end = r->shards->start[shard + 1], stop = min(end, at->m1);
         if (stop <= m)
@@ -411,6 +413,10 @@ static void grad_block(void *ctx, size_t task, int worker)
                                            : fetch_line(next_dy + o0, r->ldy, o_first - o0, t - n_lines);
                     }
                     float(*stack)[TILE] = s->stack[(size_t)(o - o_start + p) * GRAD_COLUMNS + j];
+                    for (size_t m = o[p]; last_block && m < o[p + 1]; m++) {
+                        __builtin_prefetch(r->dw + m * r->ldw + i_start[j], 1);
+                        __builtin_prefetch(r->dw + m * r->ldw + i_start[j + 1] - 1, 1);
+                    }
                     n_pending = grad_tile(r, &at, o[p + 1] - o[p], s->grad_a[p], s->grad_b[j], stack, next);
                     if (last_block)
                         grad_store(r, o[p], o[p + 1] - o[p], i_start[j], stack[0]);

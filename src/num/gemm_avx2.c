@@ -52,8 +52,8 @@ INLINE void half_tile(size_t rows, size_t step_i, size_t step_k, size_t k, const
 #define CASES(step_i, step_k)                                                                                          \
     switch (rows) {                                                                                                    \
         ONE(1, step_i, step_k)                                                                                         \
-        ONE(2, step_i, step_k) ONE(3, step_i, step_k) ONE(4, step_i, step_k) ONE(5, step_i, step_k)                    \
-            ONE(6, step_i, step_k)                                                                                     \
+        ONE(2, step_i, step_k)                                                                                         \
+        ONE(3, step_i, step_k) ONE(4, step_i, step_k) ONE(5, step_i, step_k) ONE(6, step_i, step_k)                    \
     }
 
 static void by_rows(size_t rows, size_t k, const float *a, const float *b, float *c, size_t ldc, bool load)

@@ -7,6 +7,8 @@
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
 
+/* C's lines are asked for this many steps before they are written: earlier, they would leave the first level again. */
+enum { LATE = 24 };
 enum { AHEAD = 8 * TN_GEMM_PANEL }; /* prefetch distance in B: 8 steps, about 200 cycles */
 
 INLINE void tile(size_t rows, size_t step_i, size_t step_k, size_t k, const float *a, const float *b, float *c,
@@ -18,27 +20,30 @@ INLINE void tile(size_t rows, size_t step_i, size_t step_k, size_t k, const floa
         sum[i][0] = load ? _mm512_loadu_ps(c + i * ldc) : _mm512_setzero_ps();
         sum[i][1] = load ? _mm512_loadu_ps(c + i * ldc + 16) : _mm512_setzero_ps();
     }
-    UNROLL for (size_t i = 0; i < rows; i++)
-    {
-        __builtin_prefetch(c + i * ldc, 1);
-        __builtin_prefetch(c + i * ldc + 31, 1);
-    }
-    for (; k > 0; k--) {
-        __m512 b0 = _mm512_load_ps(b), b1 = _mm512_load_ps(b + 16);
-        _mm_prefetch((const char *)(b + AHEAD), _MM_HINT_T0);
-        _mm_prefetch((const char *)(b + AHEAD + 16), _MM_HINT_T0);
-        UNROLL for (size_t i = 0; i < rows; i++)
+    size_t late = k < LATE ? k : LATE, part = k - late;
+    for (int last = 0; last < 2; last++, part = late) {
+        UNROLL for (size_t i = 0; last && i < rows; i++)
         {
-            __m512 ai = _mm512_set1_ps(a[i * step_i]);
-            sum[i][0] = _mm512_fmadd_ps(ai, b0, sum[i][0]);
-            sum[i][1] = _mm512_fmadd_ps(ai, b1, sum[i][1]);
+            __builtin_prefetch(c + i * ldc, 1);
+            __builtin_prefetch(c + i * ldc + 31, 1);
         }
-        if (next) {
-            _mm_prefetch((const char *)next, _MM_HINT_T1);
-            next += ld_next;
+        for (; part > 0; part--) {
+            __m512 b0 = _mm512_load_ps(b), b1 = _mm512_load_ps(b + 16);
+            _mm_prefetch((const char *)(b + AHEAD), _MM_HINT_T0);
+            _mm_prefetch((const char *)(b + AHEAD + 16), _MM_HINT_T0);
+            UNROLL for (size_t i = 0; i < rows; i++)
+            {
+                __m512 ai = _mm512_set1_ps(a[i * step_i]);
+                sum[i][0] = _mm512_fmadd_ps(ai, b0, sum[i][0]);
+                sum[i][1] = _mm512_fmadd_ps(ai, b1, sum[i][1]);
+            }
+            if (next) {
+                _mm_prefetch((const char *)next, _MM_HINT_T1);
+                next += ld_next;
+            }
+            a += step_k;
+            b += TN_GEMM_PANEL;
         }
-        a += step_k;
-        b += TN_GEMM_PANEL;
     }
     UNROLL for (size_t i = 0; i < rows; i++)
     {
@@ -51,10 +56,10 @@ INLINE void tile(size_t rows, size_t step_i, size_t step_k, size_t k, const floa
 #define CASES(step_i, step_k)                                                                                          \
     switch (rows) {                                                                                                    \
         ONE(1, step_i, step_k)                                                                                         \
-        ONE(2, step_i, step_k) ONE(3, step_i, step_k) ONE(4, step_i, step_k) ONE(5, step_i, step_k)                    \
-            ONE(6, step_i, step_k) ONE(7, step_i, step_k) ONE(8, step_i, step_k) ONE(9, step_i, step_k)                \
-                ONE(10, step_i, step_k) ONE(11, step_i, step_k) ONE(12, step_i, step_k) ONE(13, step_i, step_k)        \
-                    ONE(14, step_i, step_k)                                                                            \
+        ONE(2, step_i, step_k)                                                                                         \
+        ONE(3, step_i, step_k) ONE(4, step_i, step_k) ONE(5, step_i, step_k) ONE(6, step_i, step_k)                    \
+            ONE(7, step_i, step_k) ONE(8, step_i, step_k) ONE(9, step_i, step_k) ONE(10, step_i, step_k)               \
+                ONE(11, step_i, step_k) ONE(12, step_i, step_k) ONE(13, step_i, step_k) ONE(14, step_i, step_k)        \
     }
 #define ONE(n, step_i, step_k)                                                                                         \
     case n: tile(n, step_i, step_k, k, a, b, c, ldc, load, next, ld_next); break;
