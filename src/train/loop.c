@@ -406,6 +406,21 @@ static tn_status load_best(run *u, tn_err *err)
     return tn_checkpoint_read(u->best_path, u->l, u->adamw, false, err);
 }
 
+/* What a kill in the middle of a write left: as large as a checkpoint, and of no use. */
+static tn_status sweep(run *u, const char *folder, tn_err *err)
+{
+    tn_str *name;
+    size_t n;
+    TN_TRY(tn_file_list(folder, u->arena, &name, &n, err));
+    for (size_t i = 0; i < n; i++) {
+        if (!tn_str_ends(name[i], ".tmp"))
+            continue;
+        char *path = tn_path_join(u->arena, folder, name[i].ptr);
+        TN_TRY(path ? tn_file_remove(path, err) : tn_fail_nomem(err, name[i].len));
+    }
+    return TN_OK;
+}
+
 static tn_status name_files(run *u, tn_err *err)
 {
     const char *dir = u->job->dir;
@@ -419,7 +434,8 @@ static tn_status name_files(run *u, tn_err *err)
     char *folder = tn_path_join(u->arena, dir, "checkpoint");
     if (!u->state_path || !u->best_path || !u->steps_path || !u->evals_path || !folder)
         return tn_fail_nomem(err, 4096);
-    return tn_file_mkdirs(folder, err);
+    TN_TRY(tn_file_mkdirs(folder, err));
+    return sweep(u, folder, err);
 }
 
 static tn_status start_afresh(run *u, tn_err *err)

@@ -304,6 +304,14 @@ static void killed_at_any_time(void **state)
     }
     ASSERT_OK(train(&again, &r, &t, &out, &err), &err);
     assert_same_run("any");
+    char folder[256];
+    tn_str *name;
+    size_t n;
+    tn_arena *a = tn_arena_new(0);
+    dir_of("any/checkpoint", folder);
+    ASSERT_OK(tn_file_list(folder, a, &name, &n, &err), &err);
+    assert_int_equal(n, 2); /* no halves of files */
+    tn_arena_free(a);
     assert_memory_equal(t.table, WHOLE.table, sizeof t.table);
 }
 
