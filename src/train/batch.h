@@ -29,7 +29,7 @@ tn_status tn_batch_order_parse(tn_str text, int32_t n_rows, tn_arena *a, tn_batc
 
 typedef struct tn_batcher tn_batcher;
 
-/// batch_size >= 1; n_shards in [1, 64]. `order` may be NULL; with it, seed and batch_size only bound the size.
+/// batch_size >= 1; n_shards in [1, 64]. `order` may be NULL; with it, seed and batch_size have no part.
 /// Buffers for the largest possible batch are taken here; tn_batcher_at does not allocate.
 tn_status tn_batcher_new(const tn_examples *x, int32_t batch_size, int32_t n_shards, uint64_t seed,
                          const tn_batch_order *order, tn_batcher **out, tn_err *err);
