@@ -29,6 +29,12 @@ tn_status tn_findings_add(tn_findings *f, tn_finding finding, tn_err *err)
     return TN_PUSH(&f->list, finding) ? TN_OK : tn_fail_nomem(err, sizeof finding);
 }
 
+void tn_findings_clear(tn_findings *f)
+{
+    f->list.len = 0;
+    tn_arena_reset(f->arena);
+}
+
 size_t tn_findings_count(const tn_findings *f, tn_severity at_least)
 {
     size_t n = 0;

@@ -24,8 +24,10 @@ typedef struct {
 
 tn_status tn_findings_init(tn_findings *f, tn_err *err);
 void tn_findings_free(tn_findings *f);
-/// Copies the finding with its texts; rule must be a literal.
+/// Copies the finding with its texts; `rule` must outlive the collection: a literal, or in its arena.
 tn_status tn_findings_add(tn_findings *f, tn_finding finding, tn_err *err);
+/// Forgets all of them.
+void tn_findings_clear(tn_findings *f);
 size_t tn_findings_count(const tn_findings *f, tn_severity at_least);
 
 #endif

@@ -18,13 +18,22 @@ typedef struct {
     tn_scores_class score;
 } contender;
 
+/* Logged before anything is read. A run that was killed in here and resumed opens the test again for the same weights:
+ * that is logged too, and marked, because it chooses nothing anew. */
 static tn_status log_opening(tn_flow *f, const char *who, const char *sha256, tn_err *err)
 {
-    char now[32], line[256];
+    char now[32], what[192], line[256];
+    tn_str before = TN_STR("");
     const char *path = tn_folder_path(&f->folder, "eval/openings.log");
+    if (!path)
+        return tn_fail_nomem(err, 64);
+    if (tn_file_exists(path))
+        TN_TRY(tn_folder_read(&f->folder, "eval/openings.log", f->arena, &before, err));
     tn_clock_iso(now);
-    int n = snprintf(line, sizeof line, "%s test %s %s\n", now, who, sha256);
-    return path ? tn_file_append(path, (tn_bytes){(const uint8_t *)line, (size_t)n}, err) : tn_fail_nomem(err, 64);
+    snprintf(what, sizeof what, " test %s %s", who, sha256);
+    bool again = tn_str_find(before, tn_str_of(what), 0) != SIZE_MAX;
+    int n = snprintf(line, sizeof line, "%s%s%s\n", now, what, again ? " resumed" : "");
+    return tn_file_append(path, (tn_bytes){(const uint8_t *)line, (size_t)n}, err);
 }
 
 static tn_status settle(tn_flow *f, contender *c, const int32_t *label, float *probability, size_t n, tn_err *err)

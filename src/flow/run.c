@@ -1,11 +1,12 @@
 /* A run is its folder. Preparation is cheap and a pure function of plan and data, so it is done anew each time; the
- * experiment too, because probes are state that no record carries. Tuning resumes from its own checkpoint; evaluation
- * and deployment are done when their records are missing. `stamp` ties the folder to the plan's bytes: a folder made by
- * another plan is refused, never mixed. */
+ * experiment too, because probes are state that no record carries. Tuning resumes from its own checkpoint; what follows
+ * is done again unless the run is finished. plan.yaml's digest ties the folder to its plan: a folder made by another plan
+ * is refused, never mixed. */
 #include "flow/run.h"
 
 #include "base/sha256.h"
 #include "flow/stages.h"
+#include "record/record.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -185,6 +186,42 @@ static tn_status open_folder(tn_flow *f, tn_str input, tn_err *err)
     return st;
 }
 
+/* A run is finished when every record is there: a resume has nothing left to do, and opens no test again. */
+static bool is_finished(const tn_flow *f)
+{
+    static const char *const record[] = {"findings.jsonl",      "data/profile.json",        "data/licences.json", "experiment/candidates.csv", "experiment/baselines.json", "tune/evals.jsonl",
+                                         "eval/metrics.json",   "eval/comparisons.json",    "eval/slices.csv",    "eval/errors.csv",           "eval/predictions.csv",      "deploy/bench.json",
+                                         "deploy/model/README.md", "env.json",              "report.html",        "lock.json"};
+    for (size_t i = 0; i < TN_COUNT(record); i++)
+        if (!tn_folder_has(&f->folder, record[i]))
+            return false;
+    return true;
+}
+
+static tn_status recall(tn_flow *f, tn_err *err)
+{
+    tn_records *r;
+    TN_TRY(tn_records_open(f->folder.dir, &r, err));
+    tn_findings_clear(&f->out->findings);
+    tn_status st = tn_records_findings(r, &f->out->findings, err);
+    bool met = true;
+    tn_str metric = tn_records_text(r, "criteria.json#/metric");
+    for (const tn_json *v = tn_json_first(tn_records_at(r, "eval/comparisons.json#/comparisons")); v; v = tn_json_next(v))
+        if (tn_str_eq(tn_json_str(tn_json_get(v, "metric")), metric))
+            met &= tn_json_is_str(tn_json_get(v, "verdict"), "better");
+    f->out->criteria_met = met && tn_findings_count(&f->out->findings, TN_ERROR) == 0;
+    tn_records_close(r);
+    tn_progress_say(f->progress, "This run is finished; nothing is left to do. --replace starts it anew");
+    return st;
+}
+
+static tn_status finish(const tn_flow *f, tn_err *err)
+{
+    if (tn_findings_count(&f->out->findings, TN_ERROR))
+        return tn_fail(err, TN_ERULE, "the run is complete, but a rule or a stated threshold says no; see %s/findings.jsonl", f->folder.dir);
+    return TN_OK;
+}
+
 static void say_understood(const tn_flow *f)
 {
     if (!f->brief.facts.len)
@@ -209,10 +246,7 @@ static tn_status stages(tn_flow *f, tn_err *err)
     TN_TRY(tn_stage_experiment(f, err));
     TN_TRY(tn_stage_tune(f, err));
     TN_TRY(tn_stage_evaluate(f, err));
-    TN_TRY(tn_stage_deploy(f, err));
-    if (tn_findings_count(&f->out->findings, TN_ERROR))
-        return tn_fail(err, TN_ERULE, "the run is complete, but a rule or a stated threshold says no; see %s/findings.jsonl", f->folder.dir);
-    return TN_OK;
+    return tn_stage_deploy(f, err);
 }
 
 tn_status tn_run(const tn_run_options *o, tn_run_result *out, tn_err *err)
@@ -247,7 +281,8 @@ tn_status tn_run(const tn_run_options *o, tn_run_result *out, tn_err *err)
         TN_GO(load_by_plan(&f, err));
     TN_GO(open_folder(&f, text, err));
     f.seconds[TN_STAGE_PREPARE] = tn_clock_seconds() - f.start;
-    st = stages(&f, err);
+    TN_GO(is_finished(&f) ? recall(&f, err) : stages(&f, err));
+    st = finish(&f, err);
 done:
     tn_brief_free(&f.brief);
     tn_dataset_free(&f.data);

@@ -184,6 +184,28 @@ size_t tn_records_lowest(tn_records *r, const char *list, const char *key, doubl
     return best;
 }
 
+tn_status tn_records_findings(tn_records *r, tn_findings *out, tn_err *err)
+{
+    for (const tn_json *v = tn_json_first(tn_records_get(r, "findings.jsonl")); v; v = tn_json_next(v)) {
+        int64_t line = 0, column = 0;
+        tn_finding f = {.severity = TN_ADVICE, .path = tn_json_str(tn_json_get(v, "path")), .message = tn_json_str(tn_json_get(v, "message")),
+                        .evidence = tn_json_str(tn_json_get(v, "evidence")), .remedy = tn_json_str(tn_json_get(v, "remedy"))};
+        for (int s = TN_ADVICE; s <= TN_ERROR; s++)
+            if (tn_json_is_str(tn_json_get(v, "severity"), tn_severity_name((tn_severity)s)))
+                f.severity = (tn_severity)s;
+        (void)tn_json_i64(tn_json_get(v, "line"), &line);
+        (void)tn_json_i64(tn_json_get(v, "column"), &column);
+        f.line = (uint32_t)line;
+        f.column = (uint32_t)column;
+        /* The rule's name must outlive the records: the collection's arena keeps it. */
+        f.rule = tn_str_c(out->arena, tn_json_str(tn_json_get(v, "rule")));
+        if (!f.rule)
+            return tn_fail_nomem(err, 64);
+        TN_TRY(tn_findings_add(out, f, err));
+    }
+    return TN_OK;
+}
+
 void tn_record_finding(const tn_finding *f, tn_json_writer *w)
 {
     tn_jw_begin_object(w);

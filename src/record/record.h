@@ -28,6 +28,8 @@ size_t tn_records_lowest(tn_records *r, const char *list, const char *key, doubl
 /// Why a record that exists could not be read; NULL when it could, or does not exist.
 const char *tn_records_problem(tn_records *r, const char *record);
 
+/// Reads findings.jsonl back into a collection; absent, it adds nothing.
+tn_status tn_records_findings(tn_records *r, tn_findings *out, tn_err *err);
 /// A finding as one object: {rule, severity, path, line, column, message, evidence, remedy}.
 void tn_record_finding(const tn_finding *f, tn_json_writer *w);
 

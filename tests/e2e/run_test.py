@@ -45,6 +45,8 @@ assert set(metrics["baselines"]) == {"majority", "ngram", "probe"} and metrics["
 openings = (first / "eval/openings.log").read_text().splitlines()
 assert len(openings) == 4, openings
 run("verify", first)
+assert "finished" in run("run", brief, "--out", first, "--yes", "--resume", check=False).stderr
+assert len((first / "eval/openings.log").read_text().splitlines()) == 4, "a finished run opens its test again"
 
 # The same bytes: threads, instruction sets.
 flags = open("/proc/cpuinfo").read()
