@@ -1,3 +1,3 @@
 /* fmath.c again, under -mfma. */
 #define TN_FMATH_FMA
-#include "fmath.c"
+#include "base/fmath.c"

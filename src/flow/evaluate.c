@@ -118,9 +118,7 @@ static tn_status intervals_of(tn_flow *f, const tn_outcomes *o, tn_interval *int
     TN_TRY(tn_plan_i64(f->plan, "evaluation/bootstrap_resamples", 100, 1000000, &resamples, err));
     TN_TRY(tn_plan_i64(f->plan, "evaluation/bootstrap_seed", 0, INT64_MAX, &seed, err));
     tn_interval_options options = {.n_resamples = (int32_t)resamples, .seed = (uint64_t)seed, .pool = tn_engine_pool(f->engine)};
-    for (int m = 0; m < TN_N_METRICS; m++)
-        TN_TRY(tn_interval_metric(o, (tn_metric_id)m, &options, &interval[m], err));
-    return TN_OK;
+    return tn_interval_all(o, &options, interval, err);
 }
 
 static tn_status write_metrics(tn_flow *f, const contender *model, const contender *baseline, const tn_scores_class *validation,

@@ -1,3 +1,3 @@
 /* kernels_ref.c again, under -mfma. */
 #define TN_KERNELS_REF tn_kernels_ref_fma
-#include "kernels_ref.c"
+#include "num/kernels_ref.c"

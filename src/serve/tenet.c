@@ -1,6 +1,6 @@
 /* The public face (include/tenet.h) over src/model: plain C types in, exit codes out. The encoder for embeddings is
  * opened when it is first asked for: most users want one of the two. */
-#include "../../include/tenet.h"
+#include "tenet.h"
 
 #include "model/model.h"
 

@@ -1,7 +1,7 @@
 /* The update against torch's numbers; a lazy table against a dense one, byte for byte; threads. */
 #include "train/adamw.h"
 #include "base/rng.h"
-#include "train/golden.h"
+#include "train/golden_test.h"
 
 #include <math.h>
 

@@ -2,7 +2,7 @@
 #include "train/loop.h"
 #include "base/file.h"
 #include "codec/json.h"
-#include "train/toy.h"
+#include "train/toy_test.h"
 
 #include <sys/resource.h>
 #include <sys/stat.h>

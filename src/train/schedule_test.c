@@ -1,6 +1,6 @@
 /* Learning rates against transformers', and the edges of each function. */
 #include "train/schedule.h"
-#include "train/golden.h"
+#include "train/golden_test.h"
 
 #include <math.h>
 
