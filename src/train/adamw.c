@@ -1,12 +1,12 @@
 /* Every update is elementwise, so it may be cut anywhere: the work is a list of spans of at most SPAN values over all
  * parameters, and any thread takes any span. The norm's spans are summed in double and added in the order of the list.
  *
- * Tables. A row is touched when it has had a gradient. Touched rows have a slot in m and v; slots are given in the order
- * of first touch, so the moments of a large table stay compact. The room for all slots is asked for at once but comes as
- * zero pages: memory is used when a slot is. `last[row]` is the step after which the row's value is right. A row behind
- * n_steps is replayed: the same kernel with a gradient of zeros, once for each missed step, with that step's numbers.
- * Untouched rows have m = v = 0, for which the kernel is the decay alone; without decay they are never behind, and the
- * row's value before its first touch is kept beside its moments: earlier weights can be had back.
+ * Tables. A row is touched when it has had a gradient. Touched rows have a slot in m and v; slots are given in the
+ * order of first touch, so the moments of a large table stay compact. The room for all slots is asked for at once but
+ * comes as zero pages: memory is used when a slot is. `last[row]` is the step after which the row's value is right. A
+ * row behind n_steps is replayed: the same kernel with a gradient of zeros, once for each missed step, with that step's
+ * numbers. Untouched rows have m = v = 0, for which the kernel is the decay alone; without decay they are never behind,
+ * and the row's value before its first touch is kept beside its moments: earlier weights can be had back.
  *
  * Invariant: for each table and row, value = dense value after last[row] steps (untouched and no decay: after any).
  * Dropped: a product of the missed steps' factors. It is fast and rounds otherwise. */
@@ -48,10 +48,10 @@ struct tn_adamw_state {
     tn_adamw_options options;
     group *g;
     size_t n;
-    size_t *first_span; /* [n + 1] of the current step */
-    double *sum;        /* [largest number of spans] */
-    float *zero;        /* [widest row] */
-    behind *todo;       /* [MAX_BEHIND] */
+    size_t *first_span;    /* [n + 1] of the current step */
+    double *sum;           /* [largest number of spans] */
+    float *zero;           /* [widest row] */
+    behind *todo;          /* [MAX_BEHIND] */
     TN_VEC(tn_adamw) coef; /* of step first_step + i */
     int64_t first_step, n_steps;
     /* of the run in progress */
@@ -71,7 +71,6 @@ static tn_adamw coef_of(const tn_adamw_options *x, double lr, int64_t step)
                       .eps = (float)x->eps,
                       .grad_scale = 1};
 }
-
 
 static bool decays(const tn_adamw_state *o, const group *g)
 {

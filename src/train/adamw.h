@@ -27,8 +27,8 @@ typedef struct {
 typedef struct tn_adamw_state tn_adamw_state;
 
 /// `param` is borrowed and must outlive the optimiser. Room for the learning rates of `n_steps` steps is taken at once;
-/// more are possible. Moments of dense parameters: 8 bytes a value; of tables: 12 bytes a value of a touched row, its first
-/// value included.
+/// more are possible. Moments of dense parameters: 8 bytes a value; of tables: 12 bytes a value of a touched row, its
+/// first value included.
 tn_status tn_adamw_new(tn_engine *e, tn_param *param, size_t n_params, const tn_adamw_options *options, int64_t n_steps,
                        tn_adamw_state **out, tn_err *err);
 void tn_adamw_free(tn_adamw_state *o);
@@ -60,8 +60,8 @@ typedef struct {
 tn_adamw_moments tn_adamw_moments_of(tn_adamw_state *o, size_t param);
 /// True when rows that are not touched have changed too (weight decay on a table).
 bool tn_adamw_changes_all_rows(const tn_adamw_state *o, size_t param);
-/// For going back to earlier weights, of which a checkpoint holds the rows touched until then: gives the touched rows of
-/// tables without decay the values that they had before their first step, and frees all moments. Afterwards only
+/// For going back to earlier weights, of which a checkpoint holds the rows touched until then: gives the touched rows
+/// of tables without decay the values that they had before their first step, and frees all moments. Afterwards only
 /// tn_adamw_changes_all_rows and tn_adamw_free may be called.
 void tn_adamw_finish(tn_adamw_state *o);
 /// Puts a new optimiser behind step n_steps: all rows count as caught up.

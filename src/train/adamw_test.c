@@ -97,9 +97,21 @@ static void make_side(side *s, tn_engine *e, bool sparse, double weight_decay)
     for (int i = 0; i < V * C; i++)
         s->table[i] = uniform(&r);
     s->table[3] = -0.0f; /* a zero keeps its sign */
-    s->p[0] = (tn_param){.name = TN_STR("table"), .n_dims = 2, .dim = {V, C}, .size = V * C, .value = s->table,
-                         .decay = true, .grad = s->table_grad, .sparse = sparse, .grad_row = s->row};
-    s->p[1] = (tn_param){.name = TN_STR("dense"), .n_dims = 1, .dim = {C}, .size = C, .value = s->dense, .decay = false,
+    s->p[0] = (tn_param){.name = TN_STR("table"),
+                         .n_dims = 2,
+                         .dim = {V, C},
+                         .size = V * C,
+                         .value = s->table,
+                         .decay = true,
+                         .grad = s->table_grad,
+                         .sparse = sparse,
+                         .grad_row = s->row};
+    s->p[1] = (tn_param){.name = TN_STR("dense"),
+                         .n_dims = 1,
+                         .dim = {C},
+                         .size = C,
+                         .value = s->dense,
+                         .decay = false,
                          .grad = s->dense_grad};
     ASSERT_OK(tn_adamw_new(e, s->p, 2, &options, 64, &s->o, &err), &err);
 }

@@ -1,8 +1,9 @@
-/* An epoch's order is shuffled from the identity by a stream of its own, never from the epoch before: step k can be asked
- * for first. The batcher keeps the order of one epoch and makes another only when a step of another epoch is asked for.
+/* An epoch's order is shuffled from the identity by a stream of its own, never from the epoch before: step k can be
+ * asked for first. The batcher keeps the order of one epoch and makes another only when a step of another epoch is
+ * asked for.
  *
- * Invariant: after tn_batcher_at, shard[0] = 0, shard[S] = n_rows, start[n_rows] = tokens of the batch; all buffers were
- * sized in tn_batcher_new for the largest batch there can be. */
+ * Invariant: after tn_batcher_at, shard[0] = 0, shard[S] = n_rows, start[n_rows] = tokens of the batch; all buffers
+ * were sized in tn_batcher_new for the largest batch there can be. */
 #include "train/batch.h"
 #include "base/map.h"
 #include "base/rng.h"
@@ -30,15 +31,17 @@ tn_status tn_examples_check(const tn_examples *x, int32_t vocab_size, int32_t n_
         if (to <= from)
             return tn_fail(err, TN_EINVALID, "row %" PRId32 " has no tokens: remove empty texts", i);
         if (max_tokens > 0 && to - from > (size_t)max_tokens)
-            return tn_fail(err, TN_EINVALID, "row %" PRId32 " has %zu tokens, the model reads %" PRId32 ": truncate it", i,
-                           to - from, max_tokens);
+            return tn_fail(err, TN_EINVALID, "row %" PRId32 " has %zu tokens, the model reads %" PRId32 ": truncate it",
+                           i, to - from, max_tokens);
         for (size_t t = from; t < to; t++)
             if (x->ids[t] < 0 || x->ids[t] >= vocab_size)
-                return tn_fail(err, TN_EINVALID, "row %" PRId32 " has token id %" PRId32 ", the vocabulary ends at %" PRId32
-                               ": the tokenizer belongs to another model", i, x->ids[t], vocab_size - 1);
+                return tn_fail(err, TN_EINVALID,
+                               "row %" PRId32 " has token id %" PRId32 ", the vocabulary ends at %" PRId32
+                               ": the tokenizer belongs to another model",
+                               i, x->ids[t], vocab_size - 1);
         if (x->label[i] < 0 || x->label[i] >= n_labels)
-            return tn_fail(err, TN_EINVALID, "row %" PRId32 " has label %" PRId32 ", the model has %" PRId32 " labels", i,
-                           x->label[i], n_labels);
+            return tn_fail(err, TN_EINVALID, "row %" PRId32 " has label %" PRId32 ", the model has %" PRId32 " labels",
+                           i, x->label[i], n_labels);
     }
     return TN_OK;
 }
@@ -119,7 +122,8 @@ tn_status tn_batcher_new(const tn_examples *x, int32_t batch_size, int32_t n_sha
     tn_batcher *b = tn_mem_calloc(sizeof *b);
     if (!b)
         return tn_fail_nomem(err, sizeof *b);
-    *b = (tn_batcher){.x = x, .given = order, .batch_size = batch_size, .n_shards = n_shards, .seed = seed, .epoch = -1};
+    *b =
+        (tn_batcher){.x = x, .given = order, .batch_size = batch_size, .n_shards = n_shards, .seed = seed, .epoch = -1};
     b->order = tn_mem_alloc((size_t)x->n_rows * sizeof *b->order);
     b->ids = tn_mem_alloc(n_tokens * sizeof *b->ids);
     b->start = tn_mem_alloc((n + 1) * sizeof *b->start);

@@ -2,21 +2,23 @@
 #define TN_TRAIN_BATCH_H
 /// Batches: which rows each step sees, laid end to end without padding and cut into shards.
 ///
-/// The order of an epoch is a shuffle by (seed, epoch), so step k of a run is the same after a resume, with any number of
-/// threads, and without any state. The last batch of an epoch keeps its smaller size.
+/// The order of an epoch is a shuffle by (seed, epoch), so step k of a run is the same after a resume, with any number
+/// of threads, and without any state. The last batch of an epoch keeps its smaller size.
 
 #include "model/model.h"
 
 /// Encoded rows with their labels; borrowed. Truncation has been done by whoever encoded them.
 typedef struct {
     int32_t n_rows;
-    const size_t *start;  /* [n_rows + 1]; row i is ids[start[i] .. start[i+1]), never empty */
+    const size_t *start; /* [n_rows + 1]; row i is ids[start[i] .. start[i+1]), never empty */
     const int32_t *ids;
     const int32_t *label; /* [n_rows], in [0, L) */
 } tn_examples;
 
-/// TN_EINVALID names the first row, from 0, that is empty, too long (max_tokens > 0), or has an id or label out of range.
-tn_status tn_examples_check(const tn_examples *x, int32_t vocab_size, int32_t n_labels, int32_t max_tokens, tn_err *err);
+/// TN_EINVALID names the first row, from 0, that is empty, too long (max_tokens > 0), or has an id or label out of
+/// range.
+tn_status tn_examples_check(const tn_examples *x, int32_t vocab_size, int32_t n_labels, int32_t max_tokens,
+                            tn_err *err);
 /// Batches given from outside, for parity runs: batch k is row[start[k] .. start[k+1]).
 typedef struct {
     int64_t n_batches;

@@ -139,8 +139,10 @@ static void memory_may_run_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_epoch_holds_each_row_once), cmocka_unit_test(a_step_can_be_asked_for_first),
-        cmocka_unit_test(an_order_from_outside_is_kept), cmocka_unit_test(bad_rows_are_named),
+        cmocka_unit_test(an_epoch_holds_each_row_once),
+        cmocka_unit_test(a_step_can_be_asked_for_first),
+        cmocka_unit_test(an_order_from_outside_is_kept),
+        cmocka_unit_test(bad_rows_are_named),
         cmocka_unit_test(memory_may_run_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,7 +72,8 @@ static bool read_field(const field *f, tn_str text)
         d->hex[64] = 0;
         return true;
     }
-    if (!tn_str_to_i64(text, &v) || v < (f->type == FIELD_I64 ? -1 : 0) || v > (f->type == FIELD_I32 ? INT32_MAX : INT64_MAX))
+    if (!tn_str_to_i64(text, &v) || v < (f->type == FIELD_I64 ? -1 : 0) ||
+        v > (f->type == FIELD_I32 ? INT32_MAX : INT64_MAX))
         return false;
     switch (f->type) {
     case FIELD_I64: *(int64_t *)f->at = v; break;
@@ -130,9 +131,8 @@ typedef struct {
 static tn_st_item *add_item(item_list *l, const char *prefix, tn_str name, const void *data, size_t n_bytes)
 {
     tn_st_item *it = &l->item[l->n++];
-    *it = (tn_st_item){.name = tn_str_format(l->a, "%s%.*s", prefix, TN_ARG(name)),
-                       .dtype = TN_ST_F32,
-                       .data = {data, n_bytes}};
+    *it = (tn_st_item){
+        .name = tn_str_format(l->a, "%s%.*s", prefix, TN_ARG(name)), .dtype = TN_ST_F32, .data = {data, n_bytes}};
     l->failed |= !it->name.ptr;
     return it;
 }
@@ -244,12 +244,12 @@ done:
 
 typedef struct {
     const tn_st_entry *value, *m, *v, *rows;
-    size_t n_rows;       /* of a table of which only some rows are there */
-    const int32_t *row;  /* [n_rows] copied to be aligned, NULL for a whole parameter without moments of rows */
+    size_t n_rows;      /* of a table of which only some rows are there */
+    const int32_t *row; /* [n_rows] copied to be aligned, NULL for a whole parameter without moments of rows */
 } found;
 
-static tn_status find_entry(const tn_st *st, const char *prefix, const tn_param *p, tn_st_dtype dtype, uint64_t n_elements,
-                            tn_arena *a, const tn_st_entry **out, tn_err *err)
+static tn_status find_entry(const tn_st *st, const char *prefix, const tn_param *p, tn_st_dtype dtype,
+                            uint64_t n_elements, tn_arena *a, const tn_st_entry **out, tn_err *err)
 {
     tn_str name = tn_str_format(a, "%s%.*s", prefix, TN_ARG(p->name));
     if (!name.ptr)
@@ -317,7 +317,8 @@ static void copy_param(const tn_learner *l, size_t i, tn_adamw_state *o, const f
     }
     size_t width = p->size / (size_t)p->dim[0];
     for (size_t k = 0; k < f->n_rows; k++)
-        memcpy(p->value + (size_t)f->row[k] * width, f->value->data.ptr + k * width * sizeof(float), width * sizeof(float));
+        memcpy(p->value + (size_t)f->row[k] * width, f->value->data.ptr + k * width * sizeof(float),
+               width * sizeof(float));
 }
 
 static tn_status open_checkpoint(const char *path, tn_arena *a, tn_file *file, tn_st *st, tn_train_state *state,

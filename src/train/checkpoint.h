@@ -13,8 +13,8 @@
 typedef struct {
     tn_digest job; /* of the recipe, the rows and the shapes: another job is refused */
     int64_t step;
-    int64_t last_eval;    /* step of the last evaluation, -1: none */
-    int32_t n_worse;      /* evaluations since the best */
+    int64_t last_eval; /* step of the last evaluation, -1: none */
+    int32_t n_worse;   /* evaluations since the best */
     bool finished;
     tn_train_outcome out; /* so far */
     tn_journal_mark steps, evals;
@@ -27,9 +27,9 @@ tn_status tn_checkpoint_write(const char *path, const tn_learner *l, tn_adamw_st
 /// Reads the state alone.
 tn_status tn_checkpoint_peek(const char *path, tn_train_state *out, tn_err *err);
 
-/// Reads parameters, and moments when `with_moments` into the new optimiser `o`. Rows of a table that are not in the file
-/// must have the values that they had before training (tn_adamw_finish). The parameters are only written when the whole
-/// file is right. TN_EFORMAT for a tensor that is missing, misshapen or more than there should be.
+/// Reads parameters, and moments when `with_moments` into the new optimiser `o`. Rows of a table that are not in the
+/// file must have the values that they had before training (tn_adamw_finish). The parameters are only written when the
+/// whole file is right. TN_EFORMAT for a tensor that is missing, misshapen or more than there should be.
 tn_status tn_checkpoint_read(const char *path, const tn_learner *l, tn_adamw_state *o, bool with_moments, tn_err *err);
 
 #endif

@@ -14,8 +14,8 @@ static tn_status check_mark(const char *path, const tn_journal_mark *mark, tn_er
     TN_TRY(tn_file_open(path, &f, err));
     tn_status st = TN_OK;
     if (f.bytes.len < mark->n_bytes) {
-        st = tn_fail(err, TN_EFORMAT, "%s has %zu bytes, the checkpoint knows %" PRIu64 ": start without --resume", path,
-                     f.bytes.len, mark->n_bytes);
+        st = tn_fail(err, TN_EFORMAT, "%s has %zu bytes, the checkpoint knows %" PRIu64 ": start without --resume",
+                     path, f.bytes.len, mark->n_bytes);
     } else {
         tn_digest now = tn_sha256((tn_bytes){f.bytes.ptr, (size_t)mark->n_bytes});
         if (!tn_str_is(tn_str_of(now.hex), mark->digest.hex))

@@ -1,10 +1,10 @@
-/* The run is a row of steps with three kinds of stop between them: an evaluation, a checkpoint, an interrupt. What is due
- * at a step is a function of the step and of `last_eval`, so a resumed run finds its place from the state alone.
+/* The run is a row of steps with three kinds of stop between them: an evaluation, a checkpoint, an interrupt. What is
+ * due at a step is a function of the step and of `last_eval`, so a resumed run finds its place from the state alone.
  *
  * Invariants: a checkpoint is written only between steps, after both journals reached the disk; best.safetensors is
- * written before the state that names it. A kill in between leaves a best file of a later step than the state knows; the
- * resumed run reaches that step again, finds the same scores, and writes the same bytes: before that nothing reads it.
- * Random numbers are functions of (seed, step), so weights, moments and counters are the whole state. */
+ * written before the state that names it. A kill in between leaves a best file of a later step than the state knows;
+ * the resumed run reaches that step again, finds the same scores, and writes the same bytes: before that nothing reads
+ * it. Random numbers are functions of (seed, step), so weights, moments and counters are the whole state. */
 #include "train/loop.h"
 #include "base/file.h"
 #include "base/fmath.h"
@@ -30,7 +30,8 @@ tn_status tn_recipe_check(const tn_recipe *r, tn_err *err)
         {r->n_shards < 1 || r->n_shards > 64, "shards must be from 1 to 64"},
         {!(r->learning_rate > 0 && r->learning_rate < 1), "learning_rate must be above 0 and below 1"},
         {!(r->warmup_ratio >= 0 && r->warmup_ratio <= 1), "warmup_ratio must be from 0 to 1"},
-        {!(r->weight_decay >= 0 && r->weight_decay * r->learning_rate < 1), "weight_decay must be from 0 to 1 / learning_rate"},
+        {!(r->weight_decay >= 0 && r->weight_decay * r->learning_rate < 1),
+         "weight_decay must be from 0 to 1 / learning_rate"},
         {!(r->beta1 >= 0 && r->beta1 < 1 && r->beta2 >= 0 && r->beta2 < 1), "betas must be from 0 to below 1"},
         {!(r->eps > 0 && r->eps < 1), "epsilon must be above 0 and below 1"},
         {!(r->max_grad_norm >= 0 && isfinite(r->max_grad_norm)), "max_grad_norm must be 0 (off) or more"},
@@ -168,7 +169,7 @@ typedef struct {
     tn_journal steps, evals;
     tn_buf line;
     tn_train_state s;
-    double started;          /* for the progress line only */
+    double started; /* for the progress line only */
     uint64_t tokens_at_start;
 } run;
 
@@ -189,11 +190,11 @@ static void describe_examples(tn_buf *b, const char *what, const tn_examples *x)
 
 static void describe_recipe(tn_buf *b, const tn_recipe *r)
 {
-    const double number[] = {r->learning_rate, r->warmup_ratio, r->weight_decay, r->beta1, r->beta2, r->eps,
-                             r->max_grad_norm};
-    tn_buf_printf(b, "%" PRId32 " %" PRId64 " %" PRId32 " %" PRId32 " %d %d %" PRIu64 " %" PRId64 " %" PRId32 " %d", r->epochs,
-                  r->n_steps, r->batch_size, r->n_shards, (int)r->schedule, r->dropout, r->seed, r->eval_every,
-                  r->patience, (int)r->best_by);
+    const double number[] = {r->learning_rate, r->warmup_ratio, r->weight_decay, r->beta1,
+                             r->beta2,         r->eps,          r->max_grad_norm};
+    tn_buf_printf(b, "%" PRId32 " %" PRId64 " %" PRId32 " %" PRId32 " %d %d %" PRIu64 " %" PRId64 " %" PRId32 " %d",
+                  r->epochs, r->n_steps, r->batch_size, r->n_shards, (int)r->schedule, r->dropout, r->seed,
+                  r->eval_every, r->patience, (int)r->best_by);
     for (size_t i = 0; i < TN_COUNT(number); i++) {
         tn_buf_char(b, ' ');
         tn_buf_f64(b, number[i]);
@@ -304,8 +305,10 @@ static tn_status evaluate(run *u, tn_err *err)
     tn_adamw_catch_up(u->adamw, x->ids + x->start[0], x->start[x->n_rows] - x->start[0]);
     TN_TRY(tn_train_evaluate(u->l, x, u->r->batch_size, &s, err));
     if (!isfinite(s.loss))
-        return tn_fail(err, TN_EINVALID, "step %" PRId64 ": the loss on validation is not finite; try a smaller learning rate "
-                       "(now %g)", u->s.step, u->r->learning_rate);
+        return tn_fail(err, TN_EINVALID,
+                       "step %" PRId64 ": the loss on validation is not finite; try a smaller learning rate "
+                       "(now %g)",
+                       u->s.step, u->r->learning_rate);
     bool best = u->s.out.best_step == 0 || score_of(&s, u->r->best_by) > score_of(&u->s.out.best, u->r->best_by);
     u->s.last_eval = u->s.step;
     u->s.n_worse = best ? 0 : u->s.n_worse + 1;
@@ -320,7 +323,8 @@ static tn_status evaluate(run *u, tn_err *err)
 static tn_status refuse_step(const run *u, const char *what, double value, double lr, tn_err *err)
 {
     return tn_fail(err, TN_EINVALID,
-                   "step %" PRId64 ": the %s is %s (learning rate %g): the run stopped before it changed the weights; try a "
+                   "step %" PRId64
+                   ": the %s is %s (learning rate %g): the run stopped before it changed the weights; try a "
                    "smaller learning rate than %g, a longer warm-up, or gradient clipping%s",
                    u->s.step + 1, what, isnan(value) ? "not a number" : "infinite", lr, u->r->learning_rate,
                    u->r->max_grad_norm > 0 ? "" : " (off now)");
@@ -365,8 +369,10 @@ static tn_status train_step(run *u, tn_err *err)
 static tn_status stop_interrupted(run *u, tn_err *err)
 {
     TN_TRY(checkpoint(u, err));
-    return tn_fail(err, TN_EINTR, "interrupted after step %" PRId64 " of %" PRId64 "; %s holds the state: --resume goes on from "
-                   "there", u->s.step, u->s.out.n_planned, u->state_path);
+    return tn_fail(err, TN_EINTR,
+                   "interrupted after step %" PRId64 " of %" PRId64 "; %s holds the state: --resume goes on from "
+                   "there",
+                   u->s.step, u->s.out.n_planned, u->state_path);
 }
 
 static tn_status run_steps(run *u, tn_err *err)
@@ -452,8 +458,10 @@ static tn_status go_on(run *u, tn_err *err)
     tn_train_state old;
     TN_TRY(tn_checkpoint_peek(u->state_path, &old, err));
     if (strcmp(old.job.hex, u->s.job.hex) != 0)
-        return tn_fail(err, TN_EINVALID, "%s belongs to another recipe, model or data: start without --resume, or in another "
-                       "folder", u->state_path);
+        return tn_fail(err, TN_EINVALID,
+                       "%s belongs to another recipe, model or data: start without --resume, or in another "
+                       "folder",
+                       u->state_path);
     u->s = old;
     TN_TRY(tn_journal_open(u->steps_path, &old.steps, &u->steps, err));
     TN_TRY(tn_journal_open(u->evals_path, &old.evals, &u->evals, err));

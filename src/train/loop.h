@@ -13,7 +13,8 @@
 ///   checkpoint/state.safetensors   weights, moments, counters after the last checkpoint; replaced whole or not at all
 ///   checkpoint/best.safetensors    weights of the best evaluation so far
 /// No clock and no count of threads is in any of them: the same recipe, rows and model give the same bytes, also when
-/// the process was killed at any moment and resumed. What was written after the last checkpoint is cut off and made again.
+/// the process was killed at any moment and resumed. What was written after the last checkpoint is cut off and made
+/// again.
 
 #include "base/clock.h"
 #include "metric/classification.h"
@@ -21,13 +22,13 @@
 #include "train/schedule.h"
 
 typedef struct {
-    int32_t epochs;       /* used when n_steps is 0 */
-    int64_t n_steps;      /* > 0: exactly so many steps */
+    int32_t epochs;  /* used when n_steps is 0 */
+    int64_t n_steps; /* > 0: exactly so many steps */
     int32_t batch_size;
-    int32_t n_shards;     /* part of the numbers: another value gives other bits */
+    int32_t n_shards; /* part of the numbers: another value gives other bits */
     double learning_rate;
     tn_schedule_kind schedule;
-    double warmup_ratio;  /* of all steps */
+    double warmup_ratio; /* of all steps */
     double weight_decay, beta1, beta2, eps;
     double max_grad_norm; /* 0: no clipping */
     bool dropout;
@@ -40,8 +41,16 @@ typedef struct {
 
 /// TrainingArguments' defaults where it has one; 4 shards, best by macro F1, seed 0.
 #define TN_RECIPE_INIT                                                                                                 \
-    ((tn_recipe){.epochs = 3, .batch_size = 8, .n_shards = 4, .learning_rate = 5e-5, .schedule = TN_SCHEDULE_LINEAR,   \
-                 .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .max_grad_norm = 1, .dropout = true,                       \
+    ((tn_recipe){.epochs = 3,                                                                                          \
+                 .batch_size = 8,                                                                                      \
+                 .n_shards = 4,                                                                                        \
+                 .learning_rate = 5e-5,                                                                                \
+                 .schedule = TN_SCHEDULE_LINEAR,                                                                       \
+                 .beta1 = 0.9,                                                                                         \
+                 .beta2 = 0.999,                                                                                       \
+                 .eps = 1e-8,                                                                                          \
+                 .max_grad_norm = 1,                                                                                   \
+                 .dropout = true,                                                                                      \
                  .best_by = TN_METRIC_MACRO_F1})
 
 /// TN_EINVALID names the first value that makes no sense.
@@ -79,24 +88,24 @@ typedef struct {
     const tn_examples *validation; /* NULL or empty: no evaluation, the last weights are the best */
     const tn_batch_order *order;   /* NULL but for parity runs */
     const char *dir;
-    bool resume;                   /* go on from dir/checkpoint when there is one; otherwise start afresh there */
-    tn_progress *progress;         /* may be NULL */
+    bool resume;           /* go on from dir/checkpoint when there is one; otherwise start afresh there */
+    tn_progress *progress; /* may be NULL */
 } tn_train_job;
 
 typedef struct {
-    int64_t n_steps;    /* made in all, before a resume included */
+    int64_t n_steps; /* made in all, before a resume included */
     int64_t n_planned;
-    int64_t best_step;  /* 0 without validation */
+    int64_t best_step; /* 0 without validation */
     tn_scores best;
     double last_loss;
-    uint64_t n_tokens;  /* seen in all steps */
+    uint64_t n_tokens; /* seen in all steps */
     bool stopped_early;
 } tn_train_outcome;
 
 /// Trains, and leaves the best weights in the learner's parameters. A run that had finished is only loaded.
 /// TN_EINTR after an interrupt: a checkpoint of the last step is there. TN_EINVALID for a recipe or rows that make no
-/// sense, a checkpoint of another recipe, model or data, and for a loss or norm that is not finite: the sentence says at
-/// which step and what to try. TN_EFORMAT for a damaged checkpoint. TN_EIO: the last good checkpoint is still there.
+/// sense, a checkpoint of another recipe, model or data, and for a loss or norm that is not finite: the sentence says
+/// at which step and what to try. TN_EFORMAT for a damaged checkpoint. TN_EIO: the last good checkpoint is still there.
 tn_status tn_train_run(const tn_train_job *job, tn_train_outcome *out, tn_err *err);
 
 #endif

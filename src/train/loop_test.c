@@ -47,8 +47,12 @@ static tn_status train(const trial *t, const tn_recipe *r, toy *weights, tn_trai
     weights->nan_at = t->nan_at;
     weights->interrupt_at = t->interrupt_at;
     dir_of(t->name, dir);
-    tn_train_job job = {.learner = &l, .recipe = r, .train = &rows, .validation = t->no_validation ? NULL : &held,
-                        .dir = dir, .resume = t->resume};
+    tn_train_job job = {.learner = &l,
+                        .recipe = r,
+                        .train = &rows,
+                        .validation = t->no_validation ? NULL : &held,
+                        .dir = dir,
+                        .resume = t->resume};
     tn_status st = tn_train_run(&job, out, err);
     tn_engine_free(e);
     return st;
@@ -258,13 +262,12 @@ static void a_killed_run_resumes_to_the_same_bytes(void **state)
     tn_train_outcome out;
     tn_recipe r = recipe();
     const trial kill[] = {
-        {.name = "k1", .kill_at_backward = 1},   /* before the first checkpoint */
-        {.name = "k2", .kill_at_backward = 4},   /* just after a checkpoint */
-        {.name = "k3", .kill_at_backward = 12},  /* just after an evaluation */
-        {.name = "k4", .kill_at_backward = 20},
-        {.name = "k5", .kill_at_backward = 44},  /* in the last step */
-        {.name = "k6", .kill_at_logits = 2},     /* in the first evaluation */
-        {.name = "k7", .kill_at_logits = 16},    /* in the last one */
+        {.name = "k1", .kill_at_backward = 1},  /* before the first checkpoint */
+        {.name = "k2", .kill_at_backward = 4},  /* just after a checkpoint */
+        {.name = "k3", .kill_at_backward = 12}, /* just after an evaluation */
+        {.name = "k4", .kill_at_backward = 20}, {.name = "k5", .kill_at_backward = 44}, /* in the last step */
+        {.name = "k6", .kill_at_logits = 2},                                            /* in the first evaluation */
+        {.name = "k7", .kill_at_logits = 16},                                           /* in the last one */
     };
     for (size_t i = 0; i < TN_COUNT(kill); i++) {
         int status = train_in_child(&kill[i], &r);

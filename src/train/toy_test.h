@@ -1,7 +1,7 @@
 #ifndef TN_TRAIN_TOY_H
 #define TN_TRAIN_TOY_H
-/// Tests only: a learner small enough to read. Mean of a row's token vectors (a sparse table), dropped out, then a linear
-/// layer and softmax; gradients by hand. It can be told to kill its process, or to answer with a NaN.
+/// Tests only: a learner small enough to read. Mean of a row's token vectors (a sparse table), dropped out, then a
+/// linear layer and softmax; gradients by hand. It can be told to kill its process, or to answer with a NaN.
 
 #include "base/rng.h"
 #include "train/loop.h"
@@ -18,8 +18,8 @@ typedef struct {
     float table[TOY_V * TOY_C], w[TOY_L * TOY_C], b[TOY_L];
     float table_grad[TOY_V * TOY_C], w_grad[TOY_L * TOY_C], b_grad[TOY_L];
     int32_t row[TOY_V];
-    int n_changed;               /* calls of params_changed */
-    long backwards, evaluations; /* calls so far */
+    int n_changed;                                               /* calls of params_changed */
+    long backwards, evaluations;                                 /* calls so far */
     long kill_at_backward, kill_at_logits, nan_at, interrupt_at; /* 0: never */
 } toy;
 
@@ -121,14 +121,34 @@ static inline tn_learner toy_init(toy *t, tn_engine *e)
         t->table[i] = (float)(tn_rng_f64(&r) - 0.5);
     for (int i = 0; i < TOY_L * TOY_C; i++)
         t->w[i] = (float)(tn_rng_f64(&r) - 0.5);
-    t->p[0] = (tn_param){.name = TN_STR("emb.weight"), .n_dims = 2, .dim = {TOY_V, TOY_C}, .size = TOY_V * TOY_C,
-                         .value = t->table, .decay = true, .grad = t->table_grad, .sparse = true, .grad_row = t->row};
-    t->p[1] = (tn_param){.name = TN_STR("out.weight"), .n_dims = 2, .dim = {TOY_L, TOY_C}, .size = TOY_L * TOY_C,
-                         .value = t->w, .decay = true, .grad = t->w_grad};
-    t->p[2] = (tn_param){.name = TN_STR("out.bias"), .n_dims = 1, .dim = {TOY_L}, .size = TOY_L, .value = t->b,
-                         .grad = t->b_grad};
-    return (tn_learner){.self = t, .engine = e, .param = t->p, .n_params = 3, .n_labels = TOY_L, .vocab_size = TOY_V,
-                        .max_tokens = 16, .backward = toy_backward, .logits = toy_logits, .params_changed = toy_changed};
+    t->p[0] = (tn_param){.name = TN_STR("emb.weight"),
+                         .n_dims = 2,
+                         .dim = {TOY_V, TOY_C},
+                         .size = TOY_V * TOY_C,
+                         .value = t->table,
+                         .decay = true,
+                         .grad = t->table_grad,
+                         .sparse = true,
+                         .grad_row = t->row};
+    t->p[1] = (tn_param){.name = TN_STR("out.weight"),
+                         .n_dims = 2,
+                         .dim = {TOY_L, TOY_C},
+                         .size = TOY_L * TOY_C,
+                         .value = t->w,
+                         .decay = true,
+                         .grad = t->w_grad};
+    t->p[2] = (tn_param){
+        .name = TN_STR("out.bias"), .n_dims = 1, .dim = {TOY_L}, .size = TOY_L, .value = t->b, .grad = t->b_grad};
+    return (tn_learner){.self = t,
+                        .engine = e,
+                        .param = t->p,
+                        .n_params = 3,
+                        .n_labels = TOY_L,
+                        .vocab_size = TOY_V,
+                        .max_tokens = 16,
+                        .backward = toy_backward,
+                        .logits = toy_logits,
+                        .params_changed = toy_changed};
 }
 
 /// Rows whose label shows in their tokens: id % 3 is the label three times in four. Tokens from 50 on are in few rows.

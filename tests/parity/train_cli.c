@@ -131,19 +131,23 @@ static tn_status set(settings *s, const char *text, tn_err *err)
         bool *flag;
         const char **text;
     } known[] = {
-        {"steps", .i64 = &r->n_steps}, {"epochs", .i32 = &r->epochs}, {"batch", .i32 = &r->batch_size},
-        {"lr", .f64 = &r->learning_rate}, {"warmup", .f64 = &r->warmup_ratio}, {"decay", .f64 = &r->weight_decay},
-        {"clip", .f64 = &r->max_grad_norm}, {"dropout", .flag = &r->dropout}, {"shards", .i32 = &r->n_shards},
-        {"eval", .i64 = &r->eval_every}, {"patience", .i32 = &r->patience}, {"checkpoint", .i64 = &r->checkpoint_every},
-        {"threads", .i32 = &s->n_threads}, {"isa", .text = &s->isa}, {"order", .text = &s->order},
-        {"valid", .text = &s->valid}, {"save", .flag = &s->save}, {"resume", .flag = &s->resume},
+        {"steps", .i64 = &r->n_steps},       {"epochs", .i32 = &r->epochs},
+        {"batch", .i32 = &r->batch_size},    {"lr", .f64 = &r->learning_rate},
+        {"warmup", .f64 = &r->warmup_ratio}, {"decay", .f64 = &r->weight_decay},
+        {"clip", .f64 = &r->max_grad_norm},  {"dropout", .flag = &r->dropout},
+        {"shards", .i32 = &r->n_shards},     {"eval", .i64 = &r->eval_every},
+        {"patience", .i32 = &r->patience},   {"checkpoint", .i64 = &r->checkpoint_every},
+        {"threads", .i32 = &s->n_threads},   {"isa", .text = &s->isa},
+        {"order", .text = &s->order},        {"valid", .text = &s->valid},
+        {"save", .flag = &s->save},          {"resume", .flag = &s->resume},
     };
     if (tn_str_is(key, "seed")) {
         r->seed = strtoull(value, NULL, 10);
         return TN_OK;
     }
     if (tn_str_is(key, "schedule"))
-        return tn_schedule_parse(tn_str_of(value), &r->schedule) ? TN_OK : tn_fail(err, TN_EINVALID, "no schedule %s", value);
+        return tn_schedule_parse(tn_str_of(value), &r->schedule) ? TN_OK
+                                                                 : tn_fail(err, TN_EINVALID, "no schedule %s", value);
     for (size_t i = 0; i < TN_COUNT(known); i++) {
         if (!tn_str_is(key, known[i].key))
             continue;
@@ -165,10 +169,11 @@ static tn_status set(settings *s, const char *text, tn_err *err)
 static void report(const timed *t, const tn_train_outcome *o, const char *isa, int n_threads)
 {
     double seconds = t->n_steps > WARM_STEPS ? t->end - t->begin : 0;
-    printf("{\"what\": \"tenet\", \"isa\": \"%s\", \"threads\": %d, \"steps\": %" PRId64 ", \"loss\": %.9g, \"tokens\": %" PRIu64
+    printf("{\"what\": \"tenet\", \"isa\": \"%s\", \"threads\": %d, \"steps\": %" PRId64
+           ", \"loss\": %.9g, \"tokens\": %" PRIu64
            ", \"seconds\": %.3f, \"tokens_per_s\": %.0f, \"peak_bytes\": %" PRIu64 "}\n",
-           isa, n_threads, o->n_steps, o->last_loss, t->tokens, seconds,
-           seconds > 0 ? (double)t->tokens / seconds : 0, tn_peak_memory());
+           isa, n_threads, o->n_steps, o->last_loss, t->tokens, seconds, seconds > 0 ? (double)t->tokens / seconds : 0,
+           tn_peak_memory());
 }
 
 static tn_status train(int argc, char **argv, tn_arena *a, tn_err *err)
@@ -201,8 +206,14 @@ static tn_status train(int argc, char **argv, tn_arena *a, tn_err *err)
     timed t = {.inner = tn_learner_of(m)};
     tn_learner l = t.inner;
     l.self = &t, l.backward = timed_backward, l.logits = timed_logits, l.params_changed = timed_changed;
-    tn_train_job job = {.learner = &l, .recipe = &s.recipe, .train = &rows, .validation = &held,
-                        .order = s.order ? &order : NULL, .dir = argv[2], .resume = s.resume, .progress = &bar};
+    tn_train_job job = {.learner = &l,
+                        .recipe = &s.recipe,
+                        .train = &rows,
+                        .validation = &held,
+                        .order = s.order ? &order : NULL,
+                        .dir = argv[2],
+                        .resume = s.resume,
+                        .progress = &bar};
     TN_GO(tn_train_run(&job, &out, err));
     if (s.save) {
         char *dir = tn_path_join(a, argv[2], "model");
