@@ -146,7 +146,7 @@ def main():
         tiny(folder)
         for decay in (0.0, 0.01):
             one(args.cli, f"tiny, decay {decay}", folder, 60, work, 1e-4, decay)
-        cache = os.environ.get("TENET_HUB") or os.path.expanduser("~/.cache/huggingface/hub")
+        cache = os.environ.get("HF_HUB_CACHE") or os.path.expanduser("~/.cache/tenet/hub")
         for source in args.models or list(starters(cache)):
             start = os.path.join(work, "start")
             shutil.rmtree(start, ignore_errors=True)
