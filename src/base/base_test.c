@@ -312,6 +312,8 @@ static void errors_keep_their_sentence_and_exit_code(void **state)
     tn_fail(&err, TN_EFORMAT, "12:5: a comma is missing");
     tn_fail_prefix(&err, "brief.md");
     assert_string_equal(err.msg, "brief.md:12:5: a comma is missing");
+    tn_fail(NULL, TN_EIO, "unseen");
+    assert_int_equal(tn_fail_prefix(NULL, "x"), TN_EIO);
     assert_int_equal(tn_exit_code(TN_ERULE), 1);
     assert_int_equal(tn_exit_code(TN_ENOENT), 2);
     assert_int_equal(tn_exit_code(TN_ENOMEM), 3);

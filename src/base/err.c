@@ -15,8 +15,12 @@ static void set_message(tn_err *err, tn_status status, const char *fmt, va_list 
         memcpy(err->msg + sizeof err->msg - 4, "...", 4);
 }
 
+/* The status of this thread's last failure: what tn_fail_prefix returns when there is no err to look into. */
+static _Thread_local tn_status last_status = TN_EBUG;
+
 tn_status tn_fail(tn_err *err, tn_status status, const char *fmt, ...)
 {
+    last_status = status;
     if (!err)
         return status;
     va_list ap;
@@ -29,7 +33,7 @@ tn_status tn_fail(tn_err *err, tn_status status, const char *fmt, ...)
 tn_status tn_fail_prefix(tn_err *err, const char *fmt, ...)
 {
     if (!err)
-        return TN_EBUG;
+        return last_status;
     tn_err inner = *err;
     va_list ap;
     va_start(ap, fmt);
@@ -53,6 +57,7 @@ tn_status tn_fail_errno(tn_err *err, const char *fmt, ...)
 {
     int code = errno;
     tn_status status = code == ENOENT || code == ENOTDIR ? TN_ENOENT : code == EISDIR ? TN_EINVALID : code == ENOMEM ? TN_ENOMEM : TN_EIO;
+    last_status = status;
     if (!err)
         return status;
     va_list ap;

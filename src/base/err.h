@@ -33,7 +33,7 @@ typedef struct {
 /// Fills `err` and returns `status`, so that a failure is one line: `return tn_fail(err, TN_EFORMAT, "...", ...)`.
 tn_status tn_fail(tn_err *err, tn_status status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/// Puts "`prefix`: " before the sentence already in `err` (a path, a row number) and returns err->status. A sentence that
+/// Puts "`prefix`: " before the sentence already in `err` (a path, a row number) and returns the failure's status. A sentence that
 /// begins with its place, "12:5: ...", joins without the blank: "brief.md:12:5: ...".
 tn_status tn_fail_prefix(tn_err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

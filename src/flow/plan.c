@@ -353,7 +353,7 @@ static void make_approach(maker *m, const tn_plan_candidate *c)
     put_recipe(m, r, "learning_rate", tn_json_new_f64(m->a, c && c->hidden_size <= 384 ? 1e-4 : 3e-5), "small encoders take a larger rate than the usual 2e-5 to 5e-5");
     put_recipe(m, r, "schedule", tn_json_new_str(m->a, TN_STR("linear")), "warm-up, then linear decay to zero");
     put_recipe(m, r, "warmup_ratio", tn_json_new_f64(m->a, 0.1), "a fresh head must settle before the encoder moves");
-    put_recipe(m, r, "weight_decay", tn_json_new_f64(m->a, 0.01), "the usual AdamW value; not on biases and norms");
+    put_recipe(m, r, "weight_decay", tn_json_new_f64(m->a, 0), "the Trainer's default; above zero every row of the word table moves, seen or not");
     put_recipe(m, r, "max_grad_norm", tn_json_new_f64(m->a, 1.0), "the Trainer's default");
     put_recipe(m, r, "dropout", tn_json_new_bool(m->a, true), "as the checkpoint's config says");
     put_recipe(m, r, "max_tokens", tn_json_new_i64(m->a, c && c->max_tokens < 256 ? c->max_tokens : 256), "the share of texts it cuts is in data/profile.json");
