@@ -23,7 +23,7 @@
 
 enum {
     PANEL = TN_GEMM_PANEL,
-    TILE = TN_GEMM_ROWS * PANEL,
+    TILE = TN_GEMM_TILE,
     LEVELS = 7, /* of the stack: 64 shards leave 6 sums pending, and one is being made */
     /* A task's block of C in run: 4 panels of rows reuse B's block from the second level often enough that fetching it
      * (4 bytes a 4 · 14 / 16 cycles of FMA at most) does not count; fewer rows a task balance the threads better. */
@@ -205,14 +205,15 @@ static void finish_row(const run *r, size_t m, size_t n0, size_t n)
 }
 
 /* A tile that is narrower than a panel, by way of a whole one. */
-static void edge_tile(tn_gemm_tile_fn *tile, size_t rows, size_t k, const float *a, const float *b, float *c,
-                      size_t ldc, size_t width, bool load, float *tmp)
+static void edge_tile(const run *r, size_t rows, size_t k, const float *a, const float *b, float *c, size_t width,
+                      bool load, float *tmp)
 {
     for (size_t i = 0; load && i < rows; i++)
-        memcpy(tmp + i * PANEL, c + i * ldc, width * sizeof *c);
-    tile(rows, k, a, b, tmp, PANEL, load);
+        memcpy(tmp + i * PANEL, c + i * r->ldc, width * sizeof *c);
+    tn_gemm_ends ends = {.start = load ? tmp : NULL, .ld_start = PANEL, .out = tmp, .ld_out = PANEL};
+    r->g->kernels->by_rows(rows, k, a, b, &ends);
     for (size_t i = 0; i < rows; i++)
-        memcpy(c + i * ldc, tmp + i * PANEL, width * sizeof *c);
+        memcpy(c + i * r->ldc, tmp + i * PANEL, width * sizeof *c);
 }
 
 /* Fetches share `share` of a matrix into the second-level cache, while another one is worked on. */
@@ -252,11 +253,12 @@ static void run_block(void *ctx, size_t task, int worker)
                         prefetch_share(r->a + m1 * r->lda + k0, r->lda, m1 - m0, k, j - j0, j1 - j0);
                     const float *panel = b->data + (j * b->k + k0) * PANEL;
                     size_t width = min(PANEL, b->n - j * PANEL);
+                    float *out = c + j * PANEL;
+                    tn_gemm_ends ends = {.start = load ? out : NULL, .ld_start = r->ldc, .out = out, .ld_out = r->ldc};
                     if (width == PANEL)
-                        r->g->kernels->by_rows(m1 - m0, k, s->a, panel, c + j * PANEL, r->ldc, load);
+                        r->g->kernels->by_rows(m1 - m0, k, s->a, panel, &ends);
                     else
-                        edge_tile(r->g->kernels->by_rows, m1 - m0, k, s->a, panel, c + j * PANEL, r->ldc, width, load,
-                                  s->tail);
+                        edge_tile(r, m1 - m0, k, s->a, panel, out, width, load, s->tail);
                 }
             }
             for (size_t m = m0; r->tail && block + 1 == n_blocks && m < m1; m++)
@@ -325,19 +327,32 @@ static fetch fetch_line(const float *p, size_t ld, size_t n, size_t at)
     return at < (n + 30) / 16 ? (fetch){p + min(16 * at, n - 1), ld} : (fetch){NULL, 0};
 }
 
-/* One tile of dW through a span: from its stack, onto its stack. Returns how many sums are then on it, besides the
- * shard in progress. */
-static size_t grad_tile(const grad *r, const span *at, size_t rows, const float *a, const float *b,
-                        float stack[LEVELS][TILE], fetch next)
+/* One tile of dW, at `o0`, `i0`, through a span: from its stack onto its stack, or to dW after the last row. Returns
+ * how many sums are then on the stack, besides the shard in progress. */
+static size_t grad_tile(const grad *r, const span *at, size_t o0, size_t rows, size_t i0, const float *a,
+                        const float *b, float stack[LEVELS][TILE], fetch next)
 {
-    size_t n_pending = at->n_pending;
-    for (size_t i = 0; n_pending > 0 && i < rows * PANEL; i += 16) /* what it will be added to */
-        __builtin_prefetch(stack[n_pending - 1] + i, 1);
+    size_t n_pending = at->n_pending, width = min(PANEL, r->i - i0);
     for (size_t m = at->m0, shard = at->shard; m < at->m1; shard++) {
         size_t begin = r->shards->start[shard], end = r->shards->start[shard + 1], stop = min(end, at->m1);
         if (stop <= m)
             continue;
-        r->g->kernels->by_columns(rows, stop - m, a, b, stack[n_pending], PANEL, m > begin, next.line, next.ld);
+        float *sum = stack[n_pending];
+        tn_gemm_ends ends = {.start = m > begin ? sum : NULL, .ld_start = PANEL, .out = sum, .ld_out = PANEL};
+        ends.next = next.line;
+        ends.ld_next = next.ld;
+        if (stop == end) {
+            ends.n_below = r->n_adds[shard];
+            n_pending -= ends.n_below;
+            ends.below = ends.n_below > 0 ? sum - TILE : NULL;
+            ends.out = stack[n_pending++];
+            if (stop == r->m1 && width == PANEL) { /* the last: its out is the bottom of the stack, stack[0] */
+                ends.out = r->dw + o0 * r->ldw + i0;
+                ends.ld_out = r->ldw;
+                ends.accumulate = r->accumulate;
+            }
+        }
+        r->g->kernels->by_columns(rows, stop - m, a, b, &ends);
         a += (stop - m) * TN_GEMM_A_COLUMN;
         b += (stop - m) * PANEL;
         if (next.line)
@@ -345,24 +360,15 @@ static size_t grad_tile(const grad *r, const span *at, size_t rows, const float 
         m = stop;
         if (m < end)
             break;
-        for (int k = r->n_adds[shard]; k > 0; k--, n_pending--)
-            r->g->kernels->add(stack[n_pending - 1], stack[n_pending], rows * PANEL);
-        n_pending++;
     }
-    return n_pending;
-}
-
-/* Copies a finished tile to dW, or adds it. */
-static void grad_store(const grad *r, size_t o0, size_t rows, size_t i0, const float *sum)
-{
-    size_t width = min(PANEL, r->i - i0);
-    for (size_t o = 0; o < rows; o++) {
+    for (size_t o = 0; at->m1 == r->m1 && width < PANEL && o < rows; o++) {
         float *out = r->dw + (o0 + o) * r->ldw + i0;
         if (r->accumulate)
-            r->g->kernels->add(out, sum + o * PANEL, width);
+            r->g->kernels->add(out, stack[0] + o * PANEL, width);
         else
-            memcpy(out, sum + o * PANEL, width * sizeof *out);
+            memcpy(out, stack[0] + o * PANEL, width * sizeof *out);
     }
+    return n_pending;
 }
 
 static void grad_block(void *ctx, size_t task, int worker)
@@ -413,13 +419,8 @@ static void grad_block(void *ctx, size_t task, int worker)
                                            : fetch_line(next_dy + o0, r->ldy, o_first - o0, t - n_lines);
                     }
                     float(*stack)[TILE] = s->stack[(size_t)(o - o_start + p) * GRAD_COLUMNS + j];
-                    for (size_t m = o[p]; last_block && m < o[p + 1]; m++) {
-                        __builtin_prefetch(r->dw + m * r->ldw + i_start[j], 1);
-                        __builtin_prefetch(r->dw + m * r->ldw + i_start[j + 1] - 1, 1);
-                    }
-                    n_pending = grad_tile(r, &at, o[p + 1] - o[p], s->grad_a[p], s->grad_b[j], stack, next);
-                    if (last_block)
-                        grad_store(r, o[p], o[p + 1] - o[p], i_start[j], stack[0]);
+                    n_pending =
+                        grad_tile(r, &at, o[p], o[p + 1] - o[p], i_start[j], s->grad_a[p], s->grad_b[j], stack, next);
                 }
         }
     }

@@ -7,64 +7,91 @@
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
 
-enum { ROWS = 6, HALF = TN_GEMM_PANEL / 2, AHEAD = 8 * TN_GEMM_PANEL }; /* AHEAD: prefetch distance in B, 8 steps */
+enum { ROWS = 6, HALF = TN_GEMM_PANEL / 2 };
+/* The results' lines are asked for this many steps before they are written: earlier, they would leave the first level.
+ */
+enum { LATE = 24 };
+enum { AHEAD = 8 * TN_GEMM_PANEL }; /* prefetch distance in B: 8 steps */
 
-INLINE void half_tile(size_t rows, size_t step_i, size_t step_k, size_t k, const float *a, const float *b, float *c,
-                      size_t ldc, bool load, const float *next, size_t ld_next)
+INLINE void half_tile(size_t rows, size_t step_i, size_t step_k, size_t k, const float *a, const float *b,
+                      const tn_gemm_ends *e, size_t at)
 {
     __m256 sum[ROWS][2];
     UNROLL for (size_t i = 0; i < rows; i++)
     {
-        sum[i][0] = load ? _mm256_loadu_ps(c + i * ldc) : _mm256_setzero_ps();
-        sum[i][1] = load ? _mm256_loadu_ps(c + i * ldc + 8) : _mm256_setzero_ps();
-        __builtin_prefetch(c + i * ldc, 1);
-        __builtin_prefetch(c + i * ldc + 15, 1);
+        const float *start = e->start + i * e->ld_start + at;
+        sum[i][0] = e->start ? _mm256_loadu_ps(start) : _mm256_setzero_ps();
+        sum[i][1] = e->start ? _mm256_loadu_ps(start + 8) : _mm256_setzero_ps();
     }
-    for (; k > 0; k--) {
-        __m256 b0 = _mm256_load_ps(b), b1 = _mm256_load_ps(b + 8);
-        _mm_prefetch((const char *)(b + AHEAD), _MM_HINT_T0);
+    const float *next = at ? NULL : e->next;
+    size_t ld_next = e->ld_next;
+    size_t late = k < LATE ? k : LATE, part = k - late;
+    for (int last = 0; last < 2; last++, part = late) {
+        UNROLL for (size_t i = 0; last && i < rows; i++)
+        {
+            __builtin_prefetch(e->out + i * e->ld_out + at, 1);
+            __builtin_prefetch(e->out + i * e->ld_out + at + 15, 1);
+        }
+        for (; part > 0; part--) {
+            __m256 b0 = _mm256_load_ps(b), b1 = _mm256_load_ps(b + 8);
+            _mm_prefetch((const char *)(b + AHEAD), _MM_HINT_T0);
+            UNROLL for (size_t i = 0; i < rows; i++)
+            {
+                __m256 ai = _mm256_set1_ps(a[i * step_i]);
+                sum[i][0] = _mm256_fmadd_ps(ai, b0, sum[i][0]);
+                sum[i][1] = _mm256_fmadd_ps(ai, b1, sum[i][1]);
+            }
+            if (next) {
+                _mm_prefetch((const char *)next, _MM_HINT_T1);
+                next += ld_next;
+            }
+            a += step_k;
+            b += TN_GEMM_PANEL;
+        }
+    }
+    const float *below = e->below;
+    for (size_t q = 0; q < e->n_below; q++, below -= TN_GEMM_TILE)
         UNROLL for (size_t i = 0; i < rows; i++)
         {
-            __m256 ai = _mm256_broadcast_ss(a + i * step_i);
-            sum[i][0] = _mm256_fmadd_ps(ai, b0, sum[i][0]);
-            sum[i][1] = _mm256_fmadd_ps(ai, b1, sum[i][1]);
+            sum[i][0] = _mm256_add_ps(_mm256_loadu_ps(below + i * TN_GEMM_PANEL + at), sum[i][0]);
+            sum[i][1] = _mm256_add_ps(_mm256_loadu_ps(below + i * TN_GEMM_PANEL + at + 8), sum[i][1]);
         }
-        if (next) {
-            _mm_prefetch((const char *)next, _MM_HINT_T1);
-            next += ld_next;
-        }
-        a += step_k;
-        b += TN_GEMM_PANEL;
-    }
     UNROLL for (size_t i = 0; i < rows; i++)
     {
-        _mm256_storeu_ps(c + i * ldc, sum[i][0]);
-        _mm256_storeu_ps(c + i * ldc + 8, sum[i][1]);
+        float *out = e->out + i * e->ld_out + at;
+        if (e->accumulate) {
+            sum[i][0] = _mm256_add_ps(_mm256_loadu_ps(out), sum[i][0]);
+            sum[i][1] = _mm256_add_ps(_mm256_loadu_ps(out + 8), sum[i][1]);
+        }
+        _mm256_storeu_ps(out, sum[i][0]);
+        _mm256_storeu_ps(out + 8, sum[i][1]);
     }
 }
 
 /* One copy of the tile for each number of rows, so that the accumulators are registers. */
+/* clang-format off */
 #define ONE(n, step_i, step_k)                                                                                         \
     case n:                                                                                                            \
-        half_tile(n, step_i, step_k, k, a, b, c, ldc, load, next, ld_next);                                            \
-        half_tile(n, step_i, step_k, k, a, b + HALF, c + HALF, ldc, load, NULL, 0);                                    \
+        half_tile(n, step_i, step_k, k, a, b, ends, 0);                                                                \
+        half_tile(n, step_i, step_k, k, a, b + HALF, ends, HALF);                                                      \
         break;
 #define CASES(step_i, step_k)                                                                                          \
     switch (rows) {                                                                                                    \
-        ONE(1, step_i, step_k)                                                                                         \
-        ONE(2, step_i, step_k)                                                                                         \
-        ONE(3, step_i, step_k) ONE(4, step_i, step_k) ONE(5, step_i, step_k) ONE(6, step_i, step_k)                    \
+    ONE(1, step_i, step_k)                                                                                             \
+    ONE(2, step_i, step_k)                                                                                             \
+    ONE(3, step_i, step_k)                                                                                             \
+    ONE(4, step_i, step_k)                                                                                             \
+    ONE(5, step_i, step_k)                                                                                             \
+    ONE(6, step_i, step_k)                                                                                             \
     }
+/* clang-format on */
 
-static void by_rows(size_t rows, size_t k, const float *a, const float *b, float *c, size_t ldc, bool load)
+static void by_rows(size_t rows, size_t k, const float *a, const float *b, const tn_gemm_ends *ends)
 {
-    const float *next = NULL;
-    size_t ld_next = 0;
     CASES(TN_GEMM_A_STRIDE, 1)
 }
 
-static void by_columns(size_t rows, size_t k, const float *a, const float *b, float *c, size_t ldc, bool load,
-                       const float *next, size_t ld_next)
+static void by_columns(size_t rows, size_t k, const float *a, const float *b, const tn_gemm_ends *ends)
 {
     CASES(1, TN_GEMM_A_COLUMN)
 }

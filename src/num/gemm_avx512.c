@@ -7,25 +7,29 @@
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
 
-/* C's lines are asked for this many steps before they are written: earlier, they would leave the first level again. */
+/* The results' lines are asked for this many steps before they are written: earlier, they would leave the first level.
+ */
 enum { LATE = 24 };
 enum { AHEAD = 8 * TN_GEMM_PANEL }; /* prefetch distance in B: 8 steps, about 200 cycles */
 
-INLINE void tile(size_t rows, size_t step_i, size_t step_k, size_t k, const float *a, const float *b, float *c,
-                 size_t ldc, bool load, const float *next, size_t ld_next)
+INLINE void tile(size_t rows, size_t step_i, size_t step_k, size_t k, const float *a, const float *b,
+                 const tn_gemm_ends *e)
 {
     __m512 sum[TN_GEMM_ROWS][2];
     UNROLL for (size_t i = 0; i < rows; i++)
     {
-        sum[i][0] = load ? _mm512_loadu_ps(c + i * ldc) : _mm512_setzero_ps();
-        sum[i][1] = load ? _mm512_loadu_ps(c + i * ldc + 16) : _mm512_setzero_ps();
+        const float *start = e->start + i * e->ld_start;
+        sum[i][0] = e->start ? _mm512_loadu_ps(start) : _mm512_setzero_ps();
+        sum[i][1] = e->start ? _mm512_loadu_ps(start + 16) : _mm512_setzero_ps();
     }
+    const float *next = e->next;
+    size_t ld_next = e->ld_next;
     size_t late = k < LATE ? k : LATE, part = k - late;
     for (int last = 0; last < 2; last++, part = late) {
         UNROLL for (size_t i = 0; last && i < rows; i++)
         {
-            __builtin_prefetch(c + i * ldc, 1);
-            __builtin_prefetch(c + i * ldc + 31, 1);
+            __builtin_prefetch(e->out + i * e->ld_out, 1);
+            __builtin_prefetch(e->out + i * e->ld_out + 31, 1);
         }
         for (; part > 0; part--) {
             __m512 b0 = _mm512_load_ps(b), b1 = _mm512_load_ps(b + 16);
@@ -45,34 +49,55 @@ INLINE void tile(size_t rows, size_t step_i, size_t step_k, size_t k, const floa
             b += TN_GEMM_PANEL;
         }
     }
+    const float *below = e->below;
+    for (size_t q = 0; q < e->n_below; q++, below -= TN_GEMM_TILE)
+        UNROLL for (size_t i = 0; i < rows; i++)
+        {
+            sum[i][0] = _mm512_add_ps(_mm512_loadu_ps(below + i * TN_GEMM_PANEL), sum[i][0]);
+            sum[i][1] = _mm512_add_ps(_mm512_loadu_ps(below + i * TN_GEMM_PANEL + 16), sum[i][1]);
+        }
     UNROLL for (size_t i = 0; i < rows; i++)
     {
-        _mm512_storeu_ps(c + i * ldc, sum[i][0]);
-        _mm512_storeu_ps(c + i * ldc + 16, sum[i][1]);
+        float *out = e->out + i * e->ld_out;
+        if (e->accumulate) {
+            sum[i][0] = _mm512_add_ps(_mm512_loadu_ps(out), sum[i][0]);
+            sum[i][1] = _mm512_add_ps(_mm512_loadu_ps(out + 16), sum[i][1]);
+        }
+        _mm512_storeu_ps(out, sum[i][0]);
+        _mm512_storeu_ps(out + 16, sum[i][1]);
     }
 }
 
 /* One copy of the tile for each number of rows, so that the accumulators are registers. */
+/* clang-format off */
+#define ONE(n, step_i, step_k)                                                                                         \
+    case n: tile(n, step_i, step_k, k, a, b, ends); break;
 #define CASES(step_i, step_k)                                                                                          \
     switch (rows) {                                                                                                    \
-        ONE(1, step_i, step_k)                                                                                         \
-        ONE(2, step_i, step_k)                                                                                         \
-        ONE(3, step_i, step_k) ONE(4, step_i, step_k) ONE(5, step_i, step_k) ONE(6, step_i, step_k)                    \
-            ONE(7, step_i, step_k) ONE(8, step_i, step_k) ONE(9, step_i, step_k) ONE(10, step_i, step_k)               \
-                ONE(11, step_i, step_k) ONE(12, step_i, step_k) ONE(13, step_i, step_k) ONE(14, step_i, step_k)        \
+    ONE(1, step_i, step_k)                                                                                             \
+    ONE(2, step_i, step_k)                                                                                             \
+    ONE(3, step_i, step_k)                                                                                             \
+    ONE(4, step_i, step_k)                                                                                             \
+    ONE(5, step_i, step_k)                                                                                             \
+    ONE(6, step_i, step_k)                                                                                             \
+    ONE(7, step_i, step_k)                                                                                             \
+    ONE(8, step_i, step_k)                                                                                             \
+    ONE(9, step_i, step_k)                                                                                             \
+    ONE(10, step_i, step_k)                                                                                            \
+    ONE(11, step_i, step_k)                                                                                            \
+    ONE(12, step_i, step_k)                                                                                            \
+    ONE(13, step_i, step_k)                                                                                            \
+    ONE(14, step_i, step_k)                                                                                            \
     }
-#define ONE(n, step_i, step_k)                                                                                         \
-    case n: tile(n, step_i, step_k, k, a, b, c, ldc, load, next, ld_next); break;
+/* clang-format on */
 
-static void by_rows(size_t rows, size_t k, const float *a, const float *b, float *c, size_t ldc, bool load)
+static void by_rows(size_t rows, size_t k, const float *a, const float *b, const tn_gemm_ends *ends)
 {
-    const float *next = NULL;
-    size_t ld_next = 0;
     CASES(TN_GEMM_A_STRIDE, 1)
 }
 
-static void by_columns(size_t rows, size_t k, const float *a, const float *b, float *c, size_t ldc, bool load,
-                       const float *next, size_t ld_next){CASES(1, TN_GEMM_A_COLUMN)}
+static void by_columns(size_t rows, size_t k, const float *a, const float *b,
+                       const tn_gemm_ends *ends){CASES(1, TN_GEMM_A_COLUMN)}
 
 INLINE __mmask16 first(size_t n)
 {

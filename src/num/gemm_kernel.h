@@ -18,24 +18,35 @@ tn_gemm_ref_grad_fn tn_gemm_ref_grad, tn_gemm_ref_grad_fma;
 
 /// ---- tiles ----
 enum {
-    TN_GEMM_ROWS = 14,                  /* of the tallest tile */
+    TN_GEMM_ROWS = 14, /* of the tallest tile */
+    TN_GEMM_TILE = TN_GEMM_ROWS * TN_GEMM_PANEL,
     TN_GEMM_KC = 384,                   /* k-steps of a block at most: 384, 768, 1152 ... are cut evenly */
     TN_GEMM_A_STRIDE = TN_GEMM_KC + 16, /* a copy's rows must not all fall on the same cache sets */
     TN_GEMM_SPLIT = 32,                 /* panels of one split at most */
     TN_GEMM_A_COLUMN = 16,              /* a column of the other copy: one line */
 };
 
-/// C[rows, 32] = A[rows, k] · B[k, 32], or C + A · B when `load`. rows <= max_rows, k <= TN_GEMM_KC.
-/// `b` is dense; how A lies is said below.
-typedef void tn_gemm_tile_fn(size_t rows, size_t k, const float *a, const float *b, float *c, size_t ldc, bool load);
+/// Where a tile's chains begin, what is added to their sums, where they go, and what to fetch meanwhile.
+typedef struct {
+    const float *start; /* the chains begin here, or at +0 when NULL */
+    size_t ld_start;
+    const float *below; /* then sum = below[-q * TN_GEMM_TILE ...] + sum for q = 0, 1 ... n_below - 1, rows of 32 */
+    size_t n_below;
+    bool accumulate; /* then sum = out + sum */
+    float *out;      /* may be start, or one of below */
+    size_t ld_out;
+    const float *next; /* each step k fetches the line at next[k * ld_next] into the second-level cache, unless NULL: */
+    size_t ld_next;    /* in small portions this is free, all at once it is not */
+} tn_gemm_ends;
+
+/// out[rows, 32] = A[rows, k] · B[k, 32], with these ends. rows <= max_rows, k <= TN_GEMM_KC. `b` is dense; how A lies
+/// is said below.
+typedef void tn_gemm_tile_fn(size_t rows, size_t k, const float *a, const float *b, const tn_gemm_ends *ends);
 
 typedef struct {
     size_t max_rows;
-    tn_gemm_tile_fn *by_rows; /* A's element (i, k) is a[i * TN_GEMM_A_STRIDE + k] */
-    /* A's element is a[k * TN_GEMM_A_COLUMN + i]. Each step k also fetches the line at next[k * ld_next] into the
-     * second-level cache: in small portions this is free, all at once it is not. */
-    void (*by_columns)(size_t rows, size_t k, const float *a, const float *b, float *c, size_t ldc, bool load,
-                       const float *next, size_t ld_next);
+    tn_gemm_tile_fn *by_rows;    /* A's element (i, k) is a[i * TN_GEMM_A_STRIDE + k] */
+    tn_gemm_tile_fn *by_columns; /* a[k * TN_GEMM_A_COLUMN + i] */
     /* Splits the columns of `a` into panels [start[p], start[p+1]), at most `width` wide, each dense with rows of
      * `width` floats, zeros behind: out[p * panel + k * width + i] = a[k * lda + start[p] + i]. width is 16 or 32; out
      * is aligned to 64, panel a multiple of 16. */
