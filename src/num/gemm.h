@@ -12,7 +12,7 @@
 /// specification.
 ///
 /// Matrices are row-major; `ld` is the distance of two rows in floats. Inputs may not overlap outputs unless it is said.
-/// Sizes and pointers are trusted. Nothing here allocates but tn_gemm_new.
+/// Sizes (k >= 1) and pointers are trusted. Nothing here allocates but tn_gemm_new.
 
 #include "base/pool.h"
 #include "num/isa.h"
@@ -21,7 +21,7 @@
 typedef struct tn_gemm tn_gemm;
 
 /// A context: the pool that runs the tasks (NULL: the caller alone; borrowed), an instruction set that this CPU has, and
-/// about 1 MiB of scratch for each thread. One call at a time.
+/// about 2.5 MiB of scratch for each thread. One call at a time.
 tn_status tn_gemm_new(tn_pool *pool, tn_isa isa, tn_gemm **out, tn_err *err);
 void tn_gemm_free(tn_gemm *g);
 
