@@ -30,6 +30,7 @@ enum {
     RUN_PANELS = 4,
     RUN_COLUMNS = 12, /* panels of 32: with k = 384 B's block is 576 KiB */
     RUN_TASKS = 8,    /* with fewer than this, narrower blocks */
+    FEW_TASKS = 64,
     /* In grad a task copies its block of X (GRAD_COLUMNS panels) and dY (GRAD_PANELS, a group at a time); a copied
      * float of X is used by 14 · 12 rows of dW, one of dY by 32 · 12 columns. */
     GRAD_PANELS = 12,
@@ -71,6 +72,16 @@ static size_t ceil_div(size_t a, size_t b)
 static size_t cut(size_t n, size_t parts, size_t i)
 {
     return n / parts * i + min(n % parts, i);
+}
+
+/* One side of a grid of tasks, at least `n`, made larger until a small grid has a multiple of 4: few equal tasks should
+ * leave neither of 2 or 4 threads idle at the end. */
+static size_t even_tasks(size_t n, size_t most, size_t other_side)
+{
+    for (size_t side = n; side <= most && side * other_side < FEW_TASKS; side++)
+        if (side * other_side % 4 == 0)
+            return side;
+    return n;
 }
 
 tn_status tn_gemm_new(tn_pool *pool, tn_isa isa, tn_gemm **out, tn_err *err)
@@ -273,8 +284,8 @@ void tn_gemm_run(tn_gemm *g, size_t m, const float *a, size_t lda, const tn_gemm
     run r = {.g = g, .m = m, .lda = lda, .ldc = ldc, .a = a, .b = b, .c = c, .accumulate = accumulate, .tail = tail};
     r.n_panels = ceil_div(m, g->kernels ? g->kernels->max_rows : TN_GEMM_ROWS);
     r.n_columns = ceil_div(b->n, PANEL);
-    r.n_row_blocks = ceil_div(r.n_panels, RUN_PANELS);
     r.n_column_blocks = ceil_div(r.n_columns, RUN_COLUMNS);
+    r.n_row_blocks = even_tasks(ceil_div(r.n_panels, RUN_PANELS), r.n_panels, r.n_column_blocks);
     if (r.n_row_blocks * r.n_column_blocks < RUN_TASKS && m > 0)
         r.n_column_blocks = ceil_div(r.n_columns, ceil_div(r.n_columns * r.n_row_blocks, RUN_TASKS));
     tn_pool_run(g->pool, r.n_row_blocks * r.n_column_blocks, run_block, &r);
@@ -442,7 +453,7 @@ void tn_gemm_grad(tn_gemm *g, size_t o, size_t i, const float *dy, size_t ldy, c
     plan_fold(shards, r.n_adds);
     r.n_panels = ceil_div(o, g->kernels ? g->kernels->max_rows : TN_GEMM_ROWS);
     r.n_columns = ceil_div(i, PANEL);
-    r.n_o_blocks = ceil_div(r.n_panels, GRAD_PANELS);
     r.n_i_blocks = ceil_div(r.n_columns, GRAD_COLUMNS);
+    r.n_o_blocks = even_tasks(ceil_div(r.n_panels, GRAD_PANELS), r.n_panels, r.n_i_blocks);
     tn_pool_run(g->pool, r.n_o_blocks * r.n_i_blocks, grad_block, &r);
 }
