@@ -36,7 +36,7 @@ struct cli {
     int n_args;
     const char *value[CLI_MAX_OPTIONS]; /* by index in command->options; "" for a flag that is set */
     /* global options */
-    bool json, quiet, offline;
+    bool json, quiet, offline, usage;
     int threads; /* 0 = all */
     const char *isa; /* NULL = the best this CPU has */
     tn_progress progress;

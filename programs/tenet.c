@@ -20,6 +20,7 @@ static const cli_option global_options[] = {
     {"threads", 0, "N", "threads to use; default all. Results do not depend on it"},
     {"isa", 0, "NAME", "auto, ref, avx2 or avx512; default auto. Results do not depend on it"},
     {"offline", 0, NULL, "never use the network"},
+    {"usage", 0, NULL, "at the end, on stderr: {seconds, peak_memory_bytes}"},
     {"help", 'h', NULL, "this text"},
     {NULL, 0, NULL, NULL},
 };
@@ -204,6 +205,7 @@ static tn_status set_global(cli *c, const cli_option *o, const char *value, bool
     case 'j': c->json = true; break;
     case 'q': c->quiet = true; break;
     case 'o': c->offline = true; break;
+    case 'u': c->usage = true; break;
     case 'h': *help = true; break;
     case 't':
         if (!tn_str_to_i64(tn_str_of(value), &n) || n < 1 || n > 256)
@@ -278,6 +280,7 @@ int main(int argc, char **argv)
     cli c = {0};
     int used = 0;
     bool help = false;
+    double start = tn_clock_seconds();
     tn_fp_reset();
     tn_interrupt_install();
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
@@ -308,6 +311,8 @@ int main(int argc, char **argv)
     if (st == TN_OK)
         st = c.command->run(&c, &err);
     int code = finish(&c, st, &err);
+    if (c.usage)
+        fprintf(stderr, "{\"seconds\":%.3f,\"peak_memory_bytes\":%llu}\n", tn_clock_seconds() - start, (unsigned long long)tn_peak_memory());
     tn_arena_free(c.arena);
     return code;
 }

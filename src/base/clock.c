@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,10 +22,18 @@ void tn_clock_iso(char out[32])
     strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &parts);
 }
 
+/* From /proc, not from getrusage: a process that was started by a large one inherits its ru_maxrss across exec. */
 uint64_t tn_peak_memory(void)
 {
-    struct rusage usage;
-    return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    char line[256];
+    unsigned long long kib = 0;
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "VmHWM: %llu kB", &kib) == 1)
+            break;
+    if (file)
+        fclose(file);
+    return kib * 1024;
 }
 
 static volatile sig_atomic_t interrupted;

@@ -185,12 +185,16 @@ typedef struct {
 
 static tn_str comparison_words(const tn_flow *f, const comparison *c)
 {
-    const char *metric = tn_metric_name(c->metric);
+    static const char *const name[][2] = {{"majority", "the majority class"}, {"ngram", "the n-gram baseline"}, {"probe", "the untouched encoder with a probe"}};
+    const char *metric = tn_metric_title(c->metric), *baseline = c->baseline;
+    for (size_t i = 0; i < TN_COUNT(name); i++)
+        if (strcmp(name[i][0], c->baseline) == 0)
+            baseline = name[i][1];
     if (c->verdict == TN_VERDICT_NO_DIFFERENCE)
         return tn_str_format(f->arena, "no difference from %s was found: %s differs by %+.3f, and the 95 %% interval [%+.3f, %+.3f] holds zero",
-                             c->baseline, metric, c->difference.value, c->difference.low, c->difference.high);
+                             baseline, metric, c->difference.value, c->difference.low, c->difference.high);
     return tn_str_format(f->arena, "%s than %s: %s differs by %+.3f, 95 %% interval [%+.3f, %+.3f]", tn_verdict_name(c->verdict),
-                         c->baseline, metric, c->difference.value, c->difference.low, c->difference.high);
+                         baseline, metric, c->difference.value, c->difference.low, c->difference.high);
 }
 
 static void write_comparison(const tn_flow *f, tn_json_writer *w, const comparison *c)

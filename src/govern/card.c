@@ -324,8 +324,8 @@ static void model_evaluation(card *c)
     for (size_t i = 0; i < n; i++) {
         text(c, "- ");
         words(c, "eval/comparisons.json#/comparisons/%zu/words", i);
-        text(c, " (McNemar p = ");
-        num(c, TN_SHOW_3, "eval/comparisons.json#/comparisons/%zu/mcnemar/p", i);
+        text(c, " (McNemar p ");
+        num(c, TN_SHOW_P, "eval/comparisons.json#/comparisons/%zu/mcnemar/p", i);
         text(c, ")\n");
     }
     n = count(c, "eval/metrics.json#/test/per_class");

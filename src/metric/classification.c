@@ -33,6 +33,12 @@ bool tn_metric_lower_is_better(tn_metric_id id)
     return metric_info[id].lower_is_better;
 }
 
+const char *tn_metric_title(tn_metric_id id)
+{
+    static const char *const title[TN_N_METRICS] = {"accuracy", "macro F1", "MCC", "log-loss"};
+    return title[id];
+}
+
 bool tn_metric_parse(tn_str name, tn_metric_id *out)
 {
     for (int i = 0; i < TN_N_METRICS; i++)

@@ -42,6 +42,8 @@ tn_status tn_classification_score(const tn_outcomes *o, tn_arena *a, tn_scores_c
 typedef enum { TN_METRIC_ACCURACY, TN_METRIC_MACRO_F1, TN_METRIC_MCC, TN_METRIC_LOG_LOSS, TN_N_METRICS } tn_metric_id;
 /// "accuracy", "macro_f1", "mcc", "log_loss".
 const char *tn_metric_name(tn_metric_id id);
+/// The same for people: "accuracy", "macro F1", "MCC", "log-loss".
+const char *tn_metric_title(tn_metric_id id);
 bool tn_metric_parse(tn_str name, tn_metric_id *out);
 /// How the number was made, for metrics.json: "macro over the model's labels, zero_division=0".
 const char *tn_metric_signature(tn_metric_id id);

@@ -252,5 +252,7 @@ void tn_show_number(double v, tn_str text, tn_show how, tn_buf *out)
     case TN_SHOW_BYTES: tn_buf_printf(out, v < 1e9 ? "%.1f MB" : "%.2f GB", v < 1e9 ? v / 1e6 : v / 1e9); break;
     case TN_SHOW_EXACT: tn_buf_str(out, text); break;
     case TN_SHOW_SIGNED: tn_buf_printf(out, "%+.3f", v); break;
+    case TN_SHOW_P: tn_buf_printf(out, v < 0.001 ? "< 0.001" : "= %.3f", v); break;
+    case TN_N_SHOWS: TN_ASSERT(!"a form"); break;
     }
 }

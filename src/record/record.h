@@ -43,6 +43,8 @@ typedef enum {
     TN_SHOW_BYTES,   /* 90.9 MB */
     TN_SHOW_EXACT,   /* as in the record */
     TN_SHOW_SIGNED,  /* +0.031 */
+    TN_SHOW_P,       /* = 0.031, < 0.001 */
+    TN_N_SHOWS,
 } tn_show;
 /// Appends the number in that form. `text` is the record's own spelling for TN_SHOW_EXACT.
 void tn_show_number(double v, tn_str text, tn_show how, tn_buf *out);

@@ -50,7 +50,7 @@ static void numbers_have_one_form(void **state)
         const char *text;
     } row[] = {{0.81249, TN_SHOW_3, "0.812"}, {0.815, TN_SHOW_PERCENT, "81.5 %"}, {1234567, TN_SHOW_COUNT, "1,234,567"}, {12, TN_SHOW_COUNT, "12"},
                {4.06, TN_SHOW_MS, "4.1 ms"}, {312.4, TN_SHOW_MS, "312 ms"}, {90868376, TN_SHOW_BYTES, "90.9 MB"}, {2.5e9, TN_SHOW_BYTES, "2.50 GB"},
-               {0.03, TN_SHOW_SIGNED, "+0.030"}, {1, TN_SHOW_EXACT, "1e0"}};
+               {0.03, TN_SHOW_SIGNED, "+0.030"}, {1, TN_SHOW_EXACT, "1e0"}, {0.0004, TN_SHOW_P, "< 0.001"}, {0.0314, TN_SHOW_P, "= 0.031"}};
     for (size_t i = 0; i < TN_COUNT(row); i++) {
         tn_buf b = TN_BUF_INIT;
         tn_show_number(row[i].v, TN_STR("1e0"), row[i].how, &b);

@@ -23,8 +23,8 @@ static const char head[] =
     "main{max-width:900px;margin:0 auto;padding:40px 24px 80px}h1{font-size:30px;line-height:1.2;margin:0 0 6px}h2{font-size:21px;margin:46px 0 12px;padding-top:14px;border-top:2px solid var(--ink)}\n"
     "h3{font-size:16px;margin:26px 0 8px}p{margin:8px 0}.lead{font-size:18px;color:var(--soft);margin:0 0 22px}table{border-collapse:collapse;width:100%;margin:12px 0;font-size:14.5px}\n"
     "th{text-align:left;font-weight:600;color:var(--soft);border-bottom:1.5px solid var(--line);padding:6px 10px 6px 0}td{border-bottom:1px solid var(--line);padding:6px 10px 6px 0;vertical-align:top}\n"
-    "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(190px,1fr));gap:12px;margin:18px 0}\n"
-    ".card{background:var(--wash);border-radius:8px;padding:14px 16px}.card b{display:block;font-size:25px;line-height:1.2;font-variant-numeric:tabular-nums}.card span{color:var(--soft);font-size:13.5px}\n"
+    "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}td.n{white-space:nowrap}.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(190px,1fr));gap:12px;margin:18px 0}\n"
+    ".card{background:var(--wash);border-radius:8px;padding:14px 16px}.card b{display:block;font-size:25px;line-height:1.2;font-variant-numeric:tabular-nums}.card>span{color:var(--soft);font-size:13.5px}\n"
     ".box{background:var(--wash);border-left:4px solid var(--warn);border-radius:4px;padding:12px 18px;margin:14px 0}.box ul{margin:6px 0;padding-left:20px}.none{color:var(--warn);font-style:italic}\n"
     ".chosen td{background:var(--wash);font-weight:600}.why td{color:var(--soft);font-size:13.5px;padding-top:2px}.scroll{overflow-x:auto}blockquote{margin:8px 0;padding:2px 16px;border-left:3px solid var(--line);color:var(--soft)}svg{width:100%;height:auto;display:block;margin:8px 0}\n"
     "svg text{font:12px system-ui,sans-serif;fill:var(--soft)}svg .name{fill:var(--ink);font-size:13px}svg .value{fill:var(--ink);font-size:13px;font-variant-numeric:tabular-nums}svg .axis{font-weight:600}\n"
@@ -61,7 +61,10 @@ static void num(page *p, tn_show how, const char *fmt, ...)
     html(p, "<span data-record=\"");
     tn_html_text(p->out, tn_str_of(address));
     html(p, "\">");
-    tn_show_number(v, tn_records_text(p->r, address), how, p->out);
+    tn_buf shown = TN_BUF_INIT;
+    tn_show_number(v, tn_records_text(p->r, address), how, &shown);
+    tn_html_text(p->out, tn_buf_view(&shown));
+    tn_buf_free(&shown);
     html(p, "</span>");
 }
 
@@ -185,10 +188,10 @@ static void verdicts(page *p)
     for (size_t i = 0; i < n; i++) {
         html(p, "<li>");
         say(p, words_at(p, "eval/comparisons.json#/comparisons/%zu/words", i));
-        html(p, " (McNemar p = ");
-        num(p, TN_SHOW_3, "eval/comparisons.json#/comparisons/%zu/mcnemar/p", i);
+        html(p, " (McNemar p ");
+        num(p, TN_SHOW_P, "eval/comparisons.json#/comparisons/%zu/mcnemar/p", i);
         html(p, ", Holm-adjusted ");
-        num(p, TN_SHOW_3, "eval/comparisons.json#/comparisons/%zu/p_holm", i);
+        num(p, TN_SHOW_P, "eval/comparisons.json#/comparisons/%zu/p_holm", i);
         html(p, ")</li>\n");
     }
     html(p, "</ul>\n");
