@@ -195,6 +195,7 @@ tn_var *tn_tape_keep(tn_tape *t, tn_tape_mark mark, tn_var *x)
     tn_var old = *x;
     tn_arena_restore(t->arena, mark.arena);
     t->used = mark.used;
+    memset(t->buffer, 0, sizeof t->buffer); /* scratch that lay behind the mark; none is in use between ops */
     tn_var *v = new_var(t, old.value.dim[0], old.value.dim[1], old.by_row);
     if (v)
         memmove(v->value.data, old.value.data, tn_tensor_size(&old.value) * sizeof(float));
@@ -355,20 +356,23 @@ static void linear_input_grad(tn_tape *t, struct node *n, const tn_tensor *d)
     DO(t, tn_op_linear(t->engine, d, &w, tail.derivative ? &tail : NULL, accumulate, &dx, &t->err));
 }
 
+/* The residual gets dy last: x's gradient may be in the making, and x may be the residual. */
 static void linear_backward(tn_tape *t, struct node *n)
 {
     float *dy = n->out->grad;
     float *inner = linear_inner_grad(t, n, dy, n->residual != NULL);
-    if (n->residual)
-        grad_move(t, n->residual, dy);
     tn_tensor d = grad_view(n->out, inner);
     tn_shards shards = shards_of(t, n->out);
     if (n->w->trained)
         DO(t, tn_op_linear_grad(t->engine, &d, &n->x->value, &shards, n->w->grad, n->bias ? n->bias->grad : NULL,
                                 &t->err));
     linear_input_grad(t, n, &d);
-    if (inner != dy || !n->residual)
+    if (inner != dy)
         buffer_give(t, inner);
+    if (n->residual)
+        grad_move(t, n->residual, dy);
+    else
+        buffer_give(t, dy);
 }
 
 tn_var *tn_tape_linear(tn_tape *t, tn_var *x, tn_weight *w, const tn_linear_options *o)
