@@ -93,8 +93,11 @@ static tn_status read_state(const tn_st *st, tn_train_state *out, tn_err *err)
     for (int i = 0; i < N_FIELDS; i++)
         if (!read_field(&f[i], tn_json_str(tn_json_get(st->metadata, f[i].key))))
             return tn_fail(err, TN_EFORMAT, "its metadata has no good \"%s\"", f[i].key);
-    if (out->step < 0 || out->step > out->out.n_planned)
-        return tn_fail(err, TN_EFORMAT, "step %" PRId64 " of %" PRId64, out->step, out->out.n_planned);
+    if (out->step < 0 || out->step > out->out.n_planned || out->out.n_steps != out->step ||
+        out->last_eval > out->step || out->out.best_step < 0 || out->out.best_step > out->step)
+        return tn_fail(err, TN_EFORMAT,
+                       "its counters do not fit: step %" PRId64 " of %" PRId64 ", best %" PRId64 ", evaluated %" PRId64,
+                       out->step, out->out.n_planned, out->out.best_step, out->last_eval);
     return TN_OK;
 }
 

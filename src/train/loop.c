@@ -92,8 +92,11 @@ static double cross_entropy(const float *logits, int32_t n_labels, int32_t label
     return tn_log(sum) - ((double)logits[label] - max);
 }
 
+enum { EVAL_TOKENS = 1 << 16 }; /* of one call, or one row: far below what 32 bits count */
+
 typedef struct {
-    int32_t *start, *confusion;
+    int32_t *start;                     /* [rows of a call + 1] */
+    int32_t *hits, *labels, *predicted; /* [L] */
     float *logits;
     double loss;
 } evaluation;
@@ -108,38 +111,53 @@ static tn_status evaluate_batch(const tn_learner *l, const tn_examples *x, int32
     TN_TRY(l->logits(l->self, &b, e->logits, err));
     for (int32_t i = 0; i < n; i++) {
         const float *row = e->logits + (size_t)i * (size_t)l->n_labels;
-        int32_t label = x->label[first + i];
+        int32_t label = x->label[first + i], best = tn_argmax(row, l->n_labels);
         e->loss += cross_entropy(row, l->n_labels, label);
-        e->confusion[label * l->n_labels + tn_argmax(row, l->n_labels)]++;
+        e->hits[label] += best == label;
+        e->labels[label]++;
+        e->predicted[best]++;
     }
     return TN_OK;
 }
 
+/* Rows of one call: a row's logits do not depend on how many. */
+static int32_t rows_from(const tn_examples *x, int32_t first, int32_t batch_size)
+{
+    int32_t n = 1, most = x->n_rows - first < batch_size ? x->n_rows - first : batch_size;
+    while (n < most && x->start[first + n + 1] - x->start[first] <= EVAL_TOKENS)
+        n++;
+    return n;
+}
+
 tn_status tn_train_evaluate(const tn_learner *l, const tn_examples *x, int32_t batch_size, tn_scores *out, tn_err *err)
 {
-    size_t n_labels = (size_t)l->n_labels, n = (size_t)(batch_size < x->n_rows ? batch_size : x->n_rows);
     if (x->n_rows < 1 || batch_size < 1)
         return tn_fail(err, TN_EINVALID, "no rows to evaluate");
+    size_t n_labels = (size_t)l->n_labels, n = (size_t)(batch_size < x->n_rows ? batch_size : x->n_rows);
+    n = n < EVAL_TOKENS ? n : EVAL_TOKENS; /* a row has a token at least */
     tn_status st;
     evaluation e = {.start = tn_mem_alloc((n + 1) * sizeof *e.start),
-                    .confusion = tn_mem_calloc(n_labels * n_labels * sizeof *e.confusion),
+                    .hits = tn_mem_calloc(3 * n_labels * sizeof *e.hits),
                     .logits = tn_mem_alloc(n * n_labels * sizeof *e.logits)};
-    if (!e.start || !e.confusion || !e.logits) {
+    if (!e.start || !e.hits || !e.logits) {
         st = tn_fail_nomem(err, n * n_labels * sizeof *e.logits);
         goto done;
     }
-    for (int32_t i = 0; i < x->n_rows; i += batch_size) {
+    e.labels = e.hits + n_labels;
+    e.predicted = e.labels + n_labels;
+    for (int32_t i = 0, rows; i < x->n_rows; i += rows) {
         TN_GO(tn_interrupt_check(err));
-        TN_GO(evaluate_batch(l, x, i, x->n_rows - i < batch_size ? x->n_rows - i : batch_size, &e, err));
+        rows = rows_from(x, i, batch_size);
+        TN_GO(evaluate_batch(l, x, i, rows, &e, err));
     }
     out->loss = e.loss / x->n_rows;
-    out->accuracy = tn_metric_of_confusion(TN_METRIC_ACCURACY, e.confusion, l->n_labels);
-    out->macro_f1 = tn_metric_of_confusion(TN_METRIC_MACRO_F1, e.confusion, l->n_labels);
-    out->mcc = tn_metric_of_confusion(TN_METRIC_MCC, e.confusion, l->n_labels);
+    out->accuracy = tn_metric_of_margins(TN_METRIC_ACCURACY, e.hits, e.labels, e.predicted, l->n_labels);
+    out->macro_f1 = tn_metric_of_margins(TN_METRIC_MACRO_F1, e.hits, e.labels, e.predicted, l->n_labels);
+    out->mcc = tn_metric_of_margins(TN_METRIC_MCC, e.hits, e.labels, e.predicted, l->n_labels);
     st = TN_OK;
 done:
     tn_mem_free(e.start);
-    tn_mem_free(e.confusion);
+    tn_mem_free(e.hits);
     tn_mem_free(e.logits);
     return st;
 }
@@ -408,6 +426,11 @@ static tn_status load_best(run *u, tn_err *err)
 {
     if (u->s.out.best_step == 0 || u->s.out.best_step == u->s.step)
         return TN_OK;
+    tn_train_state best;
+    TN_TRY(tn_checkpoint_peek(u->best_path, &best, err));
+    if (strcmp(best.job.hex, u->s.job.hex) != 0 || best.step != u->s.out.best_step)
+        return tn_fail(err, TN_EFORMAT, "%s is not of this run's step %" PRId64 ": start without --resume", u->best_path,
+                       u->s.out.best_step);
     tn_adamw_finish(u->adamw);
     return tn_checkpoint_read(u->best_path, u->l, u->adamw, false, err);
 }
@@ -462,6 +485,9 @@ static tn_status go_on(run *u, tn_err *err)
                        "%s belongs to another recipe, model or data: start without --resume, or in another "
                        "folder",
                        u->state_path);
+    if (old.out.n_planned != u->s.out.n_planned)
+        return tn_fail(err, TN_EFORMAT, "%s is damaged: it plans %" PRId64 " steps, the recipe %" PRId64, u->state_path,
+                       old.out.n_planned, u->s.out.n_planned);
     u->s = old;
     TN_TRY(tn_journal_open(u->steps_path, &old.steps, &u->steps, err));
     TN_TRY(tn_journal_open(u->evals_path, &old.evals, &u->evals, err));

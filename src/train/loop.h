@@ -78,7 +78,7 @@ typedef struct {
     double accuracy, macro_f1, mcc;
 } tn_scores;
 
-/// Scores of the current weights on rows, in batches of batch_size.
+/// Scores of the current weights on rows, in batches of batch_size, or fewer rows when they are long.
 tn_status tn_train_evaluate(const tn_learner *l, const tn_examples *x, int32_t batch_size, tn_scores *out, tn_err *err);
 
 typedef struct {
@@ -105,7 +105,8 @@ typedef struct {
 /// Trains, and leaves the best weights in the learner's parameters. A run that had finished is only loaded.
 /// TN_EINTR after an interrupt: a checkpoint of the last step is there. TN_EINVALID for a recipe or rows that make no
 /// sense, a checkpoint of another recipe, model or data, and for a loss or norm that is not finite: the sentence says
-/// at which step and what to try. TN_EFORMAT for a damaged checkpoint. TN_EIO: the last good checkpoint is still there.
+/// at which step and what to try. TN_EFORMAT for a checkpoint that is cut short, ill-formed or not of one piece (flipped
+/// bits of a weight are not seen). TN_EIO: the last good checkpoint is still there.
 tn_status tn_train_run(const tn_train_job *job, tn_train_outcome *out, tn_err *err);
 
 #endif

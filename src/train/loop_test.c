@@ -211,6 +211,44 @@ static void the_best_weights_are_left(void **state)
     }
 }
 
+/* Gives the first label of three to each row, and remembers the largest call. */
+typedef struct {
+    int32_t most_tokens, most_rows;
+} wide;
+
+static tn_status wide_logits(void *self, const tn_batch *b, float *logits, tn_err *err)
+{
+    wide *w = self;
+    int32_t tokens = b->start[b->n_rows];
+    w->most_tokens = tokens > w->most_tokens ? tokens : w->most_tokens;
+    w->most_rows = b->n_rows > w->most_rows ? b->n_rows : w->most_rows;
+    for (int32_t i = 0; i < b->n_rows * TOY_L; i++)
+        logits[i] = (float)(i % TOY_L == 0);
+    return TN_OK;
+}
+
+static void a_huge_batch_is_evaluated_in_calls(void **state)
+{
+    enum { ROWS = 3000, LENGTH = 50 };
+    static size_t start[ROWS + 1];
+    static int32_t ids[ROWS * LENGTH], label[ROWS];
+    wide w = {0};
+    tn_err err;
+    tn_scores s;
+    for (int i = 0; i < ROWS; i++) {
+        start[i + 1] = start[i] + LENGTH;
+        label[i] = i % 4 == 3;
+    }
+    tn_examples x = {ROWS, start, ids, label};
+    tn_learner l = {.self = &w, .n_labels = TOY_L, .logits = wide_logits};
+    ASSERT_OK(tn_train_evaluate(&l, &x, INT32_MAX, &s, &err), &err);
+    assert_true(w.most_tokens > 1 << 15 && w.most_tokens <= 1 << 16); /* a call, not 150,000 tokens at once */
+    assert_true(s.accuracy == 0.75);
+    ASSERT_OK(tn_train_evaluate(&l, &x, 5, &s, &err), &err);
+    ASSERT_OK(tn_train_evaluate(&l, &(tn_examples){1, start, ids, label}, 1, &s, &err), &err);
+    assert_true(s.accuracy == 1);
+}
+
 static void patience_ends_a_run(void **state)
 {
     static toy t;
@@ -414,9 +452,43 @@ static void checkpoints_of_others_are_refused(void **state)
         ASSERT_FAILS(train(&again, &r, &t, &out, &err), TN_EFORMAT, &err);
         text[at + 2] ^= 4;
     }
+    /* Counters that contradict each other or the recipe. */
+    const char *counter[] = {"\"n_planned\":\"", "\"n_steps\":\"", "\"best_step\":\"", "\"last_eval\":\""};
+    for (size_t i = 0; i < TN_COUNT(counter); i++) {
+        size_t at = tn_str_find((tn_str){text, n}, tn_str_of(counter[i]), 0);
+        assert_true(at != SIZE_MAX);
+        at += strlen(counter[i]);
+        assert_int_equal(text[at], '8');
+        text[at] = '9';
+        ASSERT_OK(tn_file_write(path, (tn_bytes){(uint8_t *)text, n}, &err), &err);
+        ASSERT_FAILS(train(&again, &r, &t, &out, &err), TN_EFORMAT, &err);
+        text[at] = '8';
+    }
     ASSERT_OK(tn_file_write(path, (tn_bytes){(uint8_t *)text, n}, &err), &err);
     ASSERT_OK(train(&again, &r, &t, &out, &err), &err);
     assert_int_equal(t.backwards, 0);
+}
+
+static void the_best_file_must_be_this_runs(void **state)
+{
+    static toy t;
+    char from[512], to[512];
+    tn_err err;
+    tn_train_outcome out;
+    tn_recipe r = recipe();
+    r.learning_rate = 0.9;
+    r.eval_every = 2;
+    trial again = {.name = "foreign", .resume = true};
+    ASSERT_OK(train(&again, &r, &t, &out, &err), &err);
+    assert_true(out.best_step < out.n_steps);
+    snprintf(from, sizeof from, "%s/whole/checkpoint/best.safetensors", TMP);
+    snprintf(to, sizeof to, "%s/foreign/checkpoint/best.safetensors", TMP);
+    ASSERT_OK(tn_file_copy(from, to, &err), &err);
+    ASSERT_FAILS(train(&again, &r, &t, &out, &err), TN_EFORMAT, &err);
+    assert_non_null(strstr(err.msg, "not of this run"));
+    snprintf(from, sizeof from, "%s/foreign/checkpoint/state.safetensors", TMP); /* of this run, but of another step */
+    ASSERT_OK(tn_file_copy(from, to, &err), &err);
+    ASSERT_FAILS(train(&again, &r, &t, &out, &err), TN_EFORMAT, &err);
 }
 
 static void recipes_are_checked(void **state)
@@ -465,6 +537,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(records_say_what_happened),
         cmocka_unit_test(the_best_weights_are_left),
+        cmocka_unit_test(a_huge_batch_is_evaluated_in_calls),
         cmocka_unit_test(patience_ends_a_run),
         cmocka_unit_test(without_validation_the_last_weights_stay),
         cmocka_unit_test(threads_do_not_matter),
@@ -474,6 +547,7 @@ int main(void)
         cmocka_unit_test(a_full_disk_leaves_the_last_good_checkpoint),
         cmocka_unit_test(a_nan_stops_the_run),
         cmocka_unit_test(checkpoints_of_others_are_refused),
+        cmocka_unit_test(the_best_file_must_be_this_runs),
         cmocka_unit_test(recipes_are_checked),
         cmocka_unit_test(memory_may_run_out),
     };
