@@ -98,6 +98,19 @@ static void buffer_stops_at_its_bound(void **state)
     tn_buf_char(&b, 'x');
     assert_int_equal(tn_buf_status(&b, NULL), TN_ELIMIT);
     ASSERT_STR(tn_buf_view(&b), "1234567890");
+    tn_buf_clear(&b);
+    tn_buf_put(&b, "12345678901", 11); /* also when the first piece is too much */
+    assert_int_equal(tn_buf_status(&b, NULL), TN_ELIMIT);
+    tn_buf_clear(&b);
+    tn_buf_c(&b, "123456");
+    assert_int_equal(tn_buf_status(&b, NULL), TN_OK);
+    tn_buf_free(&b);
+    b = (tn_buf){.max = 1000};
+    tn_buf_printf(&b, "%600d", 1);
+    tn_mem_fail_at(1);
+    tn_buf_printf(&b, "%300d", 1);
+    tn_mem_fail_at(0);
+    assert_int_equal(tn_buf_status(&b, NULL), TN_ENOMEM);
     tn_buf_free(&b);
 }
 
@@ -314,6 +327,18 @@ static void errors_keep_their_sentence_and_exit_code(void **state)
     assert_string_equal(err.msg, "brief.md:12:5: a comma is missing");
     tn_fail(NULL, TN_EIO, "unseen");
     assert_int_equal(tn_fail_prefix(NULL, "x"), TN_EIO);
+    tn_fail(&err, TN_EFORMAT, "label \"\033[2J%.*s\"\n\t\x7f", 4, "ngộ");
+    assert_string_equal(err.msg, "label \"?[2Jng??\"\n\t?");
+    char path[600];
+    for (int shift = 0; shift < 3; shift++) { /* "đ" has two bytes: the cut falls into one or the other */
+        memset(path, 'a', sizeof path);
+        for (int i = shift; i + 2 < (int)sizeof path; i += 2)
+            memcpy(path + i, "đ", 2);
+        tn_fail(&err, TN_EINVALID, "%.*s%.*s", 598, path, 598, path);
+        tn_fail_prefix(&err, "%d", shift);
+        assert_true(tn_utf8_check(tn_str_of(err.msg)) == strlen(err.msg));
+        assert_true(strlen(err.msg) == sizeof err.msg - 1 && tn_str_ends(tn_str_of(err.msg), "..."));
+    }
     assert_int_equal(tn_exit_code(TN_ERULE), 1);
     assert_int_equal(tn_exit_code(TN_ENOENT), 2);
     assert_int_equal(tn_exit_code(TN_ENOMEM), 3);

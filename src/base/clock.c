@@ -1,6 +1,7 @@
 #include "base/clock.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -36,13 +37,12 @@ uint64_t tn_peak_memory(void)
     return kib * 1024;
 }
 
-static volatile sig_atomic_t interrupted;
+static atomic_bool interrupted; /* any thread may take the signal, another one asks */
 
 static void on_signal(int signal_number)
 {
-    if (interrupted)
+    if (atomic_exchange(&interrupted, true))
         _exit(128 + signal_number);
-    interrupted = 1;
 }
 
 void tn_interrupt_install(void)

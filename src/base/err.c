@@ -1,9 +1,25 @@
 #include "base/err.h"
+#include "base/str.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Sentences quote files and clients. What is no letter there (a control character, a letter cut in two by a limit) is
+ * shown as '?', so that a message is UTF-8 and cannot steer a terminal. */
+static void make_printable(char *msg)
+{
+    tn_str s = tn_str_of(msg);
+    for (size_t i = 0, bad; i < s.len; i = bad + 1) {
+        bad = i + tn_utf8_check(tn_str_sub(s, i, s.len));
+        for (size_t k = i; k < bad; k++)
+            if (((unsigned char)msg[k] < 0x20 && msg[k] != '\n' && msg[k] != '\t') || msg[k] == 0x7F)
+                msg[k] = '?';
+        if (bad < s.len)
+            msg[bad] = '?';
+    }
+}
 
 static void set_message(tn_err *err, tn_status status, const char *fmt, va_list ap)
 {
@@ -13,6 +29,7 @@ static void set_message(tn_err *err, tn_status status, const char *fmt, va_list 
         err->msg[0] = 0;
     if (n >= (int)sizeof err->msg)
         memcpy(err->msg + sizeof err->msg - 4, "...", 4);
+    make_printable(err->msg);
 }
 
 /* The status of this thread's last failure: what tn_fail_prefix returns when there is no err to look into. */
@@ -45,6 +62,7 @@ tn_status tn_fail_prefix(tn_err *err, const char *fmt, ...)
     int n = snprintf(err->msg + used, sizeof err->msg - used, is_place ? ":%s" : ": %s", inner.msg);
     if (n >= (int)(sizeof err->msg - used))
         memcpy(err->msg + sizeof err->msg - 4, "...", 4);
+    make_printable(err->msg);
     return err->status;
 }
 

@@ -25,7 +25,8 @@ typedef enum {
 
 typedef struct {
     tn_status status;
-    char msg[1024]; /* NUL-terminated UTF-8; longer sentences are cut with "..." */
+    char msg[1024]; /* NUL-terminated UTF-8 without control characters but \n and \t; '?' stands for what was none;
+                     * longer sentences are cut with "..." */
 } tn_err;
 
 #define TN_ERR_INIT ((tn_err){TN_OK, ""})

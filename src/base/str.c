@@ -313,7 +313,7 @@ void tn_buf_free(tn_buf *b)
 void tn_buf_clear(tn_buf *b)
 {
     b->len = 0;
-    b->failed = false;
+    b->failed = b->over_max = false;
     if (b->ptr)
         b->ptr[0] = 0;
 }
@@ -324,7 +324,7 @@ char *tn_buf_reserve(tn_buf *b, size_t n)
         return NULL;
     size_t need, max = b->max ? b->max : (size_t)1 << 30;
     if (!tn_size_add(b->len, n, &need) || need > max) {
-        b->failed = true;
+        b->failed = b->over_max = true;
         return NULL;
     }
     if (need + 1 > b->cap) {
@@ -472,9 +472,8 @@ tn_status tn_buf_status(const tn_buf *b, tn_err *err)
 {
     if (!b->failed)
         return TN_OK;
-    size_t max = b->max ? b->max : (size_t)1 << 30;
-    if (b->len > max / 2)
-        return tn_fail(err, TN_ELIMIT, "text grew over its limit of %zu bytes", max);
+    if (b->over_max)
+        return tn_fail(err, TN_ELIMIT, "text grew over its limit of %zu bytes", b->max ? b->max : (size_t)1 << 30);
     return tn_fail_nomem(err, b->cap * 2);
 }
 

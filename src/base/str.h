@@ -64,7 +64,7 @@ typedef struct {
     char *ptr; /* NUL-terminated when not NULL */
     size_t len, cap;
     size_t max; /* bytes it may grow to; 0 means 1 GiB */
-    bool failed;
+    bool failed, over_max; /* over_max: because of max */
 } tn_buf;
 
 #define TN_BUF_INIT ((tn_buf){0})
