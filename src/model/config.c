@@ -13,7 +13,6 @@
 enum {
     MAX_WIDTH = 1 << 16, /* of a state; the widest published encoder has 2,560 */
     MAX_VOCAB = 1 << 24, /* the largest published vocabulary has 262,144 */
-    MAX_LABELS = 1 << 16,
 };
 
 static const char *const known_types[] = {"bert"};
@@ -192,9 +191,9 @@ static tn_status read_labels(const tn_json *root, tn_arena *a, tn_config *c, tn_
 {
     const tn_json *v = tn_json_get(root, "id2label");
     if (is_absent(v)) {
-        TN_TRY(read_i32(root, "num_labels", 2, 1, MAX_LABELS, &c->n_labels, err));
+        TN_TRY(read_i32(root, "num_labels", 2, 1, TN_MAX_LABELS, &c->n_labels, err));
     } else {
-        if (tn_json_type(v) != TN_JSON_OBJECT || tn_json_len(v) < 1 || tn_json_len(v) > MAX_LABELS)
+        if (tn_json_type(v) != TN_JSON_OBJECT || tn_json_len(v) < 1 || tn_json_len(v) > TN_MAX_LABELS)
             return refuse(v, TN_EFORMAT, err, "\"id2label\" must be an object with one name for each label");
         c->n_labels = (int32_t)tn_json_len(v);
     }

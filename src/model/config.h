@@ -8,6 +8,8 @@
 #include "codec/json.h"
 #include "tensor/tensor.h"
 
+enum { TN_MAX_LABELS = 1 << 16 };
+
 typedef enum {
     TN_PROBLEM_UNSET, /* null in the file: one label means regression, several mean one label a row */
     TN_PROBLEM_REGRESSION,

@@ -96,6 +96,8 @@ static tn_status set_labels(tn_model *m, tn_err *err)
         return TN_OK;
     if (o->n_labels < 2)
         return tn_fail(err, TN_EINVALID, "%d label given; a classifier needs two or more", (int)o->n_labels);
+    if (o->n_labels > TN_MAX_LABELS)
+        return tn_fail(err, TN_ELIMIT, "%d labels; a classifier has %d at most", (int)o->n_labels, (int)TN_MAX_LABELS);
     TN_TRY(check_labels(o, err));
     tn_str *label = TN_ARENA_ARRAY(m->arena, tn_str, (size_t)o->n_labels);
     if (!label)

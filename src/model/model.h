@@ -29,7 +29,7 @@ typedef struct {
 /// is possible; every key is accounted for: used, a known buffer or head that we do not need, or an error.
 /// Without a pooler or classifier in the file, they are drawn from normal(0, initializer_range) by (seed, name), bias
 /// 0, and listed by tn_model_fresh. TN_ENOENT for a missing file, TN_EFORMAT for a missing, unexpected or misshapen
-/// tensor, TN_EINVALID for what tn_config_parse refuses and for pickled weights.
+/// tensor, TN_EINVALID for what tn_config_parse refuses and for pickled weights, TN_ELIMIT for over TN_MAX_LABELS labels.
 tn_status tn_model_open(tn_engine *e, const char *dir, const tn_model_options *options, tn_model **out, tn_err *err);
 void tn_model_close(tn_model *m);
 

@@ -2,7 +2,7 @@
  *
  * The folder is read when the model is opened, but what it asks for is refused only when embeddings are asked for: a
  * classifier may well start from a checkpoint whose pooling we cannot do.
- * Sums go over the tokens in order, one accumulator a channel, so they depend on nothing else.
+ * Sums over tokens go in order, one accumulator a channel; the length of a vector is a sum by lanes (num/kernels.h).
  * Source: sentence-transformers 6.2, models/Pooling.py, models/Normalize.py. */
 #include "model/family.h"
 
@@ -101,7 +101,7 @@ tn_status tn_pooling_load(tn_model *m, tn_err *err)
     return TN_OK;
 }
 
-/* Sum of w(t) x[t] over the tokens, times 1 / divisor as a division. */
+/* Sum of w(t) x[t] over the tokens, divided. */
 static void pool_sum(const float *x, int32_t n, int64_t c, bool weighted, float divisor, float *out)
 {
     memset(out, 0, (size_t)c * sizeof *out);
@@ -120,37 +120,25 @@ static void pool_max(const float *x, int32_t n, int64_t c, float *out)
             out[i] = x[t * c + i] > out[i] ? x[t * c + i] : out[i];
 }
 
-static void pool_row(tn_pool_kind kind, const float *x, int32_t n, int64_t c, float *out)
+static void pool_row(const tn_model *m, const float *x, int32_t n, int64_t c, float *out)
 {
+    const tn_kernels *k = tn_engine_kernels(m->engine);
     double weights = 0.5 * n * ((double)n + 1);
-    switch (kind) {
-    case TN_POOL_MEAN: pool_sum(x, n, c, false, (float)n, out); break;
+    switch (m->pooling) {
+    case TN_POOL_MEAN: k->mean_rows(x, (size_t)n, (size_t)c, out); break;
     case TN_POOL_MEAN_SQRT: pool_sum(x, n, c, false, sqrtf((float)n), out); break;
     case TN_POOL_WEIGHTED: pool_sum(x, n, c, true, (float)weights, out); break;
     case TN_POOL_MAX: pool_max(x, n, c, out); break;
     case TN_POOL_FIRST: memcpy(out, x, (size_t)c * sizeof *out); break;
     case TN_POOL_LAST: memcpy(out, x + (n - 1) * c, (size_t)c * sizeof *out); break;
     }
-}
-
-static void normalize(float *x, int64_t c)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < c; i++)
-        sum += (double)x[i] * x[i];
-    float norm = (float)sqrt(sum);
-    norm = norm > 1e-12f ? norm : 1e-12f; /* torch's F.normalize */
-    for (int64_t i = 0; i < c; i++)
-        x[i] /= norm;
+    if (m->normalize)
+        k->normalize(out, out, (size_t)c, 1e-12f); /* torch's F.normalize */
 }
 
 void tn_pooling_apply(const tn_model *m, const tn_rows *rows, const tn_tensor *states, float *out)
 {
     int64_t c = states->dim[1];
-    for (int32_t b = 0; b < rows->n_rows; b++) {
-        int32_t first = rows->start[b];
-        pool_row(m->pooling, states->data + first * c, rows->start[b + 1] - first, c, out + b * c);
-        if (m->normalize)
-            normalize(out + b * c, c);
-    }
+    for (int32_t b = 0; b < rows->n_rows; b++)
+        pool_row(m, states->data + rows->start[b] * c, rows->start[b + 1] - rows->start[b], c, out + b * c);
 }
