@@ -230,22 +230,9 @@ tn_engine *tn_model_engine(const tn_model *m)
     return m->engine;
 }
 
-const char *tn_model_dir(const tn_model *m)
-{
-    return m->dir;
-}
-
 int32_t tn_model_max_tokens(const tn_model *m)
 {
     return m->max_tokens;
-}
-
-uint64_t tn_model_n_parameters(const tn_model *m)
-{
-    uint64_t n = 0;
-    for (size_t i = 0; i < m->slot.len; i++)
-        n += m->slot.ptr[i].size;
-    return n;
 }
 
 const tn_str *tn_model_fresh(const tn_model *m, size_t *n)

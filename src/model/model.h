@@ -36,11 +36,8 @@ void tn_model_close(tn_model *m);
 const tn_config *tn_model_config(const tn_model *m);
 const tn_tokenizer *tn_model_tokenizer(const tn_model *m);
 tn_engine *tn_model_engine(const tn_model *m);
-const char *tn_model_dir(const tn_model *m);
 /// Longest row, special tokens included: min(positions, the tokenizer's own limit).
 int32_t tn_model_max_tokens(const tn_model *m);
-/// Number of parameters; of those that training changes.
-uint64_t tn_model_n_parameters(const tn_model *m);
 /// Names of parameters that were initialised because the checkpoint has none; names of tensors that were not read.
 const tn_str *tn_model_fresh(const tn_model *m, size_t *n);
 const tn_str *tn_model_ignored(const tn_model *m, size_t *n);

@@ -75,11 +75,6 @@ void tn_tape_free(tn_tape *t)
     tn_mem_free(t);
 }
 
-size_t tn_tape_size(const tn_tape *t)
-{
-    return (t->arena ? tn_arena_size(t->arena) : 0) + t->pack_cap * sizeof(float);
-}
-
 tn_status tn_tape_status(const tn_tape *t, tn_err *err)
 {
     if (err && t->status != TN_OK)

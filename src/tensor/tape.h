@@ -54,8 +54,6 @@ void tn_tape_free(tn_tape *t);
 /// Forgets the step before. What `step` points to must live as long as the step.
 void tn_tape_begin(tn_tape *t, const tn_step *step);
 tn_status tn_tape_status(const tn_tape *t, tn_err *err);
-/// Bytes that the tape holds.
-size_t tn_tape_size(const tn_tape *t);
 
 /// Where the memory of values stands, and: forget all values made since then but x. Nothing while recording.
 typedef struct {

@@ -398,11 +398,6 @@ tn_status tn_adamw_step(tn_adamw_state *o, double lr, float clip, tn_err *err)
     return TN_OK;
 }
 
-int64_t tn_adamw_n_steps(const tn_adamw_state *o)
-{
-    return o->n_steps;
-}
-
 /* ---- checkpoints ---- */
 
 tn_adamw_moments tn_adamw_moments_of(tn_adamw_state *o, size_t param)

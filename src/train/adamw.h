@@ -46,8 +46,6 @@ float tn_adamw_clip(double norm, double max_norm);
 /// One update with gradients times `clip`. Rows with a gradient must have been caught up. TN_ENOMEM only when the table
 /// of learning rates has to grow beyond n_steps.
 tn_status tn_adamw_step(tn_adamw_state *o, double lr, float clip, tn_err *err);
-/// Steps made so far.
-int64_t tn_adamw_n_steps(const tn_adamw_state *o);
 
 /// ---- what a checkpoint holds ----
 /// Moments and, for a table, the numbers of its touched rows in the order of their moments.

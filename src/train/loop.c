@@ -260,11 +260,6 @@ static bool patience_is_over(const run *u)
     return u->r->patience > 0 && u->s.n_worse >= u->r->patience;
 }
 
-static double epoch_of(const run *u)
-{
-    return (double)u->s.step / (double)u->per_epoch;
-}
-
 /* The state as of this step: also in the best file, whose bytes must not tell when the checkpoints were. */
 static tn_status write_state(run *u, const char *path, bool with_moments, tn_err *err)
 {
@@ -279,41 +274,45 @@ static tn_status checkpoint(run *u, tn_err *err)
     return write_state(u, u->state_path, true, err);
 }
 
+/* A line of a journal begins with where the run is. */
+static void begin_line(run *u, tn_json_writer *w)
+{
+    tn_buf_clear(&u->line);
+    tn_jw_init(w, &u->line, 0);
+    tn_jw_begin_object(w);
+    tn_jw_key(w, "step"), tn_jw_i64(w, u->s.step);
+    tn_jw_key(w, "epoch"), tn_jw_f64(w, (double)u->s.step / (double)u->per_epoch);
+}
+
+static tn_status end_line(run *u, tn_json_writer *w, tn_journal *j, tn_err *err)
+{
+    tn_jw_end_object(w);
+    tn_buf_char(&u->line, '\n');
+    TN_TRY(tn_buf_status(&u->line, err));
+    return tn_journal_put(j, tn_buf_view(&u->line), err);
+}
+
 static tn_status put_eval_line(run *u, const tn_scores *s, bool best, tn_err *err)
 {
     tn_json_writer w;
-    tn_buf_clear(&u->line);
-    tn_jw_init(&w, &u->line, 0);
-    tn_jw_begin_object(&w);
-    tn_jw_key(&w, "step"), tn_jw_i64(&w, u->s.step);
-    tn_jw_key(&w, "epoch"), tn_jw_f64(&w, epoch_of(u));
+    begin_line(u, &w);
     tn_jw_key(&w, "loss"), tn_jw_f64(&w, s->loss);
     tn_jw_key(&w, "accuracy"), tn_jw_f64(&w, s->accuracy);
     tn_jw_key(&w, "macro_f1"), tn_jw_f64(&w, s->macro_f1);
     tn_jw_key(&w, "mcc"), tn_jw_f64(&w, s->mcc);
     tn_jw_key(&w, "best"), tn_jw_bool(&w, best);
-    tn_jw_end_object(&w);
-    tn_buf_char(&u->line, '\n');
-    TN_TRY(tn_buf_status(&u->line, err));
-    return tn_journal_put(&u->evals, tn_buf_view(&u->line), err);
+    return end_line(u, &w, &u->evals, err);
 }
 
 static tn_status put_step_line(run *u, double lr, double loss, double norm, int32_t n_tokens, tn_err *err)
 {
     tn_json_writer w;
-    tn_buf_clear(&u->line);
-    tn_jw_init(&w, &u->line, 0);
-    tn_jw_begin_object(&w);
-    tn_jw_key(&w, "step"), tn_jw_i64(&w, u->s.step);
-    tn_jw_key(&w, "epoch"), tn_jw_f64(&w, epoch_of(u));
+    begin_line(u, &w);
     tn_jw_key(&w, "lr"), tn_jw_f64(&w, lr);
     tn_jw_key(&w, "loss"), tn_jw_f64(&w, loss);
     tn_jw_key(&w, "grad_norm"), tn_jw_f64(&w, norm);
     tn_jw_key(&w, "tokens"), tn_jw_i64(&w, n_tokens);
-    tn_jw_end_object(&w);
-    tn_buf_char(&u->line, '\n');
-    TN_TRY(tn_buf_status(&u->line, err));
-    return tn_journal_put(&u->steps, tn_buf_view(&u->line), err);
+    return end_line(u, &w, &u->steps, err);
 }
 
 static tn_status evaluate(run *u, tn_err *err)
