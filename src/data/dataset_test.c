@@ -358,15 +358,17 @@ static void refuses_what_is_asked_wrongly(void **state)
 static void refuses_records_over_the_limit(void **state)
 {
     tn_err err = TN_ERR_INIT;
-    static const char *const name[] = {"big.csv", "big.jsonl"};
-    for (size_t i = 0; i < 2; i++) {
+    static const char *const name[] = {"big.csv", "big.jsonl", "big.json"};
+    static const char *const front[] = {"text,label\na,x\n\"", "{\"text\": \"", "[{\"text\": \""};
+    static const char *const back[] = {"\",x\n", "\", \"label\": \"x\"}\n", "\", \"label\": \"x\"}]\n"};
+    for (size_t i = 0; i < TN_COUNT(name); i++) {
         tn_buf b = TN_BUF_INIT;
         tn_dataset d;
-        tn_buf_c(&b, i ? "{\"text\": \"" : "text,label\na,x\n\"");
+        tn_buf_c(&b, front[i]);
         char *room = tn_buf_reserve(&b, 2 << 20);
         memset(room, 'a', 2 << 20);
         b.len += 2 << 20;
-        tn_buf_c(&b, i ? "\", \"label\": \"x\"}\n" : "\",x\n");
+        tn_buf_c(&b, back[i]);
         b.ptr[b.len] = 0;
         const char *path = put(name[i], b.ptr);
         ASSERT_FAILS(tn_dataset_load(&(tn_data_source){.path = path}, &d, NULL, &err), TN_ELIMIT, &err);

@@ -240,6 +240,7 @@ static tn_status add_object(tn_table *t, const tn_json *v, const tn_data_file *f
                        TN_ARG(f->path), line, tn_json_type_name(tn_json_type(v)));
     /* Columns first: the record is as wide as the table is then. */
     int at;
+    size_t n_bytes = 0;
     for (const tn_json *c = tn_json_first(v); c; c = tn_json_next(c))
         TN_TRY(add_column(t, tn_json_key(c), index, &at, err));
     tn_record *record;
@@ -261,6 +262,9 @@ static tn_status add_object(tn_table *t, const tn_json *v, const tn_data_file *f
                     return tn_fail_nomem(err, f->path.len);
             }
         }
+        if ((n_bytes += value.len) > t->max_record)
+            return tn_fail(err, TN_ELIMIT, "%.*s:%u: a row of more than %zu bytes, which is the limit", TN_ARG(f->path),
+                           line, t->max_record);
         TN_TRY(copy_cell(t, record, at, value, err));
     }
     return TN_OK;
