@@ -106,7 +106,7 @@ static bool word_in(const reader *r, size_t i, const char *const *list)
 
 static const char *const field_order[] = {"action",   "task",        "problem",     "modality",       "language",
                                           "goal",     "environment", "phase",       "licence_use",    "max_latency_ms",
-                                          "max_memory_mb", "budget_minutes", "labels", "label", "min_metric"};
+                                          "max_memory_mb", "budget_minutes", "budget_bytes", "labels", "label", "min_metric"};
 
 const tn_fact *tn_brief_fact(const tn_brief *b, const char *field, const tn_fact *after)
 {
@@ -523,6 +523,59 @@ static void cut_parts(tn_brief *b)
 
 /* ---- front matter ---- */
 
+/* "4GiB", "500 MB", "4000000000": bytes. */
+static bool bytes_of(tn_str text, int64_t *out)
+{
+    static const struct {
+        const char *unit;
+        double bytes;
+    } row[] = {{"GiB", 1024.0 * 1024 * 1024}, {"MiB", 1024.0 * 1024}, {"GB", 1e9}, {"MB", 1e6}, {"", 1}};
+    for (size_t i = 0; i < TN_COUNT(row); i++) {
+        double v;
+        if (!tn_str_ends(text, row[i].unit))
+            continue;
+        if (!tn_str_to_f64(tn_str_trim(tn_str_sub(text, 0, text.len - strlen(row[i].unit))), &v) || !(v > 0) || v * row[i].bytes > 1e15)
+            return false;
+        *out = (int64_t)(v * row[i].bytes);
+        return true;
+    }
+    return false;
+}
+
+/* A value that would be passed over in silence: what it must be instead, or NULL when it is that. */
+static const char *wrong_form(const tn_json *v)
+{
+    tn_str key = tn_json_key(v);
+    tn_json_type_id type = tn_json_type(v);
+    double x;
+    int64_t bytes;
+    if (tn_str_is(key, "use"))
+        return tn_json_is_str(v, "commercial") || tn_json_is_str(v, "research") ? NULL : "commercial or research";
+    if (tn_str_is(key, "recipe"))
+        return type == TN_JSON_OBJECT ? NULL : "settings and values, such as {epochs: 3}";
+    if (tn_str_is(key, "language") && type != TN_JSON_STRING) {
+        const char *wanted = "a language code or a list of them, such as [vi, en]";
+        if (type != TN_JSON_ARRAY)
+            return wanted;
+        for (const tn_json *c = tn_json_first(v); c; c = tn_json_next(c))
+            if (tn_json_type(c) != TN_JSON_STRING)
+                return wanted;
+    }
+    if (tn_str_is(key, "target")) {
+        for (const tn_json *c = tn_json_first(v); c; c = tn_json_next(c))
+            if (!tn_json_f64(c, &x))
+                type = TN_JSON_NONE;
+        return type == TN_JSON_OBJECT ? NULL : "metrics and numbers, such as {macro_f1: 0.8}";
+    }
+    if (tn_str_is(key, "budget")) {
+        for (const tn_json *c = tn_json_first(v); c; c = tn_json_next(c))
+            if (!(tn_str_is(tn_json_key(c), "minutes") && tn_json_f64(c, &x) && x > 0) && !(tn_str_is(tn_json_key(c), "memory") && bytes_of(tn_json_text(c), &bytes)))
+                type = TN_JSON_NONE;
+        return type == TN_JSON_OBJECT ? NULL : "minutes and memory, such as {minutes: 10, memory: 4GiB}";
+    }
+    return NULL;
+}
+
 static tn_status check_front(const tn_brief *b, const char *path, tn_err *err)
 {
     static const char *const known[] = {"data", "model", "recipe", "budget", "use", "target", "language"};
@@ -541,6 +594,9 @@ static tn_status check_front(const tn_brief *b, const char *path, tn_err *err)
                            "%s:%u: front matter has no key \"%.*s\"; the keys are data, model, recipe, budget, use, target, "
                            "language",
                            path, tn_json_line(c), TN_ARG(tn_json_key(c)));
+        const char *wanted = wrong_form(c);
+        if (wanted)
+            return tn_fail(err, TN_EFORMAT, "%s:%u: %.*s must be %s", path, tn_json_line(c), TN_ARG(tn_json_key(c)), wanted);
     }
     return TN_OK;
 }
@@ -552,6 +608,8 @@ static void read_front(reader *r)
         add_fact(r, "licence_use", tn_json_str(v), 0, 0);
     if ((v = tn_json_get(r->brief->front, "language")) && tn_json_type(v) == TN_JSON_STRING)
         add_fact(r, "language", tn_json_str(v), 0, 0);
+    for (const tn_json *c = tn_json_type(v) == TN_JSON_ARRAY ? tn_json_first(v) : NULL; c; c = tn_json_next(c))
+        add_fact(r, "language", tn_json_str(c), 0, 0);
     if ((v = tn_json_get(r->brief->front, "target")))
         for (const tn_json *c = tn_json_first(v); c; c = tn_json_next(c)) {
             double x;
@@ -560,6 +618,9 @@ static void read_front(reader *r)
         }
     if ((v = tn_json_get(tn_json_get(r->brief->front, "budget"), "minutes")))
         add_fact(r, "budget_minutes", tn_json_text(v), 0, 0);
+    int64_t bytes;
+    if ((v = tn_json_get(tn_json_get(r->brief->front, "budget"), "memory")) && bytes_of(tn_json_text(v), &bytes))
+        add_fact(r, "budget_bytes", tn_str_format(r->arena, "%lld", (long long)bytes), 0, 0);
 }
 
 /* ---- what is missing ---- */

@@ -11,7 +11,7 @@
 
 typedef struct {
     const char *field; /* "action", "task", "modality", "problem", "language", "goal", "environment", "phase",
-                          "licence_use", "max_latency_ms", "max_memory_mb", "budget_minutes", "labels", "label",
+                          "licence_use", "max_latency_ms", "max_memory_mb", "budget_minutes", "budget_bytes", "labels", "label",
                           "min_metric" */
     tn_str value;      /* the reading: "fine-tune", "vi", "120"; for min_metric "f1 >= 0.8" */
     tn_str words;      /* the words of the brief it came from, as written */
@@ -31,7 +31,8 @@ typedef struct {
 #define TN_BRIEF_INIT ((tn_brief){0})
 
 /// Reads a brief; texts point into `text`, which must outlive it, or into the arena. `path` is for messages.
-/// Front matter keys: data, model, recipe, budget, use, target, language; an unknown key is an error that lists them.
+/// Front matter keys: data, model, recipe, budget, use, target, language; an unknown key is an error that lists them, and
+/// a value of another form is an error that says which: nothing that was stated is passed over.
 /// Fails with TN_EFORMAT (not UTF-8, broken front matter), TN_ELIMIT over 1 MiB, TN_ENOMEM.
 tn_status tn_brief_parse(tn_str text, const char *path, tn_arena *a, tn_brief *out, tn_err *err);
 void tn_brief_free(tn_brief *b);

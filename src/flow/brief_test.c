@@ -103,6 +103,14 @@ static void bad_briefs_are_refused(void **state)
         {"---\nmodell: x\n---\nTask: x", TN_EFORMAT},
         {"---\n- a\n---\nTask: x", TN_EFORMAT},
         {"---\ndata: x", TN_EFORMAT},
+        {"---\nuse: fun\n---\nTask: x", TN_EFORMAT},
+        {"---\nrecipe: [1]\n---\nTask: x", TN_EFORMAT},
+        {"---\ntarget: 0.8\n---\nTask: x", TN_EFORMAT},
+        {"---\ntarget: {accuracy: high}\n---\nTask: x", TN_EFORMAT},
+        {"---\nbudget: {minutes: ten}\n---\nTask: x", TN_EFORMAT},
+        {"---\nbudget: {minute: 10}\n---\nTask: x", TN_EFORMAT},
+        {"---\nbudget: {memory: 4 GIGS}\n---\nTask: x", TN_EFORMAT},
+        {"---\nlanguage: 5\n---\nTask: x", TN_EFORMAT},
     };
     for (size_t i = 0; i < TN_COUNT(row); i++) {
         tn_arena *a = tn_arena_new(0);
@@ -111,6 +119,23 @@ static void bad_briefs_are_refused(void **state)
         ASSERT_FAILS(tn_brief_parse(tn_str_of(row[i].text), "b", a, &b, &err), row[i].status, &err);
         tn_arena_free(a);
     }
+}
+
+static void front_matter_states_what_prose_cannot(void **state)
+{
+    tn_arena *a = tn_arena_new(0);
+    tn_brief b;
+    tn_err err;
+    ASSERT_OK(tn_brief_parse(TN_STR("---\nuse: research\nlanguage: [vi, en]\ntarget: {accuracy: 0.9}\nbudget: {minutes: 10, memory: 4GiB}\n---\nTask: classify reviews by sentiment\n"), "b",
+                             a, &b, &err),
+              &err);
+    static const char *const fact[][2] = {{"licence_use", "research"}, {"language", "vi"}, {"language", "en"}, {"min_metric", "accuracy >= 0.9"},
+                                          {"budget_minutes", "10"}, {"budget_bytes", "4294967296"}};
+    for (size_t i = 0; i < TN_COUNT(fact); i++)
+        if (!tn_brief_has(&b, fact[i][0], fact[i][1]))
+            fail_msg("no fact %s %s", fact[i][0], fact[i][1]);
+    tn_brief_free(&b);
+    tn_arena_free(a);
 }
 
 static tn_status parse_example(void)
@@ -138,6 +163,7 @@ int main(void)
         cmocka_unit_test(facts_are_read_from_prose),
         cmocka_unit_test(parts_are_found_in_any_order_and_dress),
         cmocka_unit_test(bad_briefs_are_refused),
+        cmocka_unit_test(front_matter_states_what_prose_cannot),
         cmocka_unit_test(every_failed_allocation_is_reported),
     };
     return cmocka_run_group_tests(test, NULL, NULL);

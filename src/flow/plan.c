@@ -305,7 +305,7 @@ static void make_data(maker *m)
     put_text(m, s, "label_column", tn_str_of(d->label_column), "inferred", d->label_reason, NULL);
     if (d->id_column[0])
         put_text(m, s, "id_column", tn_str_of(d->id_column), "inferred", "usual name of an id column", NULL);
-    set(m, s, "rows", tn_json_new_i64(m->a, (int64_t)d->n_rows));
+    put(m, s, "rows", tn_json_new_i64(m->a, (int64_t)d->n_rows), "inferred", "rows with a text and a label", NULL);
     put(m, s, "near_duplicate_similarity", tn_json_new_f64(m->a, 0.8), "assumed",
         "Jaccard similarity of character 5-grams above which two texts count as copies; copies leave the training side", NULL);
     put(m, s, "validation_share", tn_json_new_f64(m->a, d->has_validation ? 0 : 0.15), d->has_validation ? "stated" : "assumed",
@@ -340,10 +340,10 @@ static void make_approach(maker *m, const tn_plan_candidate *c)
     tn_json *r = section(m, "recipe");
     int64_t epochs = epochs_for(n);
     double minutes = 0;
-    bool budget = tn_json_f64(tn_json_get(tn_json_get(m->in->brief->front, "budget"), "minutes"), &minutes);
+    const tn_fact *budget = tn_brief_fact(m->in->brief, "budget_minutes", NULL);
     char reason[256];
     snprintf(reason, sizeof reason, "%llu training rows; early stopping ends it sooner", (unsigned long long)n);
-    if (budget && c) {
+    if (budget && c && tn_str_to_f64(budget->value, &minutes)) {
         while (epochs > 1 && tn_plan_estimate_of(c, n, d ? d->n_rows - n : 0, epochs, 16, m->in->threads, m->in->isa).seconds > minutes * 60)
             epochs--;
         snprintf(reason, sizeof reason, "%llu training rows and a budget of %g minutes by the estimate", (unsigned long long)n, minutes);
@@ -406,11 +406,11 @@ static void make_evaluation(maker *m)
     const tn_fact *latency = tn_brief_fact(m->in->brief, "max_latency_ms", NULL);
     double ms;
     if (latency && tn_str_to_f64(latency->value, &ms))
-        put(m, s, "max_latency_ms", tn_json_new_f64(m->a, ms), origin_of(latency), NULL, latency);
+        put(m, s, "max_latency_ms", tn_json_new_f64(m->a, ms), origin_of(latency), "a limit of the brief; p95 at batch 1 must keep it", latency);
     const tn_fact *memory = tn_brief_fact(m->in->brief, "max_memory_mb", NULL);
     double mb;
     if (memory && tn_str_to_f64(memory->value, &mb))
-        put(m, s, "max_memory_mb", tn_json_new_f64(m->a, mb), origin_of(memory), NULL, memory);
+        put(m, s, "max_memory_mb", tn_json_new_f64(m->a, mb), origin_of(memory), "a limit of the brief; the peak of one prediction must keep it", memory);
 }
 
 static void make_phases(maker *m)
@@ -431,25 +431,41 @@ static void make_phases(maker *m)
 static void make_compute(maker *m, const tn_plan_candidate *c)
 {
     tn_json *s = section(m, "compute");
-    set(m, s, "threads", tn_json_new_i64(m->a, m->in->threads));
-    set_text(m, s, "isa", m->in->isa);
-    set(m, s, "memory_bytes", tn_json_new_i64(m->a, (int64_t)m->in->memory));
+    const tn_fact *minutes = tn_brief_fact(m->in->brief, "budget_minutes", NULL), *bytes = tn_brief_fact(m->in->brief, "budget_bytes", NULL);
+    int64_t memory = (int64_t)m->in->memory, epochs, batch;
+    double limit;
+    put(m, s, "threads", tn_json_new_i64(m->a, m->in->threads), "assumed", "results do not depend on it", NULL);
+    put_text(m, s, "isa", tn_str_of(m->in->isa), "assumed", "results do not depend on it", NULL);
+    if (bytes && tn_str_to_i64(bytes->value, &memory) && (uint64_t)memory <= m->in->memory)
+        put(m, s, "memory_bytes", tn_json_new_i64(m->a, memory), "stated", "the budget in the brief's front matter", NULL);
+    else
+        put(m, s, "memory_bytes", tn_json_new_i64(m->a, (int64_t)m->in->memory), "assumed", "what this machine can give", NULL);
+    if (minutes && tn_str_to_f64(minutes->value, &limit))
+        put(m, s, "budget_minutes", tn_json_new_f64(m->a, limit), origin_of(minutes), "a run that is estimated to take longer is refused", minutes);
     if (!c || !m->in->data)
         return;
-    int64_t epochs = 1, batch = 16;
-    (void)tn_json_i64(tn_plan_at(m->plan, "recipe/epochs"), &epochs);
-    (void)tn_json_i64(tn_plan_at(m->plan, "recipe/batch_size"), &batch);
+    /* Values that the run will refuse must not reach the arithmetic. */
+    if (tn_plan_i64(m->plan, "recipe/epochs", 1, 1000, &epochs, NULL) != TN_OK)
+        epochs = 1;
+    if (tn_plan_i64(m->plan, "recipe/batch_size", 1, 4096, &batch, NULL) != TN_OK)
+        batch = 16;
     tn_plan_estimate e = tn_plan_estimate_of(c, m->in->data->n_train, m->in->data->n_rows - m->in->data->n_train, epochs,
                                              batch, m->in->threads, m->in->isa);
-    set(m, s, "estimated_seconds", tn_json_new_i64(m->a, (int64_t)(e.seconds + 0.5)));
-    set(m, s, "estimated_bytes", tn_json_new_i64(m->a, (int64_t)e.bytes));
-    set_text(m, s, "estimate_for", c->id);
-    set_text(m, s, "basis", "2 or 6 operations a parameter and token, at the rate one core of this kind was measured to reach");
+    const char *basis = "2 or 6 operations a parameter and token, at the rate one core of this kind was measured to reach";
+    put(m, s, "estimated_seconds", tn_json_new_i64(m->a, (int64_t)(e.seconds + 0.5)), "inferred", basis, NULL);
+    put(m, s, "estimated_bytes", tn_json_new_i64(m->a, (int64_t)e.bytes), "inferred", "weights, gradients, moments, packed copies and activations of one batch", NULL);
+    put_text(m, s, "estimate_for", tn_str_of(c->id), "inferred", "the largest candidate that fits the texts", NULL);
 }
 
 static void make_assumptions(maker *m)
 {
     tn_json *list = tn_json_new_array(m->a);
+    for (const tn_fact *f = NULL; (f = tn_brief_fact(m->in->brief, "min_metric", f));) {
+        tn_str rest = f->value, name;
+        tn_str_cut(&rest, ' ', &name);
+        if (!our_metric(name))
+            m->ok = m->ok && tn_json_push(list, tn_json_new_str(m->a, tn_str_format(m->a, "%.*s is stated but is no criterion of this engine; it decides nothing", TN_ARG(f->value))));
+    }
     for (const tn_plan_question *q = questions; q->code; q++)
         if (tn_brief_is_missing(m->in->brief, q->code))
             m->ok = m->ok && tn_json_push(list, tn_json_new_str(m->a, tn_str_of(q->assumption)));
@@ -466,6 +482,23 @@ static const tn_plan_candidate *largest_fitting(const tn_plan_input *in)
             best = c;
     }
     return best ? best : in->n_candidates ? &in->candidate[0] : NULL;
+}
+
+/* A stated setting or target that no part of the plan takes up would be passed over in silence. */
+static tn_status check_stated(const maker *m, tn_err *err)
+{
+    const tn_json *front = m->in->brief->front, *recipe = tn_json_get(m->plan, "recipe");
+    for (const tn_json *c = tn_json_first(tn_json_get(front, "recipe")); c; c = tn_json_next(c))
+        if (!tn_json_get_str(recipe, tn_json_key(c)))
+            return tn_fail(err, TN_EINVALID, "%s:%u: recipe has no setting \"%.*s\"; `tenet plan` without it lists the settings", m->in->brief_path,
+                           tn_json_line(c), TN_ARG(tn_json_key(c)));
+    if (!tn_brief_has(m->in->brief, "task", "text-classification"))
+        return TN_OK;
+    for (const tn_json *c = tn_json_first(tn_json_get(front, "target")); c; c = tn_json_next(c))
+        if (!our_metric(tn_json_key(c)))
+            return tn_fail(err, TN_EINVALID, "%s:%u: \"%.*s\" is no target of text classification; accuracy, macro_f1 and mcc are", m->in->brief_path,
+                           tn_json_line(c), TN_ARG(tn_json_key(c)));
+    return TN_OK;
 }
 
 tn_status tn_plan_make(const tn_plan_input *in, tn_arena *a, tn_json **plan, tn_err *err)
@@ -487,6 +520,9 @@ tn_status tn_plan_make(const tn_plan_input *in, tn_arena *a, tn_json **plan, tn_
     make_phases(&m);
     make_compute(&m, c);
     make_assumptions(&m);
+    if (!m.ok)
+        return tn_fail_nomem(err, 4096);
+    TN_TRY(check_stated(&m, err));
     *plan = m.plan;
-    return m.ok ? TN_OK : tn_fail_nomem(err, 4096);
+    return TN_OK;
 }

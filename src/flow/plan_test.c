@@ -101,6 +101,47 @@ static void estimates_grow_with_the_work(void **state)
     assert_true(two.bytes > one.bytes && one.bytes > candidate.n_parameters * 4);
 }
 
+/* The tables of facts (candidates, phases, the brief's own words) are no values. */
+static void every_value_says_where_it_comes_from(void **state)
+{
+    static const char *const name[] = {"task", "model", "data", "approach", "recipe", "evaluation", "compute"};
+    tn_arena *a = tn_arena_new(0);
+    tn_json *plan;
+    tn_err err;
+    ASSERT_OK(make(brief_text, a, &plan, &err), &err);
+    for (size_t i = 0; i < TN_COUNT(name); i++)
+        for (const tn_json *v = tn_json_first(tn_json_get(plan, name[i])); v; v = tn_json_next(v))
+            if (!tn_str_is(tn_json_key(v), "candidates") && !(tn_json_get(v, "value") && tn_json_str(tn_json_get(v, "origin")).len && tn_json_get(v, "reason")))
+                fail_msg("%s/%.*s has no value, origin or reason", name[i], TN_ARG(tn_json_key(v)));
+    tn_arena_free(a);
+}
+
+static void what_was_stated_is_never_passed_over(void **state)
+{
+    static const char task[] = "Task: classify customer reviews by sentiment, with macro F1";
+    static const struct {
+        const char *front, *said;
+    } row[] = {{"recipe: {epoch: 9}", "brief.md:2: recipe has no setting \"epoch\""}, {"target: {macrof1: 0.9}", "\"macrof1\" is no target"}};
+    tn_arena *a = tn_arena_new(0);
+    tn_json *plan;
+    tn_err err;
+    char text[400];
+    for (size_t i = 0; i < TN_COUNT(row); i++) {
+        snprintf(text, sizeof text, "---\n%s\n---\n%s\n", row[i].front, task);
+        ASSERT_FAILS(make(text, a, &plan, &err), TN_EINVALID, &err);
+        if (!strstr(err.msg, row[i].said))
+            fail_msg("%s: %s", row[i].front, err.msg);
+    }
+    /* A budget is a limit of the plan; numbers that a run will refuse do no harm to the estimate. */
+    snprintf(text, sizeof text, "---\nbudget: {minutes: 2, memory: 1MB}\nrecipe: {epochs: 999999999999999999, batch_size: -5}\n---\n%s\n", task);
+    ASSERT_OK(make(text, a, &plan, &err), &err);
+    int64_t v;
+    double minutes;
+    ASSERT_OK(tn_plan_i64(plan, "compute/memory_bytes", 1000000, 1000000, &v, &err), &err);
+    ASSERT_OK(tn_plan_f64(plan, "compute/budget_minutes", 2, 2, &minutes, &err), &err);
+    tn_arena_free(a);
+}
+
 static tn_status make_and_forget(void)
 {
     tn_arena *a = tn_arena_new(0);
@@ -125,6 +166,8 @@ int main(void)
         cmocka_unit_test(a_written_plan_reads_back_and_bare_edits_count),
         cmocka_unit_test(only_a_missing_task_refuses),
         cmocka_unit_test(estimates_grow_with_the_work),
+        cmocka_unit_test(every_value_says_where_it_comes_from),
+        cmocka_unit_test(what_was_stated_is_never_passed_over),
         cmocka_unit_test(every_failed_allocation_is_reported),
     };
     return cmocka_run_group_tests(test, NULL, NULL);
