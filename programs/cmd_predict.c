@@ -14,18 +14,12 @@ enum { CHUNK = 64 };
 /* What the transformers pipeline of the task returns: the best label, or the first k by falling score. */
 static void write_scores(const tn_config *k, const float *p, int64_t top, bool json, tn_buf *out)
 {
-    bool used[4096] = {false};
-    int32_t n = k->n_labels < 4096 ? k->n_labels : 4096, shown = top < n ? (int32_t)top : n;
+    int32_t best = -1;
     tn_json_writer w;
     tn_jw_init(&w, out, 0);
     if (json && top > 1)
         tn_jw_begin_array(&w);
-    for (int32_t i = 0; i < shown; i++) {
-        int32_t best = -1;
-        for (int32_t l = 0; l < n; l++)
-            if (!used[l] && (best < 0 || p[l] > p[best]))
-                best = l;
-        used[best] = true;
+    for (int64_t i = 0; i < top && (best = tn_argnext(p, k->n_labels, best)) >= 0; i++) {
         if (json) {
             tn_jw_begin_object(&w);
             tn_jw_key(&w, "label");
@@ -49,7 +43,7 @@ static tn_status predict_texts(cli *c, tn_model *m, tn_err *err)
     int64_t top;
     const tn_config *k = tn_model_config(m);
     TN_TRY(cli_texts(c, &text, &n, err));
-    TN_TRY(cli_int(c, "top", 1, 4096, 1, &top, err));
+    TN_TRY(cli_int(c, "top", 1, INT32_MAX, 1, &top, err));
     float *p = TN_ARENA_ARRAY(c->arena, float, (size_t)k->n_labels * CHUNK);
     if (!p)
         return tn_fail_nomem(err, (size_t)k->n_labels * CHUNK * sizeof *p);

@@ -131,6 +131,17 @@ int32_t tn_argmax(const float *v, int32_t n)
     return best;
 }
 
+int32_t tn_argnext(const float *v, int32_t n, int32_t after)
+{
+    int32_t best = -1;
+    for (int32_t i = 0; i < n; i++) {
+        bool follows = after < 0 || v[i] < v[after] || (v[i] == v[after] && i > after);
+        if (follows && (best < 0 || v[i] > v[best]))
+            best = i;
+    }
+    return best;
+}
+
 tn_status tn_outcomes_check(const tn_outcomes *o, tn_err *err)
 {
     if (o->n <= 0 || o->n_labels <= 0)

@@ -60,5 +60,7 @@ double tn_log_loss_row(float p);
 
 /// Index of the largest of v[0..n), the first of equals.
 int32_t tn_argmax(const float *v, int32_t n);
+/// Walks v[0..n) from the largest down, equals in their order: the index behind `after` (-1 starts), -1 at the end.
+int32_t tn_argnext(const float *v, int32_t n, int32_t after);
 
 #endif

@@ -7,6 +7,8 @@
  * because a suspended connection does not end. */
 #include "net/server.h"
 
+#include "base/clock.h"
+
 #include <arpa/inet.h>
 #include <microhttpd.h>
 #include <stdatomic.h>
@@ -27,7 +29,8 @@ struct tn_request {
     struct MHD_Connection *connection;
     const char *method, *path;
     tn_buf body;
-    bool handed_over;
+    bool handed_over, too_large;
+    double start;                  /* of its body */
     struct MHD_Response *response; /* set by the reply, before the connection is resumed */
     unsigned status;
 };
@@ -96,17 +99,24 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *connection, c
         r = tn_mem_calloc(sizeof *r);
         if (!r)
             return MHD_NO;
-        *r = (tn_request){.server = s, .connection = connection, .method = method, .path = path, .body = {.max = max}};
+        *r = (tn_request){.server = s, .connection = connection, .method = method, .path = path, .body = {.max = max}, .start = tn_clock_seconds()};
         *con_cls = r;
         return MHD_YES;
     }
     if (*size) {
+        /* A body that trickles in would hold its connection for ever: each byte is traffic. */
+        if (tn_clock_seconds() - r->start > s->o.timeout_s)
+            return MHD_NO;
         /* Over the limit: swallow the rest without keeping it, then say so. */
-        tn_buf_put(&r->body, data, *size);
+        r->too_large = r->too_large || *size > max - r->body.len;
+        if (!r->too_large)
+            tn_buf_put(&r->body, data, *size);
         *size = 0;
         return MHD_YES;
     }
-    if (r->body.failed)
+    if (r->body.failed && !r->too_large)
+        return queue(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "{\"error\":\"out of memory\",\"error_type\":\"overloaded\"}");
+    if (r->too_large)
         return queue(connection, MHD_HTTP_CONTENT_TOO_LARGE, "{\"error\":\"the body is larger than this server takes\",\"error_type\":\"validation\"}");
     if (!r->handed_over) {
         r->handed_over = true;
@@ -140,6 +150,8 @@ tn_status tn_server_open(const tn_server_options *o, tn_server **out, tn_err *er
     s->o = *o;
     if (!s->o.max_body)
         s->o.max_body = 2000000; /* as text-embeddings-inference */
+    if (!s->o.timeout_s)
+        s->o.timeout_s = 30;
     const char *name = o->address ? o->address : "127.0.0.1";
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(o->port)};
     if (inet_pton(AF_INET, name, &address.sin_addr) != 1) {
@@ -148,7 +160,7 @@ tn_status tn_server_open(const tn_server_options *o, tn_server **out, tn_err *er
     }
     s->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, o->port, NULL, NULL, on_access, s, MHD_OPTION_SOCK_ADDR, &address,
                                  MHD_OPTION_CONNECTION_LIMIT, o->max_connections ? o->max_connections : 256u, MHD_OPTION_CONNECTION_TIMEOUT,
-                                 o->timeout_s ? o->timeout_s : 30u, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)64 << 10, MHD_OPTION_NOTIFY_COMPLETED,
+                                 s->o.timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)64 << 10, MHD_OPTION_NOTIFY_COMPLETED,
                                  on_completed, NULL, MHD_OPTION_END);
     if (!s->daemon) {
         tn_mem_free(s);

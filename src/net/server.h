@@ -26,7 +26,7 @@ typedef struct {
     uint16_t port;          /* 0 = any free one: see tn_server_port */
     size_t max_body;        /* bytes; larger ones are answered 413. 0 = 2,000,000 */
     unsigned max_connections; /* 0 = 256 */
-    unsigned timeout_s;     /* a connection without traffic is closed. 0 = 30 */
+    unsigned timeout_s;     /* a connection without traffic, or whose body takes longer, is closed. 0 = 30 */
     tn_request_handler *handler;
     void *self;
 } tn_server_options;

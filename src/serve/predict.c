@@ -5,6 +5,7 @@
 #include "serve/predict.h"
 
 #include "codec/json.h"
+#include "metric/classification.h"
 #include "net/server.h"
 
 #include <pthread.h>
@@ -215,17 +216,11 @@ static job *take_batch(service *s, size_t *n_texts)
     return first;
 }
 
-static void write_ranked(const tn_config *k, const float *p, int64_t top, bool *used, tn_json_writer *w)
+static void write_ranked(const tn_config *k, const float *p, int64_t top, tn_json_writer *w)
 {
-    int32_t n = k->n_labels, shown = top && top < n ? (int32_t)top : n;
-    memset(used, 0, (size_t)n * sizeof *used);
+    int32_t best = -1;
     tn_jw_begin_array(w);
-    for (int32_t i = 0; i < shown; i++) {
-        int32_t best = -1;
-        for (int32_t l = 0; l < n; l++)
-            if (!used[l] && (best < 0 || p[l] > p[best]))
-                best = l;
-        used[best] = true;
+    for (int64_t i = 0; (top == 0 || i < top) && (best = tn_argnext(p, k->n_labels, best)) >= 0; i++) {
         tn_jw_begin_object(w);
         tn_jw_key(w, "label");
         tn_jw_str(w, k->label[best]);
@@ -241,16 +236,11 @@ static void answer(service *s, job *j, const float *p)
     const tn_config *k = tn_model_config(s->o.model);
     tn_buf b = TN_BUF_INIT;
     tn_json_writer w;
-    bool *used = TN_ARENA_ARRAY(j->arena, bool, (size_t)k->n_labels);
-    if (!used) {
-        reply_error(j->request, 503, "overloaded", "out of memory", NULL);
-        return;
-    }
     tn_jw_init(&w, &b, 0);
     if (!j->single)
         tn_jw_begin_array(&w);
     for (size_t i = 0; i < j->n; i++)
-        write_ranked(k, p + i * (size_t)k->n_labels, j->top_k, used, &w);
+        write_ranked(k, p + i * (size_t)k->n_labels, j->top_k, &w);
     if (!j->single)
         tn_jw_end_array(&w);
     if (tn_buf_status(&b, NULL) == TN_OK)
@@ -274,8 +264,15 @@ static void run_batch(service *s, job *first, size_t n_texts)
     if (st == TN_OK)
         st = tn_model_predict(s->o.model, text, n_texts, p, NULL, &err);
     at = 0;
+    /* One text can be refused (a tokenizer may leave nothing of it): its batch mates are answered all the same. */
+    bool apart = st != TN_OK && first->next;
     for (job *j = first, *next; j; j = next) {
         next = j->next;
+        if (apart) {
+            j->next = NULL;
+            run_batch(s, j, j->n);
+            continue;
+        }
         if (st == TN_OK)
             answer(s, j, p + at * n_labels);
         else
@@ -284,7 +281,8 @@ static void run_batch(service *s, job *first, size_t n_texts)
         if (j != first) /* the first job's arena holds the batch */
             tn_arena_free(j->arena);
     }
-    tn_arena_free(first->arena);
+    if (!apart)
+        tn_arena_free(first->arena);
 }
 
 tn_status tn_serve_predict(const tn_serve_options *o, tn_err *err)
