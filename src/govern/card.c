@@ -140,6 +140,8 @@ static void interval(card *c, const char *metric)
 static void findings(card *c)
 {
     size_t n = count(c, "findings.jsonl");
+    if (!tn_records_get(c->r, "findings.jsonl"))
+        text(c, "- Findings of the run: not measured.\n");
     for (size_t i = 0; i < n; i++) {
         char address[64];
         snprintf(address, sizeof address, "findings.jsonl#/%zu/severity", i);
@@ -344,6 +346,8 @@ static void model_evaluation(card *c)
         num(c, TN_SHOW_COUNT, "eval/metrics.json#/test/per_class/%zu/support", i);
         text(c, " |\n");
     }
+    if (n == 0)
+        text(c, "| not measured | | | | |\n");
     text(c, "\nSuccess was defined before training (criteria.json): ");
     words(c, "criteria.json#/rule");
     text(c, "; metric ");
@@ -380,7 +384,7 @@ static void model_cost(card *c)
     text(c, ".\n\n");
 }
 
-static void snippets(card *c, tn_str name)
+static void snippets(card *c)
 {
     text(c, "## How to use\n\n```python\nfrom transformers import pipeline\n\nclassify = pipeline(\"text-classification\", model=\"deploy/model\")\n"
             "classify(\"...\")\n```\n\n```bash\ntenet predict deploy/model --text \"...\"\ntenet serve deploy/model\n```\n\nThe same training in transformers:\n\n"
@@ -398,7 +402,6 @@ static void snippets(card *c, tn_str name)
         tn_buf_printf(c->out, "    %s=%s%.*s%s,  # plan.yaml: %s\n", argument[i][0], quoted ? "\"" : "", TN_ARG(v), quoted ? "\"" : "", path);
     }
     text(c, "    eval_strategy=\"epoch\",\n    save_strategy=\"epoch\",\n    load_best_model_at_end=True,\n)\n```\n\n");
-    (void)name;
 }
 
 static void model_governance(card *c)
@@ -491,7 +494,7 @@ tn_status tn_card_model(const char *dir, tn_arena *a, tn_buf *out, tn_err *err)
     model_approach(&c);
     model_evaluation(&c);
     model_cost(&c);
-    snippets(&c, name);
+    snippets(&c);
     model_governance(&c);
     text(&c, "## Reproduce\n\n```bash\ntenet verify RUN\ntenet reproduce RUN\n```\n");
     tn_records_close(c.r);
@@ -502,7 +505,7 @@ tn_status tn_card_model(const char *dir, tn_arena *a, tn_buf *out, tn_err *err)
 
 static const char *size_category(double n)
 {
-    return n < 1e3 ? "n<1K" : n < 1e4 ? "1K<n<10K" : n < 1e5 ? "10K<n<100K" : n < 1e6 ? "100K<n<1M" : "1M<n<10M";
+    return n < 1e3 ? "n<1K" : n < 1e4 ? "1K<n<10K" : n < 1e5 ? "10K<n<100K" : n < 1e6 ? "100K<n<1M" : n < 1e7 ? "1M<n<10M" : "10M<n<100M";
 }
 
 static tn_str data_licence(card *c)
@@ -562,8 +565,13 @@ tn_status tn_card_data(const char *dir, tn_arena *a, tn_buf *out, tn_err *err)
     text(&c, ", longest ");
     num(&c, TN_SHOW_COUNT, "data/profile.json#/tokens/max");
     text(&c, ".\n\n## Copies and leaks\n\nPairs of equal or nearly equal texts listed in data/leaks.csv: ");
-    tn_buf_printf(out, "%zu. Copies across splits leave the training side; the test is left as it is.\n\n## Personal data\n\n| kind | found |\n| --- | --- |\n",
-                  count(&c, "data/leaks.csv"));
+    if (tn_records_get(c.r, "data/leaks.csv"))
+        tn_buf_printf(out, "%zu", count(&c, "data/leaks.csv"));
+    else
+        text(&c, "not measured");
+    text(&c, ". Copies across splits leave the training side; the test is left as it is.\n\n## Personal data\n\n| kind | found |\n| --- | --- |\n");
+    if (!tn_records_get(c.r, "data/pii.json"))
+        text(&c, "| not measured | |\n");
     for (const tn_json *v = tn_json_first(tn_records_at(c.r, "data/pii.json#/counts")); v; v = tn_json_next(v)) {
         tn_buf_printf(out, "| %.*s | ", TN_ARG(tn_json_key(v)));
         num(&c, TN_SHOW_COUNT, "data/pii.json#/counts/%.*s", TN_ARG(tn_json_key(v)));

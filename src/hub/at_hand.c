@@ -58,6 +58,9 @@ tn_status tn_hub_find(const tn_hub_where *where, tn_str spec, tn_arena *a, tn_hu
 {
     const char *dir[2];
     tn_err first;
+    const char *path = tn_str_c(a, spec);
+    if (path && tn_file_is_dir(path)) /* a folder needs no cache, and so no HOME */
+        return tn_hub_resolve(NULL, spec, a, out, err);
     TN_TRY(caches(where, a, dir, err));
     tn_status st = tn_hub_resolve(dir[0], spec, a, out, &first);
     if (st == TN_ENOENT && dir[1] && tn_hub_resolve(dir[1], spec, a, out, err) == TN_OK)

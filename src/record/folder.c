@@ -25,6 +25,24 @@ tn_status tn_folder_make(const char *dir, tn_arena *a, tn_run_folder *out, tn_er
     return TN_OK;
 }
 
+tn_status tn_folder_empty(const char *dir, tn_arena *a, tn_err *err)
+{
+    /* By name, because a run may have been put into a folder with other files. lock.json goes first: without it the run
+     * no longer counts as finished. */
+    static const char *const written[] = {"lock.json", "report.html", "env.json", "criteria.json", "findings.jsonl", "data/split.csv", "data/leaks.csv", "data/pii.json",
+                                          "data/profile.json", "data/licences.json", "data/README.md", "experiment/candidates.csv", "experiment/baselines.json",
+                                          "tune", "eval/metrics.json", "eval/comparisons.json", "eval/slices.csv", "eval/errors.csv", "eval/openings.log",
+                                          "eval/predictions.csv", "eval/baseline-majority.csv", "eval/baseline-ngram.csv", "eval/baseline-probe.csv",
+                                          "deploy/bench.json", "deploy/model"};
+    for (size_t i = 0; i < TN_COUNT(written); i++) {
+        const char *path = tn_path_join(a, dir, written[i]);
+        if (!path)
+            return tn_fail_nomem(err, 64);
+        TN_TRY(tn_file_remove(path, err));
+    }
+    return TN_OK;
+}
+
 const char *tn_folder_path(const tn_run_folder *f, const char *record)
 {
     return f->dir ? tn_path_join(f->arena, f->dir, record) : NULL;

@@ -12,6 +12,8 @@ typedef struct {
 
 /// Makes the folder with its parts (data, experiment, tune, eval, deploy), mode 0700. An existing one is used as it is.
 tn_status tn_folder_make(const char *dir, tn_arena *a, tn_run_folder *out, tn_err *err);
+/// Removes what a run writes, and nothing else that lies in the folder; plan.yaml and brief.md stay, to be overwritten.
+tn_status tn_folder_empty(const char *dir, tn_arena *a, tn_err *err);
 /// Path of a record ("eval/metrics.json"); NULL when out of memory.
 const char *tn_folder_path(const tn_run_folder *f, const char *record);
 bool tn_folder_has(const tn_run_folder *f, const char *record);

@@ -21,7 +21,7 @@ typedef struct {
 struct tn_records {
     const char *dir;
     tn_arena *arena;
-    tn_map by_name; /* record → index into entries + 0 */
+    tn_map by_name; /* record → index into entries */
     TN_VEC(entry) entries;
 };
 
@@ -230,7 +230,7 @@ void tn_record_finding(const tn_finding *f, tn_json_writer *w)
 
 static void show_count(double v, tn_buf *out)
 {
-    char digits[40];
+    char digits[400]; /* the largest double has 309 */
     int n = snprintf(digits, sizeof digits, "%.0f", fabs(v));
     if (v < 0)
         tn_buf_char(out, '-');

@@ -42,6 +42,29 @@ static void records_are_written_whole_and_read_by_address(void **state)
     tn_arena_free(a);
 }
 
+static void emptying_a_run_leaves_what_others_put_there(void **state)
+{
+    char dir[] = "/tmp/tn-record-XXXXXX";
+    tn_arena *a = tn_arena_new(0);
+    tn_run_folder f;
+    tn_err err;
+    static const char *const record[] = {"lock.json", "data/split.csv", "tune/checkpoint/state", "deploy/model/config.json", "data/reviews.csv", "brief.md", "deploy/mine"};
+    assert_non_null(mkdtemp(dir));
+    ASSERT_OK(tn_folder_make(dir, a, &f, &err), &err);
+    ASSERT_OK(tn_file_mkdirs(tn_folder_path(&f, "tune/checkpoint"), &err), &err);
+    ASSERT_OK(tn_file_mkdirs(tn_folder_path(&f, "deploy/model"), &err), &err);
+    for (size_t i = 0; i < TN_COUNT(record); i++) {
+        tn_buf b = TN_BUF_INIT;
+        tn_buf_c(&b, "x");
+        ASSERT_OK(tn_folder_write(&f, record[i], &b, &err), &err);
+    }
+    ASSERT_OK(tn_folder_empty(dir, a, &err), &err);
+    for (size_t i = 0; i < TN_COUNT(record); i++)
+        assert_int_equal(tn_folder_has(&f, record[i]), i >= 4);
+    ASSERT_OK(tn_file_remove(dir, &err), &err);
+    tn_arena_free(a);
+}
+
 static void numbers_have_one_form(void **state)
 {
     static const struct {
@@ -51,6 +74,10 @@ static void numbers_have_one_form(void **state)
     } row[] = {{0.81249, TN_SHOW_3, "0.812"}, {0.815, TN_SHOW_PERCENT, "81.5 %"}, {1234567, TN_SHOW_COUNT, "1,234,567"}, {12, TN_SHOW_COUNT, "12"},
                {4.06, TN_SHOW_MS, "4.1 ms"}, {312.4, TN_SHOW_MS, "312 ms"}, {90868376, TN_SHOW_BYTES, "90.9 MB"}, {2.5e9, TN_SHOW_BYTES, "2.50 GB"},
                {0.03, TN_SHOW_SIGNED, "+0.030"}, {1, TN_SHOW_EXACT, "1e0"}, {0.0004, TN_SHOW_P, "< 0.001"}, {0.0314, TN_SHOW_P, "= 0.031"}};
+    tn_buf long_one = TN_BUF_INIT;
+    tn_show_number(-1e300, TN_STR(""), TN_SHOW_COUNT, &long_one); /* a record can hold any number */
+    assert_int_equal(long_one.len, 1 + 301 + 100);
+    tn_buf_free(&long_one);
     for (size_t i = 0; i < TN_COUNT(row); i++) {
         tn_buf b = TN_BUF_INIT;
         tn_show_number(row[i].v, TN_STR("1e0"), row[i].how, &b);
@@ -63,6 +90,7 @@ int main(void)
 {
     const struct CMUnitTest test[] = {
         cmocka_unit_test(records_are_written_whole_and_read_by_address),
+        cmocka_unit_test(emptying_a_run_leaves_what_others_put_there),
         cmocka_unit_test(numbers_have_one_form),
     };
     return cmocka_run_group_tests(test, NULL, NULL);

@@ -13,6 +13,7 @@ typedef struct {
     tn_records *r;
     tn_buf *out;
     tn_arena *a;
+    bool no_memory; /* a picture could not be drawn */
 } page;
 
 static const char head[] =
@@ -232,6 +233,11 @@ static void limits(page *p)
     num(p, TN_SHOW_COUNT, "eval/metrics.json#/test/n");
     html(p, " test rows of one data set; other sources and times are not covered</li>\n");
     size_t n = count(p, "findings.jsonl");
+    if (!tn_records_get(p->r, "findings.jsonl")) {
+        html(p, "<li>Findings of the run: ");
+        not_measured(p);
+        html(p, "</li>\n");
+    }
     for (size_t i = 0; i < n; i++) {
         if (tn_str_is(words_at(p, "findings.jsonl#/%zu/severity", i), "advice"))
             continue;
@@ -457,13 +463,20 @@ static void approach(page *p)
         return;
     }
     double *loss = column(p, "tune/steps.jsonl", "loss", steps);
-    if (!loss)
+    if (!loss) {
+        p->no_memory = true;
         return;
+    }
     smooth(loss, steps);
     tn_svg_line line[] = {
         {column(p, "tune/steps.jsonl", "step", steps), loss, steps, "training loss", "a", false},
         {column(p, "tune/evals.jsonl", "step", evals), column(p, "tune/evals.jsonl", "loss", evals), evals, "validation loss", "c", false},
         {column(p, "tune/evals.jsonl", "step", evals), column(p, "tune/evals.jsonl", "macro_f1", evals), evals, "validation macro F1", "b", true}};
+    if (evals == 0) {
+        html(p, "<p>Validation along the way: ");
+        not_measured(p);
+        html(p, "</p>\n");
+    }
     if (line[0].x && line[1].x && line[1].y && line[2].x && line[2].y)
         tn_svg_lines(line, TN_COUNT(line), "step", "loss", "macro F1", p->out);
 }
@@ -473,7 +486,7 @@ static void confusion(page *p)
     const tn_json *rows = tn_records_at(p->r, "eval/metrics.json#/test/confusion"), *labels = tn_records_at(p->r, "eval/metrics.json#/labels");
     size_t n = tn_json_len(rows), i = 0;
     html(p, "<h3>Confusion matrix</h3>\n");
-    double *v = TN_ARENA_ARRAY(p->a, double, n * n + 1);
+    double *v = TN_ARENA_ARRAY(p->a, double, n * n + 1); /* no overflow: a record has fewer than 2^25 values */
     tn_str *name = TN_ARENA_ARRAY(p->a, tn_str, n + 1);
     if (n == 0 || tn_json_len(labels) != n || !v || !name) {
         html(p, "<p>");
@@ -485,6 +498,8 @@ static void confusion(page *p)
         for (const tn_json *x = tn_json_first(row); x && i < n * n; x = tn_json_next(x))
             if (!tn_json_f64(x, &v[i++]))
                 v[i - 1] = 0;
+    while (i < n * n)
+        v[i++] = 0;
     i = 0;
     for (const tn_json *x = tn_json_first(labels); x; x = tn_json_next(x))
         name[i++] = tn_json_str(x);
@@ -589,7 +604,7 @@ static void evaluation(page *p)
     for (size_t i = 0; i < n && i < 8; i++) {
         html(p, "<tr><td>");
         tn_str s = words_at(p, "eval/errors.csv#/%zu/text", i);
-        say(p, s.len > 400 ? tn_str_sub(s, 0, 400) : s);
+        tn_html_short(p->out, s, 300);
         html(p, "</td><td>");
         say(p, words_at(p, "eval/errors.csv#/%zu/label", i));
         html(p, "</td><td>");
@@ -665,5 +680,5 @@ tn_status tn_report_html(const char *dir, tn_arena *a, tn_buf *out, tn_err *err)
     say(&p, words_at(&p, "lock.json#/weights_sha256"));
     html(&p, "</code>. Check this page against its records: <code>tenet verify RUN</code>.</footer>\n</main></body></html>\n");
     tn_records_close(p.r);
-    return tn_buf_status(out, err);
+    return p.no_memory ? tn_fail_nomem(err, 4096) : tn_buf_status(out, err);
 }

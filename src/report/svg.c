@@ -16,8 +16,7 @@ void tn_html_text(tn_buf *out, tn_str s)
         }
 }
 
-/* At most `max` code points, with an ellipsis. */
-static void short_text(tn_buf *out, tn_str s, size_t max)
+void tn_html_short(tn_buf *out, tn_str s, size_t max)
 {
     size_t at = 0, n = 0;
     while (at < s.len && n < max) {
@@ -33,10 +32,16 @@ typedef struct {
     double from, to, step;
 } scale;
 
+/* Records can hold any number; beyond this the differences that a scale is made of would be lost or overflow. */
+static double drawable(double v)
+{
+    return v > 1e12 ? 1e12 : v < -1e12 ? -1e12 : v;
+}
+
 /* A range with round ends and a step of 1, 2 or 5 times a power of ten. */
 static scale round_scale(double low, double high)
 {
-    if (!(high > low))
+    if (!(high - low > 1e-9 * (1 + fabs(low) + fabs(high))))
         high = low + 1;
     double raw = (high - low) / 4, unit = 1;
     while (unit * 10 <= raw)
@@ -52,7 +57,7 @@ static scale scale_of(const tn_svg_line *line, size_t n, bool right, bool of_x)
     double low = INFINITY, high = -INFINITY;
     for (size_t k = 0; k < n; k++)
         for (size_t i = 0; (of_x || line[k].right == right) && i < line[k].n; i++) {
-            double v = of_x ? line[k].x[i] : line[k].y[i];
+            double v = drawable(of_x ? line[k].x[i] : line[k].y[i]);
             low = v < low ? v : low;
             high = v > high ? v : high;
         }
@@ -65,7 +70,7 @@ enum { W = 640, H = 260, LEFT = 52, RIGHT = 52, TOP = 30, BOTTOM = 38 };
 
 static double place(scale s, double v, double from, double to)
 {
-    return from + (v - s.from) / (s.to - s.from) * (to - from);
+    return from + (drawable(v) - s.from) / (s.to - s.from) * (to - from);
 }
 
 static void y_axis(scale s, bool right, tn_buf *out)
@@ -131,7 +136,7 @@ void tn_svg_bars(const tn_svg_bar *bar, size_t n, tn_buf *out)
         double y = (double)k * ROW + 6, scale_x = END - NAME;
         double v = bar[k].value > 0 ? bar[k].value : 0;
         tn_buf_printf(out, "<text class=\"name\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">", NAME - 8, y + 15);
-        short_text(out, bar[k].name, 30);
+        tn_html_short(out, bar[k].name, 30);
         tn_buf_printf(out, "</text><rect class=\"bar %s\" x=\"%d\" y=\"%.1f\" width=\"%.1f\" height=\"22\" rx=\"3\"/>", bar[k].ours ? "ours" : "theirs", NAME, y, v * scale_x);
         double text_x = NAME + v * scale_x;
         if (isfinite(bar[k].low) && isfinite(bar[k].high)) {
@@ -158,9 +163,9 @@ void tn_svg_confusion(const double *count, const tn_str *label, size_t n, tn_buf
             total += count[i * n + j];
         if (!tight) {
             tn_buf_printf(out, "<text class=\"tick\" x=\"%.1f\" y=\"34\" text-anchor=\"middle\">", NAME + cell * ((double)i + 0.5));
-            short_text(out, label[i], n <= 8 ? 9 : 4);
+            tn_html_short(out, label[i], n <= 8 ? 9 : 4);
             tn_buf_printf(out, "</text><text class=\"tick\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">", NAME - 8, 42 + cell * ((double)i + 0.5) + 4);
-            short_text(out, label[i], 18);
+            tn_html_short(out, label[i], 18);
             tn_buf_c(out, "</text>");
         }
         for (size_t j = 0; j < n; j++) {

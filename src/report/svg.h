@@ -6,9 +6,11 @@
 
 /// Escapes & < > " for HTML and SVG text.
 void tn_html_text(tn_buf *out, tn_str s);
+/// The same for at most `max` code points, with an ellipsis when there are more.
+void tn_html_short(tn_buf *out, tn_str s, size_t max);
 
 typedef struct {
-    const double *x, *y; /* [n], finite */
+    const double *x, *y; /* [n], finite; drawn up to 1e12, larger ones as that */
     size_t n;
     const char *name;    /* legend */
     const char *css;     /* class of the line */
