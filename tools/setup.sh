@@ -21,6 +21,7 @@ install_packages() {
         dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing+=("$p")
     done
     [ ${#missing[@]} = 0 ] && return
+    as_root true
     say "Installing ${missing[*]}"
     local log; log=$(mktemp)
     if ! { as_root apt-get update -q && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
