@@ -34,6 +34,14 @@ tn_status cli_engine(const cli *c, tn_engine **out, tn_err *err)
     return tn_engine_new(c->threads, c->isa, out, err);
 }
 
+const char *cli_folder(const cli *c, const char *name)
+{
+    tn_str s = tn_str_of(name);
+    while (s.len > 1 && s.ptr[s.len - 1] == '/')
+        s.len--;
+    return tn_str_c(c->arena, s);
+}
+
 tn_status cli_out(tn_str text, tn_err *err)
 {
     if ((text.len && fwrite(text.ptr, 1, text.len, stdout) != text.len) || fflush(stdout) != 0)

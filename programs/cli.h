@@ -51,6 +51,8 @@ tn_status cli_int(const cli *c, const char *option, int64_t min, int64_t max, in
 tn_status cli_engine(const cli *c, tn_engine **out, tn_err *err);
 /// The folder of a model named by a folder, a run (its deploy/model), or a Hub id[@revision] that is in the cache.
 tn_status cli_model_dir(const cli *c, const char *name, const char **dir, tn_err *err);
+/// The name of a folder without slashes at its end; NULL when out of memory.
+const char *cli_folder(const cli *c, const char *name);
 /// Writes to stdout and reports a closed or full pipe as TN_EIO.
 tn_status cli_out(tn_str text, tn_err *err);
 /// The whole buffer to `file`, written whole or not at all, or to stdout when NULL. Frees the buffer, also on failure.

@@ -34,7 +34,7 @@ static tn_status list(cli *c, tn_err *err)
         }
     }
     tn_status st = tn_buf_status(&b, err);
-    if (st == TN_OK && !c->quiet)
+    if (st == TN_OK)
         st = cli_out(tn_buf_view(&b), err);
     tn_buf_free(&b);
     for (size_t s = 0; st == TN_OK && starters && s < tn_hub_n_starters; s++) {

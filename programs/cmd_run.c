@@ -7,6 +7,8 @@
 #include "record/record.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static const char *own_path(const cli *c)
@@ -16,7 +18,7 @@ static const char *own_path(const cli *c)
     return n > 0 ? tn_str_c(c->arena, (tn_str){path, (size_t)n}) : NULL;
 }
 
-static tn_status print_findings(const tn_findings *f, tn_progress *progress)
+static void print_findings(const tn_findings *f, tn_progress *progress)
 {
     for (size_t i = 0; i < f->list.len; i++) {
         const tn_finding *x = &f->list.ptr[i];
@@ -25,7 +27,6 @@ static tn_status print_findings(const tn_findings *f, tn_progress *progress)
         tn_progress_say(progress, "%s %s: %.*s%s%.*s", tn_severity_name(x->severity), x->rule, TN_ARG(x->message), x->evidence.len ? ": " : "",
                         TN_ARG(x->evidence));
     }
-    return TN_OK;
 }
 
 static tn_status print_json(const tn_run_result *r, tn_err *err)
@@ -51,6 +52,8 @@ static tn_status run(cli *c, tn_err *err)
                         .hub = {cli_get(c, "hub-cache"), cli_get(c, "hub") != NULL}, .program = own_path(c), .ask = !c->quiet && !c->json && isatty(0) && isatty(2) && !cli_get(c, "yes"),
                         .progress = &c->progress};
     tn_run_result r = {0};
+    if (o.resume && o.replace)
+        return tn_fail(err, TN_EINVALID, "--resume goes on with a run, --replace starts it anew: give one of them");
     TN_TRY(cli_engine(c, &o.engine, err));
     tn_status st = tn_run(&o, &r, err);
     print_findings(&r.findings, &c->progress);
@@ -73,7 +76,7 @@ static tn_status run(cli *c, tn_err *err)
 static const cli_option run_options[] = {
     {"out", 'o', "DIR", "the run folder; default runs/NAME-DIGEST"},
     {"resume", 0, NULL, "go on with the run that is in the folder"},
-    {"replace", 0, NULL, "empty the folder first"},
+    {"replace", 0, NULL, "remove what an earlier run wrote in the folder first"},
     {"yes", 'y', NULL, "ask nothing: open questions become recorded assumptions"},
     CLI_HUB_OPTIONS,
     {NULL, 0, NULL, NULL},
@@ -97,7 +100,7 @@ static tn_status plan_run(cli *c, tn_err *err)
     TN_TRY(cli_engine(c, &o.engine, err));
     tn_status st = tn_run(&o, &r, err);
     tn_status planned = st;
-    if (c->json && r.brief) {
+    if (c->json && (r.brief || r.plan)) {
         tn_json_writer w;
         tn_jw_init(&w, &b, 0);
         tn_jw_begin_object(&w);
@@ -136,14 +139,20 @@ const cli_command cmd_plan = {
 
 static tn_status reproduce(cli *c, tn_err *err)
 {
-    const char *out = cli_get(c, "out"), *dir = c->arg[0];
+    const char *out = cli_get(c, "out"), *dir = cli_folder(c, c->arg[0]);
     tn_findings findings = {0};
     tn_run_result r = {0};
     size_t n_same = 0;
-    tn_run_options o = {.path = tn_path_join(c->arena, dir, "plan.yaml"), .dir = out ? out : tn_str_format(c->arena, "%s-again", dir).ptr, .replace = true,
+    tn_run_options o = {.path = dir ? tn_path_join(c->arena, dir, "plan.yaml") : NULL, .dir = out ? out : dir ? tn_str_format(c->arena, "%s-again", dir).ptr : NULL, .replace = true,
                         .hub = {cli_get(c, "hub-cache"), cli_get(c, "hub") != NULL}, .program = own_path(c), .progress = &c->progress};
-    if (!o.path || !o.dir)
+    if (!dir || !o.path || !o.dir)
         return tn_fail_nomem(err, 64);
+    char *here = realpath(dir, NULL), *there = realpath(o.dir, NULL);
+    bool same = here && there && strcmp(here, there) == 0;
+    free(here);
+    free(there);
+    if (same)
+        return tn_fail(err, TN_EINVALID, "--out %s is the run itself; the second run needs another folder", o.dir);
     if (!tn_file_exists(o.path))
         return tn_fail(err, TN_ENOENT, "%s holds no run (plan.yaml is missing)", dir);
     TN_TRY(cli_engine(c, &o.engine, err));

@@ -44,7 +44,9 @@ static tn_status list(cli *c, tn_err *err)
 static tn_status show(cli *c, tn_err *err)
 {
     tn_json *run;
-    const char *dir = c->arg[0];
+    const char *dir = cli_folder(c, c->arg[0]);
+    if (!dir)
+        return tn_fail_nomem(err, 64);
     TN_TRY(tn_runs_show(dir, c->arena, &run, err));
     return print(run, c->json ? 0 : 2, err);
 }

@@ -126,6 +126,7 @@ static tn_status measure(tn_flow *f, bench *out, tn_err *err)
     out->cold = measure_cold(f, dir, &out->cold_ms, &out->peak);
     TN_GO(tn_model_open(f->engine, dir, &(tn_model_options){0}, &m, err));
     for (int i = 0; i < N_WARM + N_LATENCY; i++) {
+        TN_GO(tn_interrupt_check(err));
         text[0] = f->data.row[row[(size_t)i % n]].text;
         double start = tn_clock_seconds();
         TN_GO(tn_model_predict(m, text, 1, p, NULL, err));
@@ -146,7 +147,9 @@ static tn_status measure(tn_flow *f, bench *out, tn_err *err)
     while (rows < 20 * BATCH && (spent = tn_clock_seconds() - start) < 5) {
         for (size_t k = 0; k < BATCH; k++)
             text[k] = f->data.row[row[(rows + k) % n]].text;
-        st = tn_model_predict(m, text, BATCH, p, NULL, err);
+        st = tn_interrupt_check(err);
+        if (st == TN_OK)
+            st = tn_model_predict(m, text, BATCH, p, NULL, err);
         if (st != TN_OK)
             break;
         rows += BATCH;
@@ -158,7 +161,7 @@ static tn_status measure(tn_flow *f, bench *out, tn_err *err)
         bool cut;
         tn_arena_reset(scratch);
         st = tn_model_encode(m, f->data.row[row[k % n]].text, scratch, &ids, &n_ids, &cut, err);
-        tokens += (size_t)n_ids;
+        tokens += st == TN_OK ? (size_t)n_ids : 0;
     }
     tn_arena_free(scratch);
     out->rows_per_s = (double)rows / spent;
@@ -235,7 +238,6 @@ static tn_status write_bench(tn_flow *f, const bench *x, tn_err *err)
 
 static tn_status lock_files(tn_flow *f, const char *dir, const char *const *names, tn_json_writer *w, tn_err *err)
 {
-    tn_jw_begin_array(w);
     for (; *names; names++) {
         const char *path = tn_path_join(f->arena, dir, *names);
         tn_digest d;
@@ -255,7 +257,6 @@ static tn_status lock_files(tn_flow *f, const char *dir, const char *const *name
         tn_jw_c(w, d.hex);
         tn_jw_end_object(w);
     }
-    tn_jw_end_array(w);
     return TN_OK;
 }
 
@@ -286,7 +287,9 @@ static tn_status write_lock(tn_flow *f, tn_err *err)
     tn_jw_key(&w, "licence");
     tn_jw_c(&w, c->licence);
     tn_jw_key(&w, "files");
+    tn_jw_begin_array(&w);
     tn_status st = lock_files(f, c->dir, model_files, &w, err);
+    tn_jw_end_array(&w);
     tn_jw_end_object(&w);
     tn_jw_key(&w, "data");
     tn_jw_begin_object(&w);
@@ -424,12 +427,18 @@ tn_status tn_stage_deploy(tn_flow *f, tn_err *err)
     TN_TRY(write_findings(f, err));
     f->seconds[TN_STAGE_DEPLOY] = tn_clock_seconds() - start;
     TN_TRY(write_env(f, err));
-    TN_TRY(tn_card_data(f->folder.dir, f->arena, &b, err));
-    TN_TRY(tn_folder_write(&f->folder, "data/README.md", &b, err));
-    TN_TRY(tn_card_model(f->folder.dir, f->arena, &b, err));
-    TN_TRY(tn_folder_write(&f->folder, "deploy/model/README.md", &b, err));
-    TN_TRY(tn_report_html(f->folder.dir, f->arena, &b, err));
-    TN_TRY(tn_folder_write(&f->folder, "report.html", &b, err));
+    static const struct {
+        const char *record;
+        tn_status (*make)(const char *dir, tn_arena *a, tn_buf *out, tn_err *err);
+    } page[] = {{"data/README.md", tn_card_data}, {"deploy/model/README.md", tn_card_model}, {"report.html", tn_report_html}};
+    for (size_t i = 0; i < TN_COUNT(page); i++) {
+        tn_status st = page[i].make(f->folder.dir, f->arena, &b, err);
+        if (st != TN_OK) {
+            tn_buf_free(&b);
+            return st;
+        }
+        TN_TRY(tn_folder_write(&f->folder, page[i].record, &b, err));
+    }
     tn_progress_say(f->progress, "Measured: p50 %.1f ms, p95 %.1f ms at batch 1; %.0f texts/s at batch %d", x.p50, x.p95, x.rows_per_s, BATCH);
     return TN_OK;
 }

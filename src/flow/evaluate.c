@@ -53,7 +53,11 @@ static tn_status write_predictions(tn_flow *f, const contender *c, const tn_str 
     const char *record = strcmp(c->name, "model") == 0 ? "eval/predictions.csv" : tn_str_format(f->arena, "eval/baseline-%s.csv", c->name).ptr;
     if (!record)
         return tn_fail_nomem(err, 64);
-    TN_TRY(tn_record_predictions(&c->test, id, f->data.label, &b, err));
+    tn_status st = tn_record_predictions(&c->test, id, f->data.label, &b, err);
+    if (st != TN_OK) {
+        tn_buf_free(&b);
+        return st;
+    }
     return tn_folder_write(&f->folder, record, &b, err);
 }
 
@@ -126,10 +130,13 @@ static tn_status write_metrics(tn_flow *f, const contender *model, const contend
 {
     tn_buf b = TN_BUF_INIT;
     tn_json_writer w;
-    tn_interval interval[TN_N_METRICS];
+    tn_interval interval[4][TN_N_METRICS]; /* of the model, then of the baselines */
     char sha[65];
     TN_TRY(tn_folder_digest(&f->folder, "deploy/model/model.safetensors", sha, err));
-    TN_TRY(intervals_of(f, &model->test, interval, err));
+    for (int i = 0; i < 4; i++) {
+        TN_TRY(tn_interrupt_check(err));
+        TN_TRY(intervals_of(f, i ? &baseline[i - 1].test : &model->test, interval[i], err));
+    }
     tn_jw_init(&w, &b, 2);
     tn_jw_begin_object(&w);
     tn_jw_key(&w, "checkpoint_sha256");
@@ -147,7 +154,7 @@ static tn_status write_metrics(tn_flow *f, const contender *model, const contend
         tn_jw_str(&w, f->data.label[i]);
     tn_jw_end_array(&w);
     tn_jw_key(&w, "test");
-    tn_record_scores(&model->score, f->data.label, interval, &w);
+    tn_record_scores(&model->score, f->data.label, interval[0], &w);
     tn_jw_key(&w, "validation");
     if (validation)
         tn_record_scores(validation, f->data.label, NULL, &w);
@@ -158,9 +165,8 @@ static tn_status write_metrics(tn_flow *f, const contender *model, const contend
     tn_jw_key(&w, "baselines");
     tn_jw_begin_object(&w);
     for (int i = 0; i < 3; i++) {
-        TN_TRY(intervals_of(f, &baseline[i].test, interval, err));
         tn_jw_key(&w, baseline[i].name);
-        tn_record_scores(&baseline[i].score, f->data.label, interval, &w);
+        tn_record_scores(&baseline[i].score, f->data.label, interval[i + 1], &w);
     }
     tn_jw_end_object(&w);
     tn_jw_end_object(&w);
@@ -255,6 +261,7 @@ static tn_status write_comparisons(tn_flow *f, const contender *model, const con
         for (int k = 0; k < 2; k++) {
             c[i][k] = (comparison){.baseline = baseline[i].name, .metric = metrics[k], .ours = metric_of(&model->score, metrics[k]),
                                    .theirs = metric_of(&baseline[i].score, metrics[k]), .mcnemar = m};
+            TN_TRY(tn_interrupt_check(err));
             TN_TRY(tn_interval_difference(&model->test, &baseline[i].test, metrics[k], &options, &c[i][k].difference, err));
             c[i][k].verdict = tn_verdict_of(&c[i][k].difference);
         }
@@ -356,13 +363,16 @@ static tn_status write_slices(tn_flow *f, const contender *m, tn_err *err)
     }
     for (size_t c = 0; st == TN_OK && c < f->data.n_other; c++) {
         tn_map values = TN_MAP_INIT;
+        const char *name = tn_str_c(f->arena, f->data.other[c]);
+        if (!name)
+            st = tn_fail_nomem(err, f->data.other[c].len);
         for (size_t i = 0; i < n && values.len <= 12; i++)
             if (!tn_map_put(&values, f->data.row[row[i]].other[c], 0, NULL))
                 st = tn_fail_nomem(err, 64);
         for (size_t v = 0; st == TN_OK && values.len <= 12 && values.len > 1 && v < values.len; v++) {
             for (size_t i = 0; i < n; i++)
                 in[i] = tn_str_eq(f->data.row[row[i]].other[c], values.entry[v].key);
-            st = write_slice(f, &w, m, tn_str_c(f->arena, f->data.other[c]), values.entry[v].key, in, err);
+            st = write_slice(f, &w, m, name, values.entry[v].key, in, err);
         }
         tn_map_free(&values);
     }

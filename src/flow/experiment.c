@@ -93,11 +93,21 @@ static bool choose(tn_flow *f)
     return true;
 }
 
+static const char *choice_words(const tn_flow *f, const tn_candidate *c)
+{
+    for (size_t i = 0; i < f->n_candidates; i++) {
+        const tn_candidate *x = &f->candidate[i];
+        if (x->probed && x->allowed && x->fit.verdict != TN_FIT_MISMATCH && x->probe.cv_mean > c->probe.cv_mean)
+            return "within one standard error of the best and smaller";
+    }
+    return "the best that fits and is allowed";
+}
+
 static tn_str choice_reason(const tn_flow *f, const tn_candidate *c)
 {
     if (c == &f->candidate[f->chosen])
-        return tn_str_format(f->arena, f->n_candidates == 1 ? "fixed by the brief; probe macro F1 %.3f" : "probe macro F1 %.3f, the best that fits and is allowed",
-                             c->probe.cv_mean);
+        return tn_str_format(f->arena, "probe macro F1 %.3f, %s", c->probe.cv_mean,
+                             tn_json_is_str(tn_plan_at(f->plan, "model/choice"), "select") ? choice_words(f, c) : "fixed by the plan");
     if (!c->allowed)
         return tn_str_format(f->arena, "licence %s is %s for this use", c->licence[0] ? c->licence : "unknown", c->verdict);
     if (c->fit.verdict == TN_FIT_MISMATCH)
@@ -226,7 +236,9 @@ tn_status tn_stage_experiment(tn_flow *f, tn_err *err)
         if (c->fit.verdict == TN_FIT_MISMATCH)
             TN_TRY(tn_flow_find(f, "data-fit", f->n_candidates > 1 ? TN_WARNING : TN_ERROR,
                                 tn_str_format(f->arena, "%s does not fit these texts", c->id), c->fit.reason,
-                                TN_STR("it is measured and shown, but not chosen"), err));
+                                f->n_candidates > 1 ? TN_STR("it is measured and shown, but not chosen")
+                                                    : TN_STR("it is the only candidate and is used all the same; choose a model made for this language"),
+                                err));
     }
     if (!any_allowed) {
         TN_TRY(tn_flow_find(f, "govern-licence", TN_ERROR, TN_STR("no model at hand may be used for this purpose"),

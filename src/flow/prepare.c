@@ -49,6 +49,14 @@ static const char *name_in(const tn_json *source, const char *key)
     return tn_json_type(v) == TN_JSON_STRING ? tn_json_str(v).ptr : NULL;
 }
 
+/* A column: named in the source, else in the plan that a person may have edited. */
+static const char *column_in(const tn_flow *f, const tn_json *source, const char *key, const char *plan_path)
+{
+    const char *named = name_in(source, key);
+    const tn_json *v = f->plan ? tn_plan_at(f->plan, plan_path) : NULL;
+    return named || tn_json_type(v) != TN_JSON_STRING ? named : tn_json_str(v).ptr;
+}
+
 static tn_status check_source(const tn_json *source, tn_err *err)
 {
     static const char *const known[] = {"path", "train", "validation", "test", "text", "label", "id", "group", "time"};
@@ -69,19 +77,22 @@ tn_status tn_stage_load(tn_flow *f, const tn_json *source, double validation, do
 {
     bool is_path = tn_json_type(source) == TN_JSON_STRING;
     if (!is_path)
-        TN_TRY(check_source(source, err));
+        if (check_source(source, err) != TN_OK)
+            return tn_fail_prefix(err, "%s", f->o->path);
     tn_data_source s = {.path = is_path ? path_under(f, source) : path_under(f, tn_json_get(source, "path")),
                         .train = path_under(f, tn_json_get(source, "train")),
                         .validation = path_under(f, tn_json_get(source, "validation")),
                         .test = path_under(f, tn_json_get(source, "test")),
-                        .text = name_in(source, "text"),
-                        .label = name_in(source, "label"),
-                        .id = name_in(source, "id")};
+                        .text = column_in(f, source, "text", "data/text_column"),
+                        .label = column_in(f, source, "label", "data/label_column"),
+                        .id = column_in(f, source, "id", "data/id_column")};
     if (!s.path && !s.train)
         return tn_fail(err, TN_EINVALID, "data names no file: write `data: FILE`, or `data: {train: FILE, test: FILE}`");
     TN_TRY(tn_dataset_load(&s, &f->data, &f->out->findings, err));
     tn_split_options options = {.validation = validation, .test = test, .seed = (uint64_t)seed,
                                 .group = name_in(source, "group"), .time = name_in(source, "time")};
+    if (f->plan && tn_plan_at(f->plan, "data/near_duplicate_similarity"))
+        TN_TRY(tn_plan_f64(f->plan, "data/near_duplicate_similarity", 0.5, 1, &options.near, err));
     TN_TRY(tn_data_prepare(&f->data, &options, &f->duplicates, &f->out->findings, err));
     for (int s_ = 0; s_ < TN_N_SPLITS; s_++)
         TN_TRY(tn_dataset_rows(&f->data, (tn_split)s_, f->arena, &f->row[s_], &f->n_row[s_], err));
@@ -125,9 +136,11 @@ static tn_status read_candidate(tn_flow *f, const tn_hub_model *m, tn_candidate 
         return tn_fail_prefix(err, "%s", config);
     count_parameters(c);
     c->max_tokens = c->config.max_positions < 512 ? c->config.max_positions : 512;
-    int64_t limit = f->plan ? 0 : 256;
+    int64_t limit = 256; /* as the plan will have it, unless the brief states another */
     if (f->plan)
         TN_TRY(tn_plan_i64(f->plan, "recipe/max_tokens", 8, 8192, &limit, err));
+    else if (!tn_json_i64(tn_json_get(tn_json_get(f->brief.front, "recipe"), "max_tokens"), &limit) || limit < 8)
+        limit = 256;
     if (limit > c->max_tokens)
         limit = c->max_tokens;
     tn_tokenizer *t;
@@ -177,24 +190,27 @@ tn_status tn_stage_candidates(tn_flow *f, tn_str choice, tn_err *err)
 
 /* ---- records ---- */
 
+/* Writes what was made, or frees what was half made. */
+static tn_status keep(tn_flow *f, const char *record, tn_status made, tn_buf *b, tn_err *err)
+{
+    if (made == TN_OK)
+        return tn_folder_write(&f->folder, record, b, err);
+    tn_buf_free(b);
+    return made;
+}
+
 static tn_status write_data_records(tn_flow *f, tn_err *err)
 {
     tn_buf b = TN_BUF_INIT;
     tn_pii pii;
-    TN_TRY(tn_split_write_csv(&f->data, &b, err));
-    TN_TRY(tn_folder_write(&f->folder, "data/split.csv", &b, err));
-    TN_TRY(tn_duplicates_write_csv(&f->data, &f->duplicates, &b, err));
-    TN_TRY(tn_folder_write(&f->folder, "data/leaks.csv", &b, err));
+    TN_TRY(keep(f, "data/split.csv", tn_split_write_csv(&f->data, &b, err), &b, err));
+    TN_TRY(keep(f, "data/leaks.csv", tn_duplicates_write_csv(&f->data, &f->duplicates, &b, err), &b, err));
     tn_pii_scan(&f->data, &pii);
-    tn_str environment = TN_STR("");
     bool regulated = false;
-    for (const tn_json *v = tn_json_first(tn_plan_at(f->plan, "brief/environment")); v; v = tn_json_next(v)) {
-        environment = tn_json_str(v);
-        regulated |= tn_str_is(environment, "regulated");
-    }
+    for (const tn_json *v = tn_json_first(tn_plan_at(f->plan, "brief/environment")); v; v = tn_json_next(v))
+        regulated |= tn_json_is_str(v, "regulated");
     TN_TRY(tn_pii_report(&pii, regulated, &f->out->findings, err));
-    TN_TRY(tn_pii_write_json(&pii, &b, err));
-    TN_TRY(tn_folder_write(&f->folder, "data/pii.json", &b, err));
+    TN_TRY(keep(f, "data/pii.json", tn_pii_write_json(&pii, &b, err), &b, err));
 
     tn_str *name = TN_ARENA_ARRAY(f->arena, tn_str, f->n_candidates);
     tn_fit *fit = TN_ARENA_ARRAY(f->arena, tn_fit, f->n_candidates);
@@ -216,8 +232,7 @@ static tn_status write_data_records(tn_flow *f, tn_err *err)
     tn_status st = tn_profile_make(&f->data, t, fit[best].limit, f->arena, &f->profile, err);
     tn_tokenizer_free(t);
     TN_TRY(st);
-    TN_TRY(tn_profile_write_json(&f->data, &f->profile, name, fit, f->n_candidates, &b, err));
-    return tn_folder_write(&f->folder, "data/profile.json", &b, err);
+    return keep(f, "data/profile.json", tn_profile_write_json(&f->data, &f->profile, name, fit, f->n_candidates, &b, err), &b, err);
 }
 
 static tn_status judge_licences(tn_flow *f, tn_err *err)
@@ -227,7 +242,8 @@ static tn_status judge_licences(tn_flow *f, tn_err *err)
     tn_json_writer w;
     TN_TRY(tn_plan_str(f->plan, "brief/use", &use, err));
     const tn_json *source = tn_plan_at(f->plan, "data/source");
-    const char *path = tn_json_type(source) == TN_JSON_STRING ? path_under(f, source) : path_under(f, tn_json_get(source, "train"));
+    const tn_json *named = tn_json_get(source, "path");
+    const char *path = path_under(f, tn_json_type(source) == TN_JSON_STRING ? source : named ? named : tn_json_get(source, "train"));
     tn_ingredient data = {.what = "data", .name = path ? tn_path_name(tn_str_of(path)) : TN_STR("data")};
     if (path)
         TN_TRY(tn_licence_of_data(path, f->arena, &data, err));

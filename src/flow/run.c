@@ -72,11 +72,12 @@ static const char *text_or(tn_str s)
     return s.ptr ? s.ptr : "";
 }
 
-static tn_status plan_from_brief(tn_flow *f, tn_str text, tn_err *err)
+/* `text` grows by what a person answers: the run keeps the brief that its plan was made from. */
+static tn_status plan_from_brief(tn_flow *f, tn_str *text, tn_err *err)
 {
-    TN_TRY(tn_brief_parse(text, f->o->path, f->arena, &f->brief, err));
+    TN_TRY(tn_brief_parse(*text, f->o->path, f->arena, &f->brief, err));
     if (f->o->ask)
-        TN_TRY(ask_questions(f, &text, err));
+        TN_TRY(ask_questions(f, text, err));
     TN_TRY(keep_reading(f, err));
     const tn_json *source = tn_json_get(f->brief.front, "data"), *model = tn_json_get(f->brief.front, "model");
     tn_plan_input in = {.brief = &f->brief, .brief_path = f->o->path, .threads = tn_engine_threads(f->engine),
@@ -110,10 +111,13 @@ static tn_status plan_from_brief(tn_flow *f, tn_str text, tn_err *err)
     }
     TN_TRY(tn_plan_make(&in, f->arena, &f->plan, err));
     char *base = realpath(f->base, NULL);
-    tn_json *where = tn_json_new_str(f->arena, tn_str_of(base ? base : f->base));
+    tn_json *where = tn_json_new_object(f->arena);
+    bool ok = tn_json_set(f->arena, where, "value", tn_json_new_str(f->arena, tn_str_of(base ? base : f->base))) &&
+              tn_json_set(f->arena, where, "origin", tn_json_new_str(f->arena, TN_STR("inferred"))) &&
+              tn_json_set(f->arena, where, "reason", tn_json_new_str(f->arena, TN_STR("the brief's folder, where relative paths start")));
     free(base);
     tn_json *section = (tn_json *)tn_json_get(f->plan, "data"); /* the tree is ours: tn_plan_make built it */
-    return tn_json_set(f->arena, section, "base", where) ? TN_OK : tn_fail_nomem(err, 64);
+    return ok && tn_json_set(f->arena, section, "base", where) ? TN_OK : tn_fail_nomem(err, 64);
 }
 
 /* DESIGN §9: the plan of any task is complete; only what the engine has can be run. */
@@ -131,6 +135,19 @@ static tn_status check_engine_runs(const tn_flow *f, tn_err *err)
     return TN_OK;
 }
 
+/* Rule constraint-compute: what cannot be done in the stated time is not begun. By the plan's own numbers, no clock. */
+static tn_status check_budget(const tn_flow *f, tn_err *err)
+{
+    double minutes;
+    int64_t seconds;
+    if (tn_json_f64(tn_plan_at(f->plan, "compute/budget_minutes"), &minutes) && tn_json_i64(tn_plan_at(f->plan, "compute/estimated_seconds"), &seconds) &&
+        (double)seconds > minutes * 60)
+        return tn_fail(err, TN_ERULE, "constraint-compute: the run is estimated at %lld s, and the budget is %g minutes; fewer recipe/epochs, a smaller model, "
+                                      "or a larger budget",
+                       (long long)seconds, minutes);
+    return TN_OK;
+}
+
 static tn_status load_by_plan(tn_flow *f, tn_err *err)
 {
     double validation, test;
@@ -143,6 +160,9 @@ static tn_status load_by_plan(tn_flow *f, tn_err *err)
     if (tn_plan_str(f->plan, "data/base", &base, NULL) == TN_OK)
         f->base = tn_str_c(f->arena, base);
     TN_TRY(tn_stage_load(f, tn_plan_at(f->plan, "data/source"), validation, test, seed, err));
+    if ((validation == 0 && !f->data.given[TN_SPLIT_VALIDATION]) || (test == 0 && !f->data.given[TN_SPLIT_TEST]))
+        return tn_fail(err, TN_EINVALID, "plan: data/%s is 0, and the data brings no such split; a run needs both",
+                       validation == 0 && !f->data.given[TN_SPLIT_VALIDATION] ? "validation_share" : "test_share");
     return tn_stage_candidates(f, choice, err);
 }
 
@@ -157,7 +177,8 @@ static tn_status open_folder(tn_flow *f, tn_str input, tn_err *err)
     const char *dir = f->o->dir;
     if (!dir) {
         tn_str name = tn_path_name(tn_path_dir(tn_str_of(f->o->path)));
-        dir = tn_str_format(f->arena, "runs/%.*s-%.8s", TN_ARG(tn_str_is(name, ".") ? TN_STR("run") : name), digest.hex).ptr;
+        bool unnamed = name.len == 0 || tn_str_is(name, ".") || tn_str_is(name, "..");
+        dir = tn_str_format(f->arena, "runs/%.*s-%.8s", TN_ARG(unnamed ? TN_STR("run") : name), digest.hex).ptr;
     }
     tn_status st = dir ? TN_OK : tn_fail_nomem(err, 64);
     const char *plan_path = st == TN_OK ? tn_path_join(f->arena, dir, "plan.yaml") : NULL;
@@ -166,11 +187,11 @@ static tn_status open_folder(tn_flow *f, tn_str input, tn_err *err)
     if (st == TN_OK && tn_file_exists(plan_path)) {
         tn_digest old;
         if (f->o->replace)
-            st = tn_file_remove(dir, err);
+            st = tn_folder_empty(dir, f->arena, err);
         else if (!f->o->resume)
             st = tn_fail(err, TN_EINVALID, "%s holds a run already; --resume goes on with it, --replace starts it anew, --out DIR names another folder", dir);
         else if ((st = tn_sha256_file(plan_path, &old, err)) == TN_OK && strcmp(old.hex, digest.hex) != 0)
-            st = tn_fail(err, TN_EINVALID, "%s was made by another plan; resume it with its own file (tenet run %s/plan.yaml --resume), or use another folder", dir, dir);
+            st = tn_fail(err, TN_EINVALID, "%s was made by another plan; resume it with its own file (tenet run %s/plan.yaml --out %s --resume), or use another folder", dir, dir, dir);
     }
     if (st == TN_OK)
         st = tn_folder_make(dir, f->arena, &f->folder, err);
@@ -186,16 +207,26 @@ static tn_status open_folder(tn_flow *f, tn_str input, tn_err *err)
     return st;
 }
 
-/* A run is finished when every record is there: a resume has nothing left to do, and opens no test again. */
-static bool is_finished(const tn_flow *f)
+/* A run is finished when every record is there: a resume has nothing left to do, and opens no test again. The rows must
+ * be those that it was made from: the plan names the data, it does not hold it. */
+static tn_status is_finished(const tn_flow *f, bool *finished, tn_err *err)
 {
     static const char *const record[] = {"findings.jsonl",      "data/profile.json",        "data/licences.json", "experiment/candidates.csv", "experiment/baselines.json", "tune/evals.jsonl",
                                          "eval/metrics.json",   "eval/comparisons.json",    "eval/slices.csv",    "eval/errors.csv",           "eval/predictions.csv",      "deploy/bench.json",
                                          "deploy/model/README.md", "env.json",              "report.html",        "lock.json"};
     for (size_t i = 0; i < TN_COUNT(record); i++)
-        if (!tn_folder_has(&f->folder, record[i]))
-            return false;
-    return true;
+        if (!tn_folder_has(&f->folder, record[i])) {
+            *finished = false;
+            return TN_OK;
+        }
+    const tn_json *lock;
+    tn_digest rows;
+    TN_TRY(tn_folder_read_json(&f->folder, "lock.json", f->arena, &lock, err));
+    TN_TRY(tn_dataset_digest(&f->data, &rows, err));
+    if (!tn_json_is_str(tn_json_pointer(lock, "/preprocessing/sha256"), rows.hex))
+        return tn_fail(err, TN_EINVALID, "%s is a finished run of other rows: the data changed since; --replace starts it anew, --out DIR keeps it", f->folder.dir);
+    *finished = true;
+    return TN_OK;
 }
 
 static tn_status recall(tn_flow *f, tn_err *err)
@@ -241,6 +272,7 @@ static tn_status stages(tn_flow *f, tn_err *err)
 {
     tn_progress_say(f->progress, "Data: %zu rows, %zu classes; train %zu, validation %zu, test %zu, removed as copies %zu", f->data.n_rows,
                     f->data.n_labels, f->n_row[TN_SPLIT_TRAIN], f->n_row[TN_SPLIT_VALIDATION], f->n_row[TN_SPLIT_TEST], f->n_row[TN_SPLIT_REMOVED]);
+    TN_TRY(tn_stage_check(f, err));
     TN_TRY(tn_stage_prepare(f, err));
     tn_progress_say(f->progress, "Experiment: models at hand, measured on the training rows");
     TN_TRY(tn_stage_experiment(f, err));
@@ -270,18 +302,21 @@ tn_status tn_run(const tn_run_options *o, tn_run_result *out, tn_err *err)
             tn_fail_prefix(err, "%s", o->path);
         TN_GO(st);
     } else {
-        TN_GO(plan_from_brief(&f, text, err));
+        TN_GO(plan_from_brief(&f, &text, err));
     }
     out->plan = f.plan;
     if (o->plan_only)
         goto done;
     say_understood(&f);
     TN_GO(check_engine_runs(&f, err));
+    TN_GO(check_budget(&f, err));
     if (is_plan)
         TN_GO(load_by_plan(&f, err));
     TN_GO(open_folder(&f, text, err));
     f.seconds[TN_STAGE_PREPARE] = tn_clock_seconds() - f.start;
-    TN_GO(is_finished(&f) ? recall(&f, err) : stages(&f, err));
+    bool finished;
+    TN_GO(is_finished(&f, &finished, err));
+    TN_GO(finished ? recall(&f, err) : stages(&f, err));
     st = finish(&f, err);
 done:
     tn_brief_free(&f.brief);

@@ -15,7 +15,7 @@ typedef struct {
     const char *path;    /* brief.md or plan.yaml */
     const char *dir;     /* run folder; NULL: runs/NAME-DIGEST beside the working directory */
     bool resume;         /* the folder exists: go on in it */
-    bool replace;        /* the folder exists: empty it first */
+    bool replace;        /* the folder exists: remove what a run wrote there first */
     tn_hub_where hub;    /* where models at hand are looked for */
     const char *program; /* path of the tenet program, to measure a cold start; NULL: not measured */
     bool ask;            /* a person is at the terminal: open questions are asked */

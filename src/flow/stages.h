@@ -56,6 +56,8 @@ enum { TN_STAGE_PREPARE, TN_STAGE_EXPERIMENT, TN_STAGE_TUNE, TN_STAGE_EVALUATE, 
 tn_status tn_stage_load(tn_flow *f, const tn_json *source, double validation, double test, int64_t seed, tn_err *err);
 /// Models at hand, with their facts and their fit to the training rows. `choice` fixes one ("select": all).
 tn_status tn_stage_candidates(tn_flow *f, tn_str choice, tn_err *err);
+/// Every value that a later stage will ask the plan for, so that a slip is told before the work and not after it.
+tn_status tn_stage_check(tn_flow *f, tn_err *err);
 /// Writes data/.
 tn_status tn_stage_prepare(tn_flow *f, tn_err *err);
 /// Probes, choice, baselines: experiment/.

@@ -84,7 +84,7 @@ static tn_status encode(tn_flow *f, const tn_model *m, tn_split split, tn_exampl
     int32_t *label = TN_ARENA_ARRAY(f->arena, int32_t, n + 1);
     TN_VEC(int32_t) ids = {0};
     tn_arena *scratch = tn_arena_new(0);
-    int64_t limit;
+    int64_t limit = 0;
     tn_status st = tn_plan_i64(f->plan, "recipe/max_tokens", 8, 8192, &limit, err);
     if (st == TN_OK && (!start || !label || !scratch))
         st = tn_fail_nomem(err, n * sizeof *start);
@@ -133,6 +133,22 @@ static tn_status check_memory(tn_flow *f, const tn_recipe *r, tn_err *err)
     return TN_OK;
 }
 
+tn_status tn_stage_check(tn_flow *f, tn_err *err)
+{
+    tn_recipe recipe;
+    tn_str text;
+    int64_t v;
+    TN_TRY(read_recipe(f, &recipe, err));
+    TN_TRY(tn_plan_i64(f->plan, "recipe/max_tokens", 8, 8192, &v, err));
+    TN_TRY(tn_plan_str(f->plan, "evaluation/criterion", &text, err));
+    TN_TRY(tn_plan_i64(f->plan, "evaluation/bootstrap_resamples", 100, 1000000, &v, err));
+    TN_TRY(tn_plan_i64(f->plan, "evaluation/bootstrap_seed", 0, INT64_MAX, &v, err));
+    TN_TRY(tn_plan_str(f->plan, "brief/use", &text, err));
+    if (!tn_str_is(text, "commercial") && !tn_str_is(text, "research"))
+        return tn_fail(err, TN_EINVALID, "plan: brief/use is commercial or research, not \"%.*s\"", TN_ARG(text));
+    return TN_OK;
+}
+
 tn_status tn_stage_tune(tn_flow *f, tn_err *err)
 {
     double start = tn_clock_seconds();
@@ -151,13 +167,17 @@ tn_status tn_stage_tune(tn_flow *f, tn_err *err)
     TN_GO(encode(f, m, TN_SPLIT_TRAIN, &train, err));
     TN_GO(encode(f, m, TN_SPLIT_VALIDATION, &validation, err));
     tn_learner learner = tn_learner_of(m);
-    const char *dir = tn_folder_path(&f->folder, "tune");
+    const char *dir = tn_folder_path(&f->folder, "tune"), *model = tn_folder_path(&f->folder, "deploy/model");
+    if (!dir || !model) {
+        st = tn_fail_nomem(err, 64);
+        goto done;
+    }
     TN_GO(tn_train_run(&(tn_train_job){.learner = &learner, .recipe = &recipe, .train = &train, .validation = &validation,
                                        .dir = dir, .resume = true, .progress = f->progress},
                        &outcome, err));
     tn_progress_say(f->progress, "Tuned: %lld steps%s, best at step %lld, validation macro F1 %.3f", (long long)outcome.n_steps,
                     outcome.stopped_early ? " (stopped early)" : "", (long long)outcome.best_step, outcome.best.macro_f1);
-    TN_GO(tn_model_save(m, tn_folder_path(&f->folder, "deploy/model"), err));
+    TN_GO(tn_model_save(m, model, err));
 done:
     tn_model_close(m);
     f->seconds[TN_STAGE_TUNE] = tn_clock_seconds() - start;

@@ -50,6 +50,15 @@ for front, said in [("data: nowhere.csv", "nowhere.csv"), ("dta: reviews.csv", "
     refused(2, said)
 brief.write_text(text.replace("{epochs: 1,", "{epochs: many,"))
 refused(2, "recipe/epochs")
+# What is stated is taken up or refused, before any work.
+for old, new, said in [("{epochs: 1,", "{epoch: 9,", 'brief.md:4: recipe has no setting "epoch"'), ("recipe:", "use: fun\nrecipe:", "commercial or research"),
+                       ("recipe:", "target: {macrof1: 0.9}\nrecipe:", "macrof1"), ("recipe:", "budget: {minutes: ten}\nrecipe:", "budget must be"),
+                       ("{epochs: 1,", "{epochs: 1, learning_rate: 7,", "recipe/learning_rate")]:
+    brief.write_text(text.replace(old, new))
+    refused(2, said)
+for budget in ("{minutes: 0.1}", "{memory: 1MB}"):
+    brief.write_text(text.replace("recipe:", f"budget: {budget}\nrecipe:"))
+    refused(1, "constraint-compute")
 brief.write_text("---\ndata: reviews.csv\n---\nTask: make tea\n")
 refused(1, "constraint-task")
 brief.write_text("---\ndata: reviews.csv\n---\nTask: transcribe phone calls in Danish\n")

@@ -79,6 +79,42 @@ assert "--resume" in run("run", brief, "--out", first, "--yes", code=2).stderr
 run("reproduce", first, "--out", work / "again", "--quiet")
 same(first, work / "again")
 
+assert "is the run itself" in run("reproduce", first, "--out", f"{first}/", code=2).stderr
+assert "one of them" in run("run", brief, "--out", first, "--yes", "--resume", "--replace", code=2).stderr
+
+# A folder with other files in it loses none of them; a finished run of other rows is not taken for this one.
+mixed = tune("mixed")
+for name in ("mine.txt", "data/mine.csv", "deploy/mine.txt"):
+    (mixed / name).write_text("x")
+tune("mixed", "--replace")
+same(first, mixed)
+for name in ("mine.txt", "data/mine.csv", "deploy/mine.txt"):
+    assert (mixed / name).exists(), name
+reviews = (work / "reviews.csv").read_text()
+tested = next(line.split(",")[0] for line in (mixed / "data/split.csv").read_text().splitlines() if line.endswith(",test"))
+(work / "reviews.csv").write_text("".join(line[::-1].replace(" ", "  ", 1)[::-1] if line.startswith(f"{tested},") else line for line in reviews.splitlines(keepends=True)))
+assert "the data changed" in run("run", brief, "--out", mixed, "--yes", "--resume", code=2).stderr  # one blank: the same plan, not the same rows
+(work / "reviews.csv").write_text(reviews)
+
+# Every way to name the data leads to the same licence and columns; a plan's own column counts.
+text = brief.read_text()
+brief.write_text(text.replace("data: reviews.csv", "data: {path: reviews.csv, text: review}"))
+tune("named")
+brief.write_text(text)
+assert (work / "named/data/split.csv").read_bytes() == (first / "data/split.csv").read_bytes()
+(work / "column.yaml").write_text((first / "plan.yaml").read_text().replace("value: review\n", "value: reviw\n", 1))
+assert "reviw" in run("run", work / "column.yaml", "--out", work / "column", "--yes", code=2).stderr
+assert json.loads(run("plan", first / "plan.yaml", "--json").stdout)["plan"]["recipe"]
+
+# A run is its folder: moved, and read from elsewhere, it is the same. Paths may hold blanks; a folder needs no HOME.
+moved = work / "moved away"
+shutil.copytree(mixed, moved)
+run("verify", moved, cwd="/")
+assert json.loads(run("runs", "show", f"{moved}/", "--json").stdout)["run"] == "moved away"
+subprocess.run([str(TENET), "predict", str(moved), "--text", "x"], env={}, check=True, capture_output=True)
+(moved / "report.html").unlink()
+assert "report.html is missing" in run("verify", moved, code=1).stdout
+
 # The plan is a file like any other: edited and run.
 plan = (first / "plan.yaml").read_text().replace("value: 2\n    origin: stated", "value: 1\n    origin: stated", 1)
 (work / "edited.yaml").write_text(plan)
@@ -106,7 +142,7 @@ predictions.write_bytes(kept)
 whole = run("report", first).stdout
 assert "not measured" not in whole, whole[whole.index("not measured") - 300:][:400]
 for record in ["eval/metrics.json", "eval/comparisons.json", "eval/slices.csv", "eval/errors.csv", "experiment/candidates.csv", "data/profile.json", "data/licences.json",
-               "data/pii.json", "tune/steps.jsonl", "deploy/bench.json", "env.json"]:
+               "data/pii.json", "tune/steps.jsonl", "tune/evals.jsonl", "findings.jsonl", "deploy/bench.json", "env.json"]:
     kept = (first / record).read_bytes()
     (first / record).unlink()
     page, model_card = run("report", first).stdout, run("card", first).stdout
