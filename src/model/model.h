@@ -62,7 +62,8 @@ tn_status tn_model_embed(tn_model *m, const tn_batch *b, float *out, tn_err *err
 
 /// ---- texts ----
 /// probability [n,L]: rows sum to 1 (one label a row). Texts longer than tn_model_max_tokens are cut at the end;
-/// *n_cut (may be NULL) counts them. TN_EFORMAT for text that is not UTF-8, with its number from 1.
+/// *n_cut (may be NULL) counts them. TN_EFORMAT for text that is not UTF-8, with its number from 1, and for weights whose
+/// answer is not finite.
 tn_status tn_model_predict(tn_model *m, const tn_str *text, size_t n, float *probability, size_t *n_cut, tn_err *err);
 /// out [n, hidden_size]. The limit is the one of sentence_bert_config.json where it is smaller.
 tn_status tn_model_embed_texts(tn_model *m, const tn_str *text, size_t n, float *out, size_t *n_cut, tn_err *err);

@@ -650,6 +650,19 @@ static void texts_are_their_ids(void **state)
     FOR_EACH_FAILED_ALLOCATION(st, st = tn_model_predict(m, s, COUNT, p, NULL, &err));
     tn_arena_free(a);
     tn_model_close(m);
+    tiny_params broken = params; /* one word of the table is not a number */
+    float *good = broken.param[0].data, table[TINY_VOCAB * TINY_WIDTH];
+    memcpy(table, good, sizeof table);
+    table[40 * TINY_WIDTH] = NAN;
+    broken.param[0].data = table;
+    tiny_write(&broken, in_root("texts"), tiny_config, NULL);
+    m = open_model(e, in_root("texts"), (tn_model_options){0});
+    s[0] = TN_STR("w3"), s[1] = TN_STR("w40"), s[2] = TN_STR("w41 w42");
+    ASSERT_OK(tn_model_predict(m, s, 1, p, NULL, &err), &err);
+    ASSERT_FAILS(tn_model_predict(m, s, 3, p, NULL, &err), TN_EFORMAT, &err);
+    assert_non_null(strstr(err.msg, "text 2 are not finite"));
+    ASSERT_FAILS(tn_model_embed_texts(m, s, 3, states, NULL, &err), TN_EFORMAT, &err);
+    tn_model_close(m);
     tn_engine_free(e);
 }
 

@@ -3,6 +3,7 @@
  * does not depend on its mates. */
 #include "model/family.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,6 +83,19 @@ struct job {
     size_t first; /* number of the window's first text, for sentences */
 };
 
+/* NaN weights are bytes like others to a file format; an answer made of them would look like one. */
+static tn_status check_finite(const tn_model *m, const struct job *j, const struct encoded *e, size_t n, const float *result,
+                              tn_err *err)
+{
+    size_t width = (size_t)j->width;
+    for (size_t i = 0; i < n * width; i++)
+        if (!isfinite(result[i]))
+            return tn_fail(err, TN_EFORMAT,
+                           "%s: the model's numbers for text %zu are not finite; its weights are damaged or overflow",
+                           m->dir, j->first + e[i / width].at + 1);
+    return TN_OK;
+}
+
 static tn_status window(tn_model *m, const struct job *j, const tn_str *text, size_t n, tn_arena *a, float *out,
                         size_t *n_cut, tn_err *err)
 {
@@ -103,6 +117,7 @@ static tn_status window(tn_model *m, const struct job *j, const tn_str *text, si
         TN_TRY(gather(e, n, r, a, &b, &end, err));
         TN_TRY(j->forward(m, &b, result + r * width, err));
     }
+    TN_TRY(check_finite(m, j, e, n, result, err));
     for (size_t i = 0; i < n; i++)
         memcpy(out + e[i].at * width, result + i * width, width * sizeof *out);
     return TN_OK;
