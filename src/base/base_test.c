@@ -10,8 +10,11 @@
 #include "base/sha256.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void number_text_is_pythons_repr(void **state)
@@ -274,6 +277,31 @@ static void files_are_whole_or_absent(void **state)
     tn_arena_free(a);
 }
 
+static void a_record_is_appended_whole_or_not(void **state)
+{
+    char path[] = "/tmp/tn-append-XXXXXX";
+    close(mkstemp(path));
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        signal(SIGXFSZ, SIG_IGN);
+        setrlimit(RLIMIT_FSIZE, &(struct rlimit){10, 10});
+        bool ok = tn_file_append(path, TN_BYTES("seven.\n"), NULL) == TN_OK &&
+                  tn_file_append(path, TN_BYTES("eight..\n"), NULL) == TN_EIO &&
+                  tn_file_append(path, TN_BYTES("3.\n"), NULL) == TN_OK;
+        _exit(ok ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    tn_file f;
+    tn_err err;
+    ASSERT_OK(tn_file_open(path, &f, &err), &err);
+    ASSERT_STR(tn_str_from_bytes(f.bytes), "seven.\n3.\n");
+    tn_file_close(&f);
+    unlink(path);
+}
+
 static void folders_are_replaced_whole(void **state)
 {
     tn_err err;
@@ -378,6 +406,7 @@ int main(void)
         cmocka_unit_test(draws_are_uniform_and_shuffles_are_permutations),
         cmocka_unit_test(pool_runs_every_task_once),
         cmocka_unit_test(files_are_whole_or_absent),
+        cmocka_unit_test(a_record_is_appended_whole_or_not),
         cmocka_unit_test(folders_are_replaced_whole),
         cmocka_unit_test(unsafe_paths_are_seen),
         cmocka_unit_test(digests_are_the_standard_ones),

@@ -30,7 +30,8 @@ tn_status tn_file_begin(const char *path, tn_file_writer **out, tn_err *err);
 tn_status tn_file_put(tn_file_writer *w, tn_bytes bytes, tn_err *err);
 tn_status tn_file_commit(tn_file_writer *w, tn_err *err); /* frees w, also on failure */
 void tn_file_abort(tn_file_writer *w);
-/// Appends one record and syncs it: for logs that must survive kill -9 (steps.jsonl, openings.log).
+/// Appends one record and syncs it: for logs that must survive kill -9 (openings.log). What a full disk took of it is cut
+/// off again.
 tn_status tn_file_append(const char *path, tn_bytes bytes, tn_err *err);
 
 bool tn_file_exists(const char *path);
