@@ -12,9 +12,11 @@
 #include "codec/safetensors.h"
 #include "model/family.h"
 
+#include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <math.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -329,6 +331,29 @@ static tn_status copy_tokenizer(const tn_model *m, const char *dir, tn_arena *a,
     return TN_OK;
 }
 
+/* Folders beside `target` that a killed process left while it saved: as large as a model, and of no use. */
+static tn_status remove_leftovers(const char *target, tn_arena *a, tn_err *err)
+{
+    tn_str *name, at = tn_str_of(target);
+    tn_str prefix = tn_str_format(a, "%.*s.tmp.", TN_ARG(tn_path_name(at)));
+    const char *dir = tn_str_c(a, tn_path_dir(at));
+    size_t n;
+    if (!prefix.ptr || !dir)
+        return tn_fail_nomem(err, at.len);
+    if (tn_file_list(dir, a, &name, &n, NULL) != TN_OK)
+        return TN_OK; /* a folder that is not there yet, or may not be listed */
+    for (size_t i = 0; i < n; i++) {
+        int64_t pid;
+        if (!tn_str_starts(name[i], prefix.ptr) ||
+            !tn_str_to_i64(tn_str_sub(name[i], prefix.len, name[i].len), &pid) || pid < 1 || pid > INT32_MAX ||
+            kill((pid_t)pid, 0) == 0 || errno != ESRCH)
+            continue;
+        const char *path = tn_path_join(a, dir, name[i].ptr);
+        TN_TRY(path ? tn_file_remove(path, err) : tn_fail_nomem(err, name[i].len));
+    }
+    return TN_OK;
+}
+
 tn_status tn_model_save(const tn_model *m, const char *dir, tn_err *err)
 {
     if (m->options.encoder_only)
@@ -345,6 +370,7 @@ tn_status tn_model_save(const tn_model *m, const char *dir, tn_err *err)
         tn_arena_free(a);
         return tn_fail_nomem(err, 256);
     }
+    TN_GO(remove_leftovers(target, a, err));
     TN_GO(tn_file_remove(temporary, err));
     TN_GO(tn_file_mkdirs(temporary, err));
     TN_GO(write_config(m, temporary, a, err));

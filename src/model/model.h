@@ -115,7 +115,8 @@ tn_status tn_model_backward(tn_model *m, const tn_train_batch *b, tn_train_resul
 
 /// ---- saving ----
 /// Writes config.json, model.safetensors (F32), and the tokenizer's files of the source folder into a new folder `dir`,
-/// whole or not at all: a temporary folder beside it is renamed. An existing `dir` is replaced.
+/// whole or not at all: a temporary folder beside it is renamed. An existing `dir` is replaced, and what killed processes
+/// left of an earlier save is removed.
 /// transformers loads it with no missing and no unexpected key.
 tn_status tn_model_save(const tn_model *m, const char *dir, tn_err *err);
 

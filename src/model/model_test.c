@@ -395,6 +395,11 @@ static void what_is_saved_is_the_same_model(void **state)
     tn_param *p = tn_model_params(m, &n);
     p[0].value[3 * TINY_WIDTH] += 1; /* as training would: seen by the save, not by the source */
     ASSERT_OK(tn_model_logits(m, &b, want, &err), &err);
+    char living[64]; /* a save of a process that lives, and one of a process that cannot be */
+    snprintf(living, sizeof living, "saved.tmp.%ld", (long)getppid());
+    ASSERT_OK(tn_file_mkdirs(in_root(living), &err), &err);
+    ASSERT_OK(tn_file_mkdirs(in_root("saved.tmp.2147483647/1_Pooling"), &err), &err);
+    ASSERT_OK(tn_file_mkdirs(in_root("saved.tmp.x"), &err), &err);
     for (int i = 0; i < 2; i++) /* also over an older save */
         ASSERT_OK(tn_model_save(m, in_root("saved/"), &err), &err);
     tn_model_close(m);
@@ -407,6 +412,8 @@ static void what_is_saved_is_the_same_model(void **state)
     ASSERT_OK(tn_model_logits(m, &b, got, &err), &err);
     assert_memory_equal(got, want, sizeof want);
     assert_true(tn_file_exists(in_root("saved/vocab.txt")));
+    assert_true(tn_file_exists(in_root(living)) && tn_file_exists(in_root("saved.tmp.x")));
+    assert_false(tn_file_exists(in_root("saved.tmp.2147483647")));
     tn_model_close(m);
     m = open_model(e, in_root("tiny"), (tn_model_options){0});
     tn_param *q = tn_model_params(m, &n);
