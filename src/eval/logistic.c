@@ -451,12 +451,13 @@ tn_status tn_solver_choose(tn_solver *s, const tn_choice_options *o, tn_choice *
     int32_t *count = tn_mem_alloc(3 * (size_t)s->n_labels * sizeof *count),
             *fold = tn_mem_alloc((size_t)n * sizeof *fold);
     uint8_t *held_out = tn_mem_alloc((size_t)n);
-    double *f1 = tn_mem_alloc((size_t)o->n_l2 * (size_t)o->n_folds * sizeof *f1);
+    int32_t most_folds = o->n_folds < 2 ? 2 : o->n_folds;
+    double *f1 = tn_mem_alloc((size_t)o->n_l2 * (size_t)most_folds * sizeof *f1);
     if (!count || !fold || !held_out || !f1) {
         st = tn_fail_nomem(err, (size_t)n * sizeof *fold);
         goto done;
     }
-    int32_t least = smallest_label(s, count, &n_present), n_folds = o->n_folds < least ? o->n_folds : least;
+    int32_t least = smallest_label(s, count, &n_present), n_folds = most_folds < least ? most_folds : least;
     n_folds = n_folds < 2 ? 2 : n_folds;
     if (n_present < 2 || n < 4)
         goto done;

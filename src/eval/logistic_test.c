@@ -121,6 +121,8 @@ static void probe_is_standardised_and_honest(void **state)
     tn_arena *a = tn_arena_new(0);
     tn_err err = TN_ERR_INIT;
     tn_probe probe, other;
+    ASSERT_OK(tn_probe_fit(x, N, W, label, L, 1, NULL, a, &probe, &err), &err);
+    assert_int_equal(probe.n_folds, 2);
     ASSERT_OK(tn_probe_fit(x, N, W, label, L, 0, NULL, a, &probe, &err), &err);
     ASSERT_OK(tn_probe_fit(moved, N, W, label, L, 0, NULL, a, &other, &err), &err);
     assert_int_equal(probe.n_folds, 5);
