@@ -42,9 +42,10 @@ static tn_status summarise(const char *dir, tn_str name, bool whole, tn_arena *a
         put(&m, "bench", "deploy/bench.json");
         put(&m, "findings", "findings.jsonl");
     }
+    tn_status st = m.ok ? tn_records_status(m.r, err) : tn_fail_nomem(err, 4096);
     tn_records_close(m.r);
     *out = m.out;
-    return m.ok ? TN_OK : tn_fail_nomem(err, 4096);
+    return st;
 }
 
 tn_status tn_runs_list(const char *dir, tn_arena *a, tn_json **out, tn_err *err)

@@ -77,10 +77,10 @@ static bool shows(check *c, const char *address, tn_str shown, bool whole, tn_st
             page = tn_str_sub(page, 4, page.len);
         }
         bool match = whole ? tn_str_eq(page, form) : shown.len >= form.len && memcmp(shown.ptr + shown.len - form.len, form.ptr, form.len) == 0;
-        /* "10.812" must not pass for "0.812". */
+        /* "10.812" must not pass for "0.812", nor "-0.812". */
         if (match && !whole && shown.len > form.len) {
             char before = shown.ptr[shown.len - form.len - 1];
-            match = !(before >= '0' && before <= '9') && before != '.' && before != ',';
+            match = !(before >= '0' && before <= '9') && before != '.' && before != ',' && before != '-' && before != '+';
         }
         tn_buf_free(&b);
         if (match)
@@ -246,6 +246,8 @@ tn_status tn_verify(const char *dir, tn_findings *findings, tn_verify_counts *co
     TN_GO(check_metrics(&c, err));
     TN_GO(check_openings(&c, err));
 done:
+    if (c.records && tn_records_status(c.records, NULL) != TN_OK)
+        st = tn_records_status(c.records, err);
     tn_records_close(c.records);
     tn_arena_free(c.arena);
     return st;

@@ -15,6 +15,14 @@ typedef struct {
     tn_arena *a;
 } card;
 
+/* "not measured" is only true when there was memory to look. */
+static tn_status finish(card *c, tn_err *err)
+{
+    tn_status st = tn_records_status(c->r, err);
+    tn_records_close(c->r);
+    return st == TN_OK ? tn_buf_status(c->out, err) : st;
+}
+
 /* ---- pieces ---- */
 
 static void text(card *c, const char *s)
@@ -497,8 +505,7 @@ tn_status tn_card_model(const char *dir, tn_arena *a, tn_buf *out, tn_err *err)
     snippets(&c);
     model_governance(&c);
     text(&c, "## Reproduce\n\n```bash\ntenet verify RUN\ntenet reproduce RUN\n```\n");
-    tn_records_close(c.r);
-    return tn_buf_status(out, err);
+    return finish(&c, err);
 }
 
 /* ---- data card ---- */
@@ -597,6 +604,5 @@ tn_status tn_card_data(const char *dir, tn_arena *a, tn_buf *out, tn_err *err)
         words(&c, "lock.json#/data/files/%zu/sha256", i);
         text(&c, " |\n");
     }
-    tn_records_close(c.r);
-    return tn_buf_status(out, err);
+    return finish(&c, err);
 }

@@ -23,6 +23,7 @@ struct tn_records {
     tn_arena *arena;
     tn_map by_name; /* record → index into entries */
     TN_VEC(entry) entries;
+    bool no_memory;
 };
 
 tn_status tn_records_open(const char *dir, tn_records **out, tn_err *err)
@@ -113,9 +114,15 @@ static tn_status load(tn_records *r, const char *path, tn_str name, const tn_jso
     return whole ? TN_OK : tn_fail_nomem(err, text.len);
 }
 
-static const entry *find(tn_records *r, tn_str record)
+static const entry *out_of_memory(tn_records *r)
 {
     static const entry absent = {NULL, "out of memory"};
+    r->no_memory = true;
+    return &absent;
+}
+
+static const entry *find(tn_records *r, tn_str record)
+{
     uint64_t *at = tn_map_find(&r->by_name, record);
     if (at)
         return &r->entries.ptr[*at];
@@ -124,19 +131,26 @@ static const entry *find(tn_records *r, tn_str record)
     tn_str name = tn_str_dup(r->arena, record);
     const char *path = name.ptr ? tn_path_join(r->arena, r->dir, name.ptr) : NULL;
     if (!path)
-        return &absent;
+        return out_of_memory(r);
     if (tn_path_is_safe(name) && tn_file_exists(path) && load(r, path, name, &e.tree, &err) != TN_OK) {
+        if (err.status == TN_ENOMEM)
+            return out_of_memory(r);
         e.tree = NULL;
         e.problem = tn_str_format(r->arena, "%s: %s", name.ptr, err.msg).ptr;
     }
     if (!TN_PUSH(&r->entries, e) || !tn_map_put(&r->by_name, name, r->entries.len - 1, NULL))
-        return &absent;
+        return out_of_memory(r);
     return &r->entries.ptr[r->entries.len - 1];
 }
 
 const tn_json *tn_records_get(tn_records *r, const char *record)
 {
     return find(r, tn_str_of(record))->tree;
+}
+
+tn_status tn_records_status(const tn_records *r, tn_err *err)
+{
+    return r->no_memory ? tn_fail_nomem(err, tn_arena_size(r->arena)) : TN_OK;
 }
 
 const char *tn_records_problem(tn_records *r, const char *record)

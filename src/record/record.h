@@ -25,6 +25,8 @@ tn_str tn_records_text(tn_records *r, const char *address);
 /// Index of the element of the list at an address whose `key` is the lowest number, among those with `n` of at least
 /// min_n (elements without `n` count): the weakest class, the weakest slice. SIZE_MAX when there is none.
 size_t tn_records_lowest(tn_records *r, const char *list, const char *key, double min_n);
+/// TN_ENOMEM when a look-up failed for want of memory, so that its "absent" was untrue; else TN_OK. Ask once, at the end.
+tn_status tn_records_status(const tn_records *r, tn_err *err);
 /// Why a record that exists could not be read; NULL when it could, or does not exist.
 const char *tn_records_problem(tn_records *r, const char *record);
 

@@ -679,6 +679,7 @@ tn_status tn_report_html(const char *dir, tn_arena *a, tn_buf *out, tn_err *err)
     html(&p, "<code>");
     say(&p, words_at(&p, "lock.json#/weights_sha256"));
     html(&p, "</code>. Check this page against its records: <code>tenet verify RUN</code>.</footer>\n</main></body></html>\n");
+    tn_status st = p.no_memory ? tn_fail_nomem(err, 4096) : tn_records_status(p.r, err);
     tn_records_close(p.r);
-    return p.no_memory ? tn_fail_nomem(err, 4096) : tn_buf_status(out, err);
+    return st == TN_OK ? tn_buf_status(out, err) : st;
 }
