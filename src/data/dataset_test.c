@@ -285,6 +285,7 @@ static void refuses_with_a_sentence(void **state)
         {"latin1.csv", TN_EFORMAT, "latin1.csv:3:3: byte 0xE0"},
         {"utf16.csv", TN_EFORMAT, "UTF-16"},
         {"nul.csv", TN_EFORMAT, "nul.csv:2: "},
+        {"nul.jsonl", TN_EFORMAT, "nul.jsonl:2: \"text\" holds a NUL character"},
         {"open-quote.csv", TN_EFORMAT, "open-quote.csv:2: "},
         {"twice.csv", TN_EFORMAT, "two columns are called \"text\""},
         {"broken.jsonl", TN_EFORMAT, "broken.jsonl:2:"},

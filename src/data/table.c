@@ -262,6 +262,9 @@ static tn_status add_object(tn_table *t, const tn_json *v, const tn_data_file *f
                     return tn_fail_nomem(err, f->path.len);
             }
         }
+        if (memchr(value.ptr, 0, value.len) || memchr(tn_json_key(c).ptr, 0, tn_json_key(c).len))
+            return tn_fail(err, TN_EFORMAT, "%.*s:%u: \"%.*s\" holds a NUL character (\\u0000); remove it",
+                           TN_ARG(f->path), line, TN_ARG(tn_str_sub(tn_json_key(c), 0, 80)));
         if ((n_bytes += value.len) > t->max_record)
             return tn_fail(err, TN_ELIMIT, "%.*s:%u: a row of more than %zu bytes, which is the limit", TN_ARG(f->path),
                            line, t->max_record);
