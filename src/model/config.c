@@ -210,9 +210,10 @@ static tn_status read_labels(const tn_json *root, tn_arena *a, tn_config *c, tn_
         int64_t id;
         if (!tn_str_to_i64(tn_json_key(m), &id) || id < 0 || id >= c->n_labels || c->label[id].ptr)
             return refuse(m, TN_EFORMAT, err, "\"id2label\" must number its labels 0, 1, 2, ... without a gap");
-        if (tn_json_type(m) != TN_JSON_STRING)
-            return refuse(m, TN_EFORMAT, err, "a label's name must be a string");
-        c->label[id] = tn_json_str(m);
+        tn_str name = tn_json_str(m);
+        if (tn_json_type(m) != TN_JSON_STRING || memchr(name.ptr, 0, name.len))
+            return refuse(m, TN_EFORMAT, err, "a label's name must be a string without NUL");
+        c->label[id] = name;
     }
     return check_distinct(v, err);
 }

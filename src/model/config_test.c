@@ -92,6 +92,7 @@ static void what_cannot_be_loaded_is_refused_by_name(void **state)
         {"{\"model_type\":\"bert\",\"id2label\":{\"0\":\"a\",\"00\":\"b\"}}", "id2label", TN_EFORMAT},
         {"{\"model_type\":\"bert\",\"id2label\":{\"0\":\"a\",\"1\":\"a\"}}", "\"a\"", TN_EFORMAT},
         {"{\"model_type\":\"bert\",\"id2label\":{\"0\":1}}", "name", TN_EFORMAT},
+        {"{\"model_type\":\"bert\",\"id2label\":{\"0\":\"a\\u0000\"}}", "without NUL", TN_EFORMAT},
     };
     tn_arena *a = tn_arena_new(0);
     for (size_t i = 0; i < TN_COUNT(row); i++) {
