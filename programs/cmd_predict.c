@@ -129,6 +129,13 @@ static tn_status run(cli *c, tn_err *err)
     tn_engine *engine = NULL;
     tn_model *m = NULL;
     tn_status st = TN_OK;
+    static const char *const of_texts[] = {"text", "file", "input", "top"}, *const of_data[] = {"output", "text-column"};
+    for (size_t i = 0; c->n_args == 2 && i < TN_COUNT(of_texts); i++)
+        if (cli_get(c, of_texts[i]))
+            return tn_fail(err, TN_EINVALID, "--%s does not go with a data file, %s; give one of them", of_texts[i], c->arg[1]);
+    for (size_t i = 0; c->n_args == 1 && i < TN_COUNT(of_data); i++)
+        if (cli_get(c, of_data[i]))
+            return tn_fail(err, TN_EINVALID, "--%s goes with a data file: tenet predict MODEL DATA -o FILE", of_data[i]);
     TN_TRY(cli_model_dir(c, c->arg[0], &dir, err));
     TN_GO(cli_engine(c, &engine, err));
     TN_GO(tn_model_open(engine, dir, &(tn_model_options){0}, &m, err));

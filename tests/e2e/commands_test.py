@@ -13,7 +13,8 @@ assert subprocess.run(["bash", "-n"], input=completion, text=True).returncode ==
 # Bad words: exit 2 and a sentence that says what to do.
 for args, said in [(["nonsense"], "no command"), (["predict"], "usage"), (["run", "--nonsense", "x"], "no option"), (["run", "/nowhere.md"], "cannot read"),
                    (["verify", "/nowhere"], "is no folder"), (["runs", "show", "/nowhere"], "no run"), (["embed", "no/such-model", "--text", "x"], "tenet:"),
-                   (["embed", "x", "--threads", "0"], "--threads"), (["plan", "/"], "tenet:")]:
+                   (["embed", "x", "--threads", "0"], "--threads"), (["plan", "/"], "tenet:"), (["predict", "x", "--text", "t", "-o", "f"], "--output goes with a data file"),
+                   (["predict", "x", "data.csv", "--top", "2"], "--top does not go")]:
     done = run(*args, code=2)
     assert said in done.stderr, (args, done.stderr)
 assert run("runs", "list", folder(), "--json").stdout == "[]\n"
