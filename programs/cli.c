@@ -42,6 +42,24 @@ const char *cli_folder(const cli *c, const char *name)
     return tn_str_c(c->arena, s);
 }
 
+const char *cli_quoted(const cli *c, const char *path)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@:,=";
+    if (path[strspn(path, plain)] == 0)
+        return path;
+    tn_buf b = TN_BUF_INIT;
+    tn_buf_char(&b, '\'');
+    for (; *path; path++)
+        if (*path == '\'')
+            tn_buf_c(&b, "'\\''");
+        else
+            tn_buf_char(&b, *path);
+    tn_buf_char(&b, '\'');
+    const char *quoted = tn_str_c(c->arena, tn_buf_view(&b));
+    tn_buf_free(&b);
+    return quoted ? quoted : "PATH";
+}
+
 tn_status cli_out(tn_str text, tn_err *err)
 {
     if ((text.len && fwrite(text.ptr, 1, text.len, stdout) != text.len) || fflush(stdout) != 0)

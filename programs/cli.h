@@ -53,6 +53,8 @@ tn_status cli_engine(const cli *c, tn_engine **out, tn_err *err);
 tn_status cli_model_dir(const cli *c, const char *name, const char **dir, tn_err *err);
 /// The name of a folder without slashes at its end; NULL when out of memory.
 const char *cli_folder(const cli *c, const char *name);
+/// A path as a shell wants it, for sentences that are pasted: in quotes when it holds more than plain characters.
+const char *cli_quoted(const cli *c, const char *path);
 /// Writes to stdout and reports a closed or full pipe as TN_EIO.
 tn_status cli_out(tn_str text, tn_err *err);
 /// The whole buffer to `file`, written whole or not at all, or to stdout when NULL. Frees the buffer, also on failure.

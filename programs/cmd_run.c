@@ -63,11 +63,12 @@ static tn_status run(cli *c, tn_err *err)
             st = printed == TN_OK ? st : printed;
         } else {
             tn_progress_say(&c->progress, "Criterion fixed before training: %s", r.criteria_met ? "met" : "not met");
-            tn_progress_say(&c->progress, "Look at %s/report.html; try: tenet predict %s --text \"...\"; check: tenet verify %s", r.dir, r.dir, r.dir);
+            const char *run_dir = cli_quoted(c, r.dir);
+            tn_progress_say(&c->progress, "Look at %s/report.html; try: tenet predict %s --text \"...\"; check: tenet verify %s", run_dir, run_dir, run_dir);
         }
     }
     if (st == TN_EINTR && r.dir)
-        st = tn_fail(err, TN_EINTR, "interrupted; go on with: tenet run %s --out %s --resume", o.path, r.dir);
+        st = tn_fail(err, TN_EINTR, "interrupted; go on with: tenet run %s --out %s --resume", cli_quoted(c, o.path), cli_quoted(c, r.dir));
     tn_run_result_free(&r);
     tn_engine_free(o.engine);
     return st;

@@ -14,8 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PLAN_VERSION "0.1.0"
-
 /* ---- reading ---- */
 
 static const tn_json *walk(const tn_json *v, const char *path)
@@ -308,9 +306,9 @@ static void make_data(maker *m)
     put(m, s, "rows", tn_json_new_i64(m->a, (int64_t)d->n_rows), "inferred", "rows with a text and a label", NULL);
     put(m, s, "near_duplicate_similarity", tn_json_new_f64(m->a, 0.8), "assumed",
         "Jaccard similarity of character 5-grams above which two texts count as copies; copies leave the training side", NULL);
-    put(m, s, "validation_share", tn_json_new_f64(m->a, d->has_validation ? 0 : 0.15), d->has_validation ? "stated" : "assumed",
+    put(m, s, "validation_share", tn_json_new_f64(m->a, d->has_validation ? 0 : TN_PLAN_VALIDATION_SHARE), d->has_validation ? "stated" : "assumed",
         d->has_validation ? "a validation split is given" : "stratified by label", NULL);
-    put(m, s, "test_share", tn_json_new_f64(m->a, d->has_test ? 0 : 0.2), d->has_test ? "stated" : "assumed",
+    put(m, s, "test_share", tn_json_new_f64(m->a, d->has_test ? 0 : TN_PLAN_TEST_SHARE), d->has_test ? "stated" : "assumed",
         d->has_test ? "a test split is given and is kept as it is" : "stratified by label; opened once", NULL);
     put(m, s, "split_seed", tn_json_new_i64(m->a, 0), "assumed", "any fixed number", NULL);
 }
@@ -510,7 +508,7 @@ tn_status tn_plan_make(const tn_plan_input *in, tn_arena *a, tn_json **plan, tn_
                        "\"Task: classify customer reviews by sentiment\"; `tenet help plan` lists the parts of a brief",
                        in->brief_path);
     const tn_plan_candidate *c = largest_fitting(in);
-    set_text(&m, m.plan, "tenet", PLAN_VERSION);
+    set_text(&m, m.plan, "tenet", TN_VERSION);
     make_brief(&m);
     make_task(&m);
     make_model(&m);

@@ -9,6 +9,10 @@
 
 #include "flow/brief.h"
 
+/// Shares of the rows that become validation and test where the data brings no such split.
+#define TN_PLAN_VALIDATION_SHARE 0.15
+#define TN_PLAN_TEST_SHARE 0.2
+
 /// What planning looked at before it planned. All of it is read, nothing kept.
 typedef struct {
     const char *id;      /* Hub id, or the folder */
@@ -25,7 +29,6 @@ typedef struct {
 } tn_plan_candidate;
 
 typedef struct {
-    const char *path; /* as given in the brief */
     uint64_t n_rows, n_train; /* usable rows; those of the training side */
     const char *text_column, *label_column, *id_column; /* "" when there is none */
     const char *text_reason, *label_reason; /* why those columns */

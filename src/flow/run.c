@@ -86,7 +86,7 @@ static tn_status plan_from_brief(tn_flow *f, tn_str *text, tn_err *err)
     bool engine_runs = tn_brief_has(&f->brief, "task", "text-classification") && !tn_brief_has(&f->brief, "problem", "multi-label") &&
                        !tn_brief_has(&f->brief, "problem", "regression") && !tn_brief_has(&f->brief, "problem", "pair");
     if (source && engine_runs) {
-        TN_TRY(tn_stage_load(f, source, 0.15, 0.2, 0, err));
+        TN_TRY(tn_stage_load(f, source, TN_PLAN_VALIDATION_SHARE, TN_PLAN_TEST_SHARE, 0, err));
         TN_TRY(tn_stage_candidates(f, model ? tn_json_text(model) : TN_STR("select"), err));
         const tn_dataset *d = &f->data;
         tn_profile profile;

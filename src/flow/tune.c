@@ -67,8 +67,9 @@ static tn_status read_recipe(const tn_flow *f, tn_recipe *r, tn_err *err)
         return tn_fail(err, TN_EINVALID, "plan: recipe/schedule is linear, cosine or constant, not \"%.*s\"", TN_ARG(schedule));
     if (!tn_json_bool(tn_plan_at(f->plan, "recipe/dropout"), &r->dropout))
         return tn_fail(err, TN_EINVALID, "plan: recipe/dropout must be true or false");
-    if (!tn_json_i64(tn_json_first(tn_plan_at(f->plan, "recipe/seeds")), &v) || v < 0)
-        return tn_fail(err, TN_EINVALID, "plan: recipe/seeds must be a list of whole numbers, such as [0]");
+    const tn_json *seeds = tn_plan_at(f->plan, "recipe/seeds");
+    if (tn_json_len(seeds) != 1 || !tn_json_i64(tn_json_first(seeds), &v) || v < 0)
+        return tn_fail(err, TN_EINVALID, "plan: recipe/seeds must be a list of one whole number, such as [0]; a run has one seed, so run once for each");
     r->seed = (uint64_t)v;
     TN_TRY(tn_plan_str(f->plan, "evaluation/metric", &metric, err));
     if (!tn_metric_parse(metric, &r->best_by))
@@ -175,8 +176,11 @@ tn_status tn_stage_tune(tn_flow *f, tn_err *err)
     TN_GO(tn_train_run(&(tn_train_job){.learner = &learner, .recipe = &recipe, .train = &train, .validation = &validation,
                                        .dir = dir, .resume = true, .progress = f->progress},
                        &outcome, err));
-    tn_progress_say(f->progress, "Tuned: %lld steps%s, best at step %lld, validation macro F1 %.3f", (long long)outcome.n_steps,
-                    outcome.stopped_early ? " (stopped early)" : "", (long long)outcome.best_step, outcome.best.macro_f1);
+    if (validation.n_rows)
+        tn_progress_say(f->progress, "Tuned: %lld steps%s, best at step %lld, validation macro F1 %.3f", (long long)outcome.n_steps,
+                        outcome.stopped_early ? " (stopped early)" : "", (long long)outcome.best_step, outcome.best.macro_f1);
+    else
+        tn_progress_say(f->progress, "Tuned: %lld steps; no validation rows, so the last weights are kept", (long long)outcome.n_steps);
     TN_GO(tn_model_save(m, model, err));
 done:
     tn_model_close(m);

@@ -14,8 +14,9 @@ typedef struct {
 ///   - every digest of lock.json against the files (weights, split, criteria, plan, metrics)
 ///   - every number of deploy/model/README.md, data/README.md and report.html against the record it names
 ///   - metrics.json against a fresh computation from eval/predictions.csv and eval/baseline-*.csv
-///   - the test was opened once by each contender, after the criteria were fixed
-/// What does not hold becomes an error finding (govern-cards, constraint-reproduce, data-leak, eval-criteria). TN_OK also
+///   - the cards and the report are there
+///   - the test was opened once by each contender (the openings of a resumed run are marked and do not count)
+/// What does not hold becomes an error finding (govern-cards, constraint-reproduce, constraint-evaluate, data-leak). TN_OK also
 /// then; another status only when the folder cannot be read at all.
 tn_status tn_verify(const char *dir, tn_findings *findings, tn_verify_counts *counts, tn_err *err);
 
