@@ -275,6 +275,8 @@ static void run_batch(service *s, job *first, size_t n_texts)
         }
         if (st == TN_OK)
             answer(s, j, p + at * n_labels);
+        else if (tn_exit_code(st) == 2) /* the text itself */
+            reply_error(j->request, 422, "validation", err.msg, NULL);
         else
             reply_error(j->request, st == TN_ENOMEM ? 503 : 500, "backend", err.msg, NULL);
         at += j->n;

@@ -12,9 +12,15 @@ brief = write_small_job(work, ROOT, rows=120, recipe="{epochs: 1, batch_size: 8}
 done = run("run", brief, "--out", work / "run", "--yes", "--quiet", check=False)
 assert done.returncode in (0, 1), done.stderr
 
-server = subprocess.Popen([str(TENET), "serve", str(work / "run"), "--port", "0", "--max-queue", "4"], stderr=subprocess.PIPE, text=True)
-atexit.register(server.kill)
-port = int(re.search(r":(\d+) ", server.stderr.readline()).group(1))
+
+
+def serve(model, *more):
+    server = subprocess.Popen([str(TENET), "serve", str(model), "--port", "0", *more], stderr=subprocess.PIPE, text=True)
+    atexit.register(server.kill)
+    return server, int(re.search(r":(\d+) ", server.stderr.readline()).group(1))
+
+
+server, port = serve(work / "run", "--max-queue", "4")
 
 
 def ask(method, path, body=None, headers=None):
@@ -64,4 +70,17 @@ server.send_signal(signal.SIGTERM)
 assert json.loads(c.getresponse().read()) == alone[0], "a request that was accepted is answered before the end"
 assert server.wait(10) == 0
 assert texts[0].strip() not in server.stderr.read(), "texts never reach the log"
+
+# A tokenizer that adds nothing refuses an empty text: with a sentence, and alone.
+bare = work / "bare"
+shutil.copytree(work / "run/deploy/model", bare)
+tokenizer = json.loads((bare / "tokenizer.json").read_text())
+tokenizer["post_processor"] = None
+(bare / "tokenizer.json").write_text(json.dumps(tokenizer))
+server, port = serve(bare)
+with concurrent.futures.ThreadPoolExecutor(16) as pool:
+    for i, (status, _, said) in enumerate(pool.map(predict, ["" if i % 4 == 0 else "rất tốt" for i in range(48)])):
+        assert status == (422 if i % 4 == 0 else 200), (i, status, said)
+server.send_signal(signal.SIGTERM)
+assert server.wait(10) == 0
 print("the server keeps its promises")
