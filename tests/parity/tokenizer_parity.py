@@ -6,7 +6,7 @@
 Tokenizers: each tokenizer.json named on the command line (none: those of the Hub cache), a Unigram one made here with
 sentencepiece (nmt_nfkc, so with a Precompiled charsmap), and a few hundred small ones put together at random from every
 supported part. Strings where the package itself panics are counted and left out. Strings: all planes, marks, Vietnamese composed, decomposed and mixed, emoji, scripts, control
-characters, blanks, added tokens inside text, very long words, and lines of /work/shared/data where it is there.
+characters, blanks, added tokens inside text, very long words, and lines of ../shared/data beside the project where it is there.
 
 Needs tokenizers 0.23.3 and sentencepiece. The first differences are printed; the exit code says whether there
 were any.
@@ -86,7 +86,7 @@ def text_of(r, extra=()):
 
 def data_lines():
     lines = []
-    for path in sorted(glob.glob("/work/shared/data/**/*", recursive=True)):
+    for path in sorted(glob.glob(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../shared/data/**/*"), recursive=True)):
         if path.endswith((".txt", ".csv", ".conllu")):
             lines += [l for l in open(path, encoding="utf-8", errors="replace").read().split("\n") if l.strip()]
     return lines
