@@ -94,6 +94,35 @@ static void only_a_missing_task_refuses(void **state)
     tn_arena_free(a);
 }
 
+static void many_classes_get_more_passes(void **state)
+{
+    static const struct {
+        uint64_t n_train;
+        size_t n_labels;
+        int64_t epochs;
+    } row[] = {{520, 2, 5}, {8404, 2, 3}, {8404, 77, 9}, {100000, 77, 2}, {600, 77, 10}};
+    tn_arena *a = tn_arena_new(0);
+    static tn_str label[77];
+    for (size_t i = 0; i < TN_COUNT(label); i++)
+        label[i] = tn_str_format(a, "intent %zu", i);
+    for (size_t i = 0; i < TN_COUNT(row); i++) {
+        tn_brief b;
+        tn_json *plan;
+        tn_err err;
+        int64_t epochs;
+        ASSERT_OK(tn_brief_parse(TN_STR("---\ndata: x.csv\n---\nTask: classify intents"), "brief.md", a, &b, &err), &err);
+        tn_plan_data data = {.n_rows = row[i].n_train, .n_train = row[i].n_train, .text_column = "text", .label_column = "label", .id_column = "",
+                             .text_reason = "", .label_reason = "", .label = label, .n_labels = row[i].n_labels, .language = "en"};
+        tn_plan_input in = {.brief = &b, .brief_path = "brief.md", .data = &data, .candidate = &candidate, .n_candidates = 1, .threads = 2, .isa = "avx512",
+                            .memory = (uint64_t)1 << 34};
+        ASSERT_OK(tn_plan_make(&in, a, &plan, &err), &err);
+        ASSERT_OK(tn_plan_i64(plan, "recipe/epochs", 1, 10, &epochs, &err), &err);
+        assert_int_equal(epochs, row[i].epochs);
+        tn_brief_free(&b);
+    }
+    tn_arena_free(a);
+}
+
 static void estimates_grow_with_the_work(void **state)
 {
     tn_plan_estimate one = tn_plan_estimate_of(&candidate, 1000, 200, 1, 16, 2, "avx512"), two = tn_plan_estimate_of(&candidate, 1000, 200, 2, 32, 2, "avx512");
@@ -165,6 +194,7 @@ int main(void)
         cmocka_unit_test(five_sections_stand_in_order),
         cmocka_unit_test(a_written_plan_reads_back_and_bare_edits_count),
         cmocka_unit_test(only_a_missing_task_refuses),
+        cmocka_unit_test(many_classes_get_more_passes),
         cmocka_unit_test(estimates_grow_with_the_work),
         cmocka_unit_test(every_value_says_where_it_comes_from),
         cmocka_unit_test(what_was_stated_is_never_passed_over),
