@@ -20,16 +20,10 @@ static void write_scores(const tn_config *k, const float *p, int64_t top, bool j
     if (json && top > 1)
         tn_jw_begin_array(&w);
     for (int64_t i = 0; i < top && (best = tn_argnext(p, k->n_labels, best)) >= 0; i++) {
-        if (json) {
-            tn_jw_begin_object(&w);
-            tn_jw_key(&w, "label");
-            tn_jw_str(&w, k->label[best]);
-            tn_jw_key(&w, "score");
-            tn_jw_f32(&w, p[best]);
-            tn_jw_end_object(&w);
-        } else {
+        if (json)
+            tn_config_write_score(k, best, p[best], &w);
+        else
             tn_buf_printf(out, "%s%.*s\t%.4f", i ? "\t" : "", TN_ARG(k->label[best]), (double)p[best]);
-        }
     }
     if (json && top > 1)
         tn_jw_end_array(&w);

@@ -100,12 +100,9 @@ static tn_status open_by_baselines(tn_flow *f, contender *c, const int32_t *labe
     TN_TRY(st);
     TN_TRY(log_opening(f, "baseline:probe", "-", err));
     TN_TRY(tn_flow_features(f, chosen, test, n, err));
-    size_t width = (size_t)chosen->config.hidden_size;
-    float *x = TN_ARENA_ARRAY(f->arena, float, n * width);
+    float *x = tn_flow_gather(f, chosen, test, n);
     if (!x)
-        return tn_fail_nomem(err, n * width * sizeof *x);
-    for (size_t i = 0; i < n; i++)
-        memcpy(x + i * width, chosen->feature + test[i] * width, width * sizeof *x);
+        return tn_fail_nomem(err, n * (size_t)chosen->config.hidden_size * sizeof *x);
     TN_TRY(tn_probe_predict(&chosen->probe, x, (int32_t)n, p[2], err));
     static const char *const name[3] = {"majority", "ngram", "probe"};
     for (int b = 0; b < 3; b++) {

@@ -42,8 +42,7 @@ done:
     return st;
 }
 
-/* The features of rows, laid out densely for the probe. */
-static float *gather(const tn_flow *f, const tn_candidate *c, const uint32_t *row, size_t n)
+float *tn_flow_gather(const tn_flow *f, const tn_candidate *c, const uint32_t *row, size_t n)
 {
     size_t width = (size_t)c->config.hidden_size;
     float *x = TN_ARENA_ARRAY(f->arena, float, n * width);
@@ -60,7 +59,7 @@ static tn_status probe_candidate(tn_flow *f, tn_candidate *c, tn_err *err)
     tn_str *text, *id;
     TN_TRY(tn_flow_features(f, c, train, n, err));
     TN_TRY(tn_flow_rows(f, train, n, f->arena, &label, &text, &id, err));
-    float *x = gather(f, c, train, n);
+    float *x = tn_flow_gather(f, c, train, n);
     if (!x)
         return tn_fail_nomem(err, n * sizeof *x);
     TN_TRY(tn_probe_fit(x, (int32_t)n, c->config.hidden_size, label, (int32_t)f->data.n_labels, 0,
@@ -206,7 +205,7 @@ static tn_status write_baselines(tn_flow *f, tn_err *err)
     TN_GO(tn_ngram_predict(ngram, text, (int32_t)n, p, err));
     TN_GO(add_baseline(f, &w, "ngram", "a linear model on word and character n-grams, no pretrained model", tn_ngram_settings(ngram), label, p, n, err));
     TN_GO(tn_flow_features(f, c, held, n, err));
-    float *x = gather(f, c, held, n);
+    float *x = tn_flow_gather(f, c, held, n);
     if (!x) {
         st = tn_fail_nomem(err, n * sizeof *x);
         goto done;

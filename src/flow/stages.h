@@ -71,6 +71,8 @@ tn_status tn_stage_deploy(tn_flow *f, tn_err *err);
 
 /// Shared: features of rows by a candidate's encoder, into feature[row * hidden].
 tn_status tn_flow_features(tn_flow *f, tn_candidate *c, const uint32_t *row, size_t n, tn_err *err);
+/// Those features of rows, [n, hidden] end to end, for a probe; in the arena of the run. NULL when out of memory.
+float *tn_flow_gather(const tn_flow *f, const tn_candidate *c, const uint32_t *row, size_t n);
 /// Labels and texts of rows, in the arena.
 tn_status tn_flow_rows(const tn_flow *f, const uint32_t *row, size_t n, tn_arena *a, int32_t **label, tn_str **text,
                        tn_str **id, tn_err *err);

@@ -313,3 +313,13 @@ tn_status tn_config_write(const tn_config *c, tn_buf *out, tn_err *err)
     tn_buf_char(out, '\n');
     return tn_buf_status(out, err);
 }
+
+void tn_config_write_score(const tn_config *c, int32_t label, float score, tn_json_writer *w)
+{
+    tn_jw_begin_object(w);
+    tn_jw_key(w, "label");
+    tn_jw_str(w, c->label[label]);
+    tn_jw_key(w, "score");
+    tn_jw_f32(w, score);
+    tn_jw_end_object(w);
+}

@@ -40,6 +40,9 @@ tn_status tn_config_parse(tn_str text, tn_arena *a, tn_config *out, tn_err *err)
 /// label2id, problem_type, dtype and the label set of `c` in place of what was there.
 tn_status tn_config_write(const tn_config *c, tn_buf *out, tn_err *err);
 
+/// One answer as the transformers pipeline spells it: {"label", "score"}.
+void tn_config_write_score(const tn_config *c, int32_t label, float score, tn_json_writer *w);
+
 /// What the outputs mean: never TN_PROBLEM_UNSET.
 tn_problem tn_config_problem(const tn_config *c);
 

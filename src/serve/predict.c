@@ -220,14 +220,8 @@ static void write_ranked(const tn_config *k, const float *p, int64_t top, tn_jso
 {
     int32_t best = -1;
     tn_jw_begin_array(w);
-    for (int64_t i = 0; (top == 0 || i < top) && (best = tn_argnext(p, k->n_labels, best)) >= 0; i++) {
-        tn_jw_begin_object(w);
-        tn_jw_key(w, "label");
-        tn_jw_str(w, k->label[best]);
-        tn_jw_key(w, "score");
-        tn_jw_f32(w, p[best]);
-        tn_jw_end_object(w);
-    }
+    for (int64_t i = 0; (top == 0 || i < top) && (best = tn_argnext(p, k->n_labels, best)) >= 0; i++)
+        tn_config_write_score(k, best, p[best], w);
     tn_jw_end_array(w);
 }
 
