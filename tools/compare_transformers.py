@@ -37,7 +37,7 @@ def value(plan, path):
 
 def read_rows(run, plan):
     """{split: [(id, text, label)]} as the run split its data."""
-    source, base = value(plan, "data/source"), pathlib.Path(plan["data"]["base"])
+    source, base = value(plan, "data/source"), pathlib.Path(value(plan, "data/base"))
     files = {"": source} if isinstance(source, str) else {k: source[k] for k in ("train", "validation", "test") if k in source}
     text, label = value(plan, "data/text_column"), value(plan, "data/label_column")
     ident = value(plan, "data/id_column") if "id_column" in plan["data"] else None
@@ -174,6 +174,7 @@ def main():
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--one-order", action="store_true")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="change the plan's recipe for both sides, for example epochs=3")
     args = parser.parse_args()
     torch.set_num_threads(os.cpu_count())
     transformers.logging.set_verbosity_error()
@@ -182,6 +183,7 @@ def main():
     rows = read_rows(args.run, plan)
     labels = value(plan, "task/labels")
     recipe = {k: value(plan, f"recipe/{k}") for k in ("epochs", "batch_size", "learning_rate", "schedule", "warmup_ratio", "weight_decay", "max_grad_norm", "max_tokens", "patience")}
+    recipe |= {k: yaml.safe_load(v) for k, v in (pair.split("=", 1) for pair in args.set)}
     found = [json.loads(line) for line in subprocess.run([ROOT / "build/tenet", "hub", "ls", "--json"], capture_output=True, text=True, check=True).stdout.splitlines()]
     model = next(m["folder"] for m in found if m["id"] == lock["model"]["id"])
     work = args.out.resolve()
