@@ -1,0 +1,14 @@
+#ifndef TN_CHECK_CHECKERS_H
+#define TN_CHECK_CHECKERS_H
+/// Which checkers look at which kind. To add one: its name here, its row in checkers.c.
+
+#include "check/check.h"
+
+/* Python and notebooks: one parse, then every rule about code; see the table in the Python checker. */
+/* Folders */
+/* Text of any kind */
+
+/// The checkers of a kind, ending with NULL.
+tn_checker *const *tn_checkers_of(tn_kind kind);
+
+#endif
