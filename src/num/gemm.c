@@ -35,7 +35,8 @@ enum {
      * float of X is used by 14 · 12 rows of dW, one of dY by 32 · 12 columns. */
     GRAD_PANELS = 12,
     GRAD_COLUMNS = 12,
-    GRAD_GROUP = 4, /* copies of dY that stay near: 96 KiB */
+    GRAD_SHORT = 256, /* rows of a batch whose panel of X stays in the first-level cache: the shards fold in registers */
+    GRAD_GROUP = 4,   /* copies of dY that stay near: 96 KiB */
     /* Floats of a copy; 5 lines more, so that panels which are written side by side fall on different cache sets. */
     PANEL_A = TN_GEMM_KC * TN_GEMM_A_COLUMN + 5 * 16,
     PANEL_B = TN_GEMM_KC * PANEL + 5 * 16,
@@ -301,6 +302,8 @@ typedef struct {
     float *dw;
     bool accumulate;
     size_t n_panels, n_columns, n_o_blocks, n_i_blocks;
+    bool four;                           /* four short shards, by their own tile */
+    size_t k[4];                         /* the rows of those */
     size_t m0, m1, n_blocks;             /* rows that take part, and into how many blocks they are cut */
     unsigned char n_adds[TN_SHARDS_MAX]; /* sums of the fold's tree that are complete once this shard's is */
 } grad;
@@ -344,7 +347,12 @@ static size_t grad_tile(const grad *r, const span *at, size_t o0, size_t rows, s
                         const float *b, float stack[LEVELS][TILE], fetch next)
 {
     size_t n_pending = at->n_pending, width = min(PANEL, r->i - i0);
-    for (size_t m = at->m0, shard = at->shard; m < at->m1; shard++) {
+    if (r->four) {
+        bool whole = width == PANEL;
+        r->g->kernels->four(rows, r->k, a, b, whole && r->accumulate, whole ? r->dw + o0 * r->ldw + i0 : stack[0],
+                            whole ? r->ldw : PANEL);
+    }
+    for (size_t m = r->four ? at->m1 : at->m0, shard = at->shard; m < at->m1; shard++) {
         size_t begin = r->shards->start[shard], end = r->shards->start[shard + 1], stop = min(end, at->m1);
         if (stop <= m)
             continue;
@@ -451,7 +459,12 @@ void tn_gemm_grad(tn_gemm *g, size_t o, size_t i, const float *dy, size_t ldy, c
     }
     r.n_blocks = ceil_div(r.m1 - r.m0, TN_GEMM_KC);
     plan_fold(shards, r.n_adds);
-    r.n_panels = ceil_div(o, g->kernels ? g->kernels->max_rows : TN_GEMM_ROWS);
+    r.four = shards->n == 4 && r.m1 - r.m0 <= GRAD_SHORT && g->kernels && g->kernels->four;
+    for (size_t s = 0; r.four && s < 4; s++) {
+        r.k[s] = shards->start[s + 1] - shards->start[s];
+        r.four = r.k[s] > 0; /* an absent shard is skipped, not added */
+    }
+    r.n_panels = ceil_div(o, r.four ? TN_GEMM_FOUR_ROWS : g->kernels ? g->kernels->max_rows : TN_GEMM_ROWS);
     r.n_columns = ceil_div(i, PANEL);
     r.n_i_blocks = ceil_div(r.n_columns, GRAD_COLUMNS);
     r.n_o_blocks = even_tasks(ceil_div(r.n_panels, GRAD_PANELS), r.n_panels, r.n_i_blocks);

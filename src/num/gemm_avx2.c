@@ -153,4 +153,4 @@ static void transpose(const float *w, size_t ldw, size_t k, float *out)
             out[done * TN_GEMM_PANEL + j] = w[j * ldw + done];
 }
 
-const tn_gemm_kernels tn_gemm_avx2 = {ROWS, by_rows, by_columns, split, add, transpose};
+const tn_gemm_kernels tn_gemm_avx2 = {ROWS, by_rows, by_columns, NULL, split, add, transpose};

@@ -99,6 +99,72 @@ static void by_rows(size_t rows, size_t k, const float *a, const float *b, const
 static void by_columns(size_t rows, size_t k, const float *a, const float *b,
                        const tn_gemm_ends *ends){CASES(1, TN_GEMM_A_COLUMN)}
 
+/* Short shards: their four sums stay in registers, so a strip is 4 rows high: 3 levels of 8 accumulators. */
+enum { STRIP = 4 };
+
+INLINE void chain(size_t rows, size_t k, const float **a, const float **b, __m512 sum[STRIP][2])
+{
+    UNROLL for (size_t i = 0; i < rows; i++) sum[i][0] = sum[i][1] = _mm512_setzero_ps();
+    for (; k > 0; k--, *a += TN_GEMM_A_COLUMN, *b += TN_GEMM_PANEL) {
+        __m512 b0 = _mm512_load_ps(*b), b1 = _mm512_load_ps(*b + 16);
+        UNROLL for (size_t i = 0; i < rows; i++)
+        {
+            __m512 ai = _mm512_set1_ps((*a)[i]);
+            sum[i][0] = _mm512_fmadd_ps(ai, b0, sum[i][0]);
+            sum[i][1] = _mm512_fmadd_ps(ai, b1, sum[i][1]);
+        }
+    }
+}
+
+INLINE void fold(size_t rows, __m512 left[STRIP][2], __m512 right[STRIP][2])
+{
+    UNROLL for (size_t i = 0; i < rows; i++)
+    {
+        left[i][0] = _mm512_add_ps(left[i][0], right[i][0]);
+        left[i][1] = _mm512_add_ps(left[i][1], right[i][1]);
+    }
+}
+
+INLINE void strip(size_t rows, const size_t k[4], const float *a, const float *b, bool accumulate, float *out,
+                  size_t ld_out)
+{
+    __m512 left[STRIP][2], right[STRIP][2], last[STRIP][2];
+    UNROLL for (size_t i = 0; i < rows; i++)
+    {
+        __builtin_prefetch(out + i * ld_out, 1);
+        __builtin_prefetch(out + i * ld_out + 31, 1);
+    }
+    chain(rows, k[0], &a, &b, left);
+    chain(rows, k[1], &a, &b, right);
+    fold(rows, left, right);
+    chain(rows, k[2], &a, &b, right);
+    chain(rows, k[3], &a, &b, last);
+    fold(rows, right, last);
+    fold(rows, left, right);
+    UNROLL for (size_t i = 0; i < rows; i++)
+    {
+        float *to = out + i * ld_out;
+        if (accumulate) {
+            left[i][0] = _mm512_add_ps(_mm512_loadu_ps(to), left[i][0]);
+            left[i][1] = _mm512_add_ps(_mm512_loadu_ps(to + 16), left[i][1]);
+        }
+        _mm512_storeu_ps(to, left[i][0]);
+        _mm512_storeu_ps(to + 16, left[i][1]);
+    }
+}
+
+static void four(size_t rows, const size_t k[4], const float *a, const float *b, bool accumulate, float *out,
+                 size_t ld_out)
+{
+    for (; rows >= STRIP; rows -= STRIP, a += STRIP, out += STRIP * ld_out)
+        strip(STRIP, k, a, b, accumulate, out, ld_out);
+    switch (rows) {
+    case 1: strip(1, k, a, b, accumulate, out, ld_out); break;
+    case 2: strip(2, k, a, b, accumulate, out, ld_out); break;
+    case 3: strip(3, k, a, b, accumulate, out, ld_out); break;
+    }
+}
+
 INLINE __mmask16 first(size_t n)
 {
     return (__mmask16)(n < 16 ? (1u << n) - 1 : 0xffff);
@@ -190,4 +256,4 @@ static void transpose(const float *w, size_t ldw, size_t k, float *out)
             out[done * TN_GEMM_PANEL + j] = w[j * ldw + done];
 }
 
-const tn_gemm_kernels tn_gemm_avx512 = {TN_GEMM_ROWS, by_rows, by_columns, split, add, transpose};
+const tn_gemm_kernels tn_gemm_avx512 = {TN_GEMM_ROWS, by_rows, by_columns, four, split, add, transpose};

@@ -19,6 +19,7 @@ tn_gemm_ref_grad_fn tn_gemm_ref_grad, tn_gemm_ref_grad_fma;
 /// ---- tiles ----
 enum {
     TN_GEMM_ROWS = 14, /* of the tallest tile */
+    TN_GEMM_FOUR_ROWS = 12, /* of a tile of four short shards */
     TN_GEMM_TILE = TN_GEMM_ROWS * TN_GEMM_PANEL,
     TN_GEMM_KC = 384,                   /* k-steps of a block at most: 384, 768, 1152 ... are cut evenly */
     TN_GEMM_A_STRIDE = TN_GEMM_KC + 16, /* a copy's rows must not all fall on the same cache sets */
@@ -47,6 +48,10 @@ typedef struct {
     size_t max_rows;
     tn_gemm_tile_fn *by_rows;    /* A's element (i, k) is a[i * TN_GEMM_A_STRIDE + k] */
     tn_gemm_tile_fn *by_columns; /* a[k * TN_GEMM_A_COLUMN + i] */
+    /* out[rows, 32] = (p0 + p1) + (p2 + p3), or out + that when `accumulate`: p_q is the product over the next k[q] >= 1
+     * steps, from +0. rows <= TN_GEMM_FOUR_ROWS; A lies as in by_columns. NULL where the registers do not hold it. */
+    void (*four)(size_t rows, const size_t k[4], const float *a, const float *b, bool accumulate, float *out,
+                 size_t ld_out);
     /* Splits the columns of `a` into panels [start[p], start[p+1]), at most `width` wide, each dense with rows of
      * `width` floats, zeros behind: out[p * panel + k * width + i] = a[k * lda + start[p] + i]. width is 16 or 32; out
      * is aligned to 64, panel a multiple of 16. */
