@@ -327,6 +327,27 @@ static void folders_are_replaced_whole(void **state)
     ASSERT_OK(tn_file_remove(dir, &err), &err);
 }
 
+static void take_progress(void *self, const char *text, uint64_t done, uint64_t total)
+{
+    snprintf(self, 64, "%s %d/%d", text, (int)done, (int)total);
+}
+
+static void progress_and_interruption_can_be_a_servers(void **state)
+{
+    char said[64] = "";
+    tn_err err;
+    tn_progress p = {.quiet = true, .sink = take_progress, .self = said};
+    tn_progress_show(&p, "reading", 2, 5, NULL);
+    assert_string_equal(said, "reading 2/5");
+    tn_progress_say(&p, "%d rows", 7);
+    assert_string_equal(said, "7 rows 0/0");
+    tn_interrupt_cancel(true);
+    ASSERT_FAILS(tn_interrupt_check(&err), TN_EINTR, &err);
+    assert_false(tn_interrupt_signalled());
+    tn_interrupt_cancel(false);
+    ASSERT_OK(tn_interrupt_check(&err), &err);
+}
+
 static void unsafe_paths_are_seen(void **state)
 {
     static const char *bad[] = {"", "/a", "a/../b", "..", ".", "a//b", "a\\b", "a/"};
@@ -408,6 +429,7 @@ int main(void)
         cmocka_unit_test(files_are_whole_or_absent),
         cmocka_unit_test(a_record_is_appended_whole_or_not),
         cmocka_unit_test(folders_are_replaced_whole),
+        cmocka_unit_test(progress_and_interruption_can_be_a_servers),
         cmocka_unit_test(unsafe_paths_are_seen),
         cmocka_unit_test(digests_are_the_standard_ones),
         cmocka_unit_test(errors_keep_their_sentence_and_exit_code),

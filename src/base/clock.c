@@ -37,7 +37,7 @@ uint64_t tn_peak_memory(void)
     return kib * 1024;
 }
 
-static atomic_bool interrupted; /* any thread may take the signal, another one asks */
+static atomic_bool interrupted, cancelled; /* any thread may take the signal, another one asks */
 
 static void on_signal(int signal_number)
 {
@@ -56,7 +56,17 @@ void tn_interrupt_install(void)
 
 tn_status tn_interrupt_check(tn_err *err)
 {
-    return interrupted ? tn_fail(err, TN_EINTR, "interrupted") : TN_OK;
+    return interrupted || cancelled ? tn_fail(err, TN_EINTR, "interrupted") : TN_OK;
+}
+
+bool tn_interrupt_signalled(void)
+{
+    return interrupted;
+}
+
+void tn_interrupt_cancel(bool on)
+{
+    cancelled = on;
 }
 
 static int terminal_width(void)
@@ -75,7 +85,9 @@ static void end_bar(tn_progress *p)
 void tn_progress_show(tn_progress *p, const char *label, uint64_t done, uint64_t total, const char *note)
 {
     double now = tn_clock_seconds();
-    if (!p || p->quiet)
+    if (p && p->sink)
+        p->sink(p->self, label, done, total ? total : 1);
+    if (!p || p->sink || p->quiet)
         return;
     if (strncmp(p->label, label, sizeof p->label - 1) != 0 || !p->open) {
         end_bar(p);
@@ -112,10 +124,18 @@ void tn_progress_show(tn_progress *p, const char *label, uint64_t done, uint64_t
 
 void tn_progress_say(tn_progress *p, const char *fmt, ...)
 {
+    va_list ap;
+    if (p && p->sink) {
+        char line[1024];
+        va_start(ap, fmt);
+        vsnprintf(line, sizeof line, fmt, ap);
+        va_end(ap);
+        p->sink(p->self, line, 0, 0);
+        return;
+    }
     if (!p || p->quiet)
         return;
     end_bar(p);
-    va_list ap;
     va_start(ap, fmt);
     vfprintf(stderr, fmt, ap);
     va_end(ap);

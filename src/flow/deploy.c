@@ -2,21 +2,17 @@
  * the records. Clocks and memory are read here and nowhere before; they stay in env.json and deploy/bench.json. */
 #include "flow/stages.h"
 
+#include "base/child.h"
 #include "base/sha256.h"
 #include "govern/card.h"
 #include "record/record.h"
 #include "report/report.h"
 #include "text/tokenizer.h"
 
-#include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 enum { N_LATENCY = 200, N_WARM = 20, N_COLD = 3, BATCH = 32 };
 
@@ -33,46 +29,20 @@ static double percentile(const double *sorted, size_t n, double share)
     return sorted[(rank ? rank : 1) - 1];
 }
 
-/* What a child wrote to a pipe, until it closed it. */
-static size_t read_all(int fd, char *out, size_t size)
-{
-    size_t n = 0;
-    ssize_t got;
-    while (n + 1 < size && (got = read(fd, out + n, size - 1 - n)) > 0)
-        n += (size_t)got;
-    out[n] = 0;
-    return n;
-}
-
 /* One prediction by a fresh process: start, open, tokenise, answer. It tells its own peak memory (--usage). */
 static bool measure_once(const tn_flow *f, const char *model, double *ms, uint64_t *peak)
 {
     const char *argv[] = {f->o->program, "predict", model, "--text", "ok", "--quiet", "--usage", NULL};
-    posix_spawn_file_actions_t actions;
-    pid_t pid;
-    int status, fd[2];
-    char said[512];
-    if (pipe2(fd, O_CLOEXEC) != 0)
-        return false;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, fd[1], 2);
+    tn_arena *a = tn_arena_new(0);
+    tn_child_result r;
+    const tn_json *usage = NULL;
+    int64_t bytes = 0;
     double start = tn_clock_seconds();
-    bool ok = posix_spawn(&pid, f->o->program, &actions, NULL, (char *const *)argv, environ) == 0;
-    close(fd[1]);
-    if (ok) {
-        tn_arena *a = tn_arena_new(0);
-        const tn_json *usage = NULL;
-        int64_t bytes = 0;
-        tn_str text = {said, read_all(fd[0], said, sizeof said)};
-        ok = waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-        *ms = (tn_clock_seconds() - start) * 1000;
-        ok = ok && a && tn_json_parse(text, a, &usage, NULL) == TN_OK && tn_json_i64(tn_json_get(usage, "peak_memory_bytes"), &bytes);
-        *peak = (uint64_t)bytes;
-        tn_arena_free(a);
-    }
-    close(fd[0]);
-    posix_spawn_file_actions_destroy(&actions);
+    bool ok = a && tn_child_run(&(tn_child){.argv = argv}, a, &r, NULL) == TN_OK && r.exit_code == 0;
+    *ms = (tn_clock_seconds() - start) * 1000;
+    ok = ok && tn_json_parse(r.errors, a, &usage, NULL) == TN_OK && tn_json_i64(tn_json_get(usage, "peak_memory_bytes"), &bytes);
+    *peak = (uint64_t)bytes;
+    tn_arena_free(a);
     return ok;
 }
 
