@@ -1,6 +1,6 @@
 #ifndef TN_RULES_EMBEDDED_H
 #define TN_RULES_EMBEDDED_H
-/// Text files that are compiled in (tools/embed.py): the catalogue's tables.
+/// Text files that are compiled in (tools/embed.py): the catalogue's tables, the rules.
 
 #include "base/str.h"
 
@@ -9,6 +9,7 @@ typedef struct {
     tn_str text;
 } tn_embedded;
 
-extern const tn_embedded tn_catalog_files[];
+extern const tn_embedded tn_catalog_files[]; /* catalog/NAME.tsv */
+extern const tn_embedded tn_rule_files[];    /* rules/ID.md */
 
 #endif
