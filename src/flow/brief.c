@@ -497,28 +497,62 @@ static bool opens_part(tn_str line, tn_brief_part *part, size_t *text_at)
     return false;
 }
 
-static void cut_parts(tn_brief *b)
+/* The text's next piece of one part, up to the line that opens another part; what stands before the first such line is
+ * "what". A line that opens the part it stands in is text. False at the end. */
+static bool next_piece(tn_str text, size_t *at, tn_brief_part *part, tn_str *piece)
 {
-    tn_str text = b->text;
-    tn_brief_part current = TN_WHAT;
-    size_t start = 0, at = 0;
-    bool any = false;
-    while (at <= text.len) {
-        size_t end = at;
+    size_t start = *at, offset;
+    if (start >= text.len)
+        return false;
+    if (start == 0)
+        *part = TN_WHAT;
+    bool headed = false;
+    for (bool first = true; *at < text.len; first = false) {
+        size_t end = *at;
+        tn_brief_part opened;
         while (end < text.len && text.ptr[end] != '\n')
             end++;
-        tn_brief_part part;
-        size_t offset;
-        if (at < text.len && opens_part(tn_str_sub(text, at, end), &part, &offset)) {
-            if (any)
-                b->part[current] = tn_str_trim(tn_str_sub(text, start, at));
-            any = true;
-            current = part;
-            start = at + offset;
+        if (opens_part(tn_str_sub(text, *at, end), &opened, &offset) && (!headed || opened != *part)) {
+            if (!first)
+                break;
+            headed = true;
+            *part = opened;
+            start = *at + offset;
         }
-        at = end + 1;
+        *at = end < text.len ? end + 1 : end;
     }
-    b->part[current] = tn_str_trim(tn_str_sub(text, start, text.len));
+    *piece = tn_str_trim(tn_str_sub(text, start, *at));
+    return true;
+}
+
+/* No word is lost: the pieces of a part that is opened more than once are joined, in order, by an empty line. */
+static bool cut_parts(tn_brief *b, tn_arena *a)
+{
+    size_t n[TN_N_PARTS] = {0}, len[TN_N_PARTS] = {0}, at = 0;
+    char *joined[TN_N_PARTS] = {NULL};
+    tn_brief_part part = TN_WHAT;
+    tn_str piece;
+    while (next_piece(b->text, &at, &part, &piece))
+        if (piece.len) {
+            n[part]++;
+            len[part] += piece.len + 2;
+        }
+    for (at = 0, part = TN_WHAT; next_piece(b->text, &at, &part, &piece);) {
+        tn_str *out = &b->part[part];
+        if (n[part] == 1 && piece.len)
+            *out = piece;
+        if (n[part] < 2 || !piece.len)
+            continue;
+        if (!joined[part] && !(joined[part] = tn_arena_alloc(a, len[part])))
+            return false;
+        if (out->len) {
+            memcpy(joined[part] + out->len, "\n\n", 2);
+            out->len += 2;
+        }
+        memcpy(joined[part] + out->len, piece.ptr, piece.len);
+        *out = (tn_str){joined[part], out->len + piece.len};
+    }
+    return true;
 }
 
 /* ---- front matter ---- */
@@ -683,12 +717,12 @@ tn_status tn_brief_parse(tn_str text, const char *path, tn_arena *a, tn_brief *o
     if (st != TN_OK)
         return tn_fail_prefix(err, "%s", path);
     out->text = front.body;
+    out->front_text = front.present ? front.yaml : TN_STR("");
     r.first_line = front.body_line;
     st = check_front(out, path, err);
-    if (st == TN_OK && !cut_words(&r))
+    if (st == TN_OK && (!cut_words(&r) || !cut_parts(out, a)))
         st = tn_fail_nomem(err, text.len);
     if (st == TN_OK) {
-        cut_parts(out);
         read_front(&r);
         read_actions(&r);
         read_task(&r);

@@ -22,7 +22,9 @@ typedef enum { TN_WHAT, TN_WHY, TN_WHERE, TN_WHEN, TN_N_PARTS } tn_brief_part;
 
 typedef struct {
     tn_str text;               /* the prose, without front matter */
-    tn_str part[TN_N_PARTS];   /* as written; empty when the brief has no such part; free prose is all "what" */
+    tn_str part[TN_N_PARTS];   /* as written; empty when the brief has no such part; words before the first part are "what";
+                                  a part that is opened again goes on after an empty line */
+    tn_str front_text;         /* front matter as written, without its lines of dashes; empty when there is none */
     const tn_json *front;      /* front matter, or NULL */
     TN_VEC(tn_fact) facts;     /* by field, then in order of mention */
     TN_VEC(const char *) missing; /* codes: "task", "goal", "environment", "phase", "data", "metric", ... */

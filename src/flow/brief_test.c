@@ -36,6 +36,32 @@ static void the_documents_example_is_understood(void **state)
     tn_arena_free(a);
 }
 
+static void no_word_is_lost_between_the_parts(void **state)
+{
+    static const struct {
+        const char *text, *part[TN_N_PARTS];
+    } row[] = {
+        {"Dear team,\nTask:\nA\nTask: B\nWhy: C", {"Dear team,\n\nA\nTask: B", "C", "", ""}},
+        {"Task: A\nWhen: D\nTask: B\n\n  two\nWhere: E\nTask:\n\nC", {"A\n\nB\n\n  two\n\nC", "", "E", "D"}},
+        {"Why: only this", {"", "only this", "", ""}},
+        {"free prose\r\nof two lines\r\n", {"free prose\r\nof two lines", "", "", ""}},
+        {"---\ndata: x.csv\n---\nTask: A", {"A", "", "", ""}},
+        {"Task:\nWhy:\nTask:\n", {"", "", "", ""}},
+        {"", {"", "", "", ""}},
+    };
+    for (size_t i = 0; i < TN_COUNT(row); i++) {
+        tn_arena *a = tn_arena_new(0);
+        tn_brief b;
+        tn_err err;
+        ASSERT_OK(tn_brief_parse(tn_str_of(row[i].text), "brief.md", a, &b, &err), &err);
+        for (int p = 0; p < TN_N_PARTS; p++)
+            ASSERT_STR(b.part[p], row[i].part[p]);
+        ASSERT_STR(b.front_text, tn_str_starts(tn_str_of(row[i].text), "---") ? "data: x.csv\n" : "");
+        tn_brief_free(&b);
+        tn_arena_free(a);
+    }
+}
+
 static void facts_are_read_from_prose(void **state)
 {
     static const struct {
@@ -161,6 +187,7 @@ int main(void)
     const struct CMUnitTest test[] = {
         cmocka_unit_test(the_documents_example_is_understood),
         cmocka_unit_test(facts_are_read_from_prose),
+        cmocka_unit_test(no_word_is_lost_between_the_parts),
         cmocka_unit_test(parts_are_found_in_any_order_and_dress),
         cmocka_unit_test(bad_briefs_are_refused),
         cmocka_unit_test(front_matter_states_what_prose_cannot),
