@@ -497,6 +497,47 @@ static bool opens_part(tn_str line, tn_brief_part *part, size_t *text_at)
     return false;
 }
 
+#define WHAT_HINT "[Describe the ML task and modality.]"
+#define WHY_HINT "[Explain the business or research goal.]"
+#define WHERE_HINT "[Environment, constraints, deployment target.]"
+#define WHEN_HINT "[Experimentation, training, deployment.]"
+#define OPTIONAL "(Optional)"
+
+const char tn_brief_template[] = "Task:\n" WHAT_HINT "\n\nWhy it matters:\n" WHY_HINT "\n\nWhere this applies:\n" WHERE_HINT "\n" OPTIONAL
+                                 "\n\nWhen this is needed:\n" WHEN_HINT "\n" OPTIONAL "\n";
+
+/* The template's own hints are nobody's words: where one is a whole line, blanks take its place, and that of "(Optional)"
+ * in the next line, so that every offset stays what it was. */
+static bool blank_hints(tn_str *text, tn_arena *a)
+{
+    static const char *const hint[] = {WHAT_HINT, WHY_HINT, WHERE_HINT, WHEN_HINT};
+    char *copy = NULL;
+    for (size_t h = 0; h < TN_COUNT(hint); h++)
+        for (size_t at = 0, end; (at = tn_str_find(*text, tn_str_of(hint[h]), at)) != SIZE_MAX; at = end) {
+            end = at + strlen(hint[h]);
+            size_t line_end = tn_str_find(*text, TN_STR("\n"), end);
+            if (line_end > text->len)
+                line_end = text->len;
+            if ((at && text->ptr[at - 1] != '\n') || tn_str_trim(tn_str_sub(*text, end, line_end)).len)
+                continue;
+            tn_str rest = tn_str_sub(*text, line_end, text->len);
+            size_t next_end = line_end < text->len ? tn_str_find(*text, TN_STR("\n"), line_end + 1) : text->len;
+            if (tn_str_starts(rest, "\n" OPTIONAL) && !tn_str_trim(tn_str_sub(*text, line_end + 1 + strlen(OPTIONAL), next_end)).len)
+                end = line_end + 1 + strlen(OPTIONAL);
+            if (!copy) {
+                tn_str dup = tn_str_dup(a, *text);
+                if (!dup.ptr)
+                    return false;
+                *text = dup;
+                copy = (char *)dup.ptr;
+            }
+            for (size_t i = at; i < end; i++)
+                if (copy[i] != '\n' && copy[i] != '\r')
+                    copy[i] = ' ';
+        }
+    return true;
+}
+
 /* The text's next piece of one part, up to the line that opens another part; what stands before the first such line is
  * "what". A line that opens the part it stands in is text. False at the end. */
 static bool next_piece(tn_str text, size_t *at, tn_brief_part *part, tn_str *piece)
@@ -720,7 +761,7 @@ tn_status tn_brief_parse(tn_str text, const char *path, tn_arena *a, tn_brief *o
     out->front_text = front.present ? front.yaml : TN_STR("");
     r.first_line = front.body_line;
     st = check_front(out, path, err);
-    if (st == TN_OK && (!cut_words(&r) || !cut_parts(out, a)))
+    if (st == TN_OK && (!blank_hints(&out->text, a) || !cut_words(&r) || !cut_parts(out, a)))
         st = tn_fail_nomem(err, text.len);
     if (st == TN_OK) {
         read_front(&r);

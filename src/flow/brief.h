@@ -21,7 +21,7 @@ typedef struct {
 typedef enum { TN_WHAT, TN_WHY, TN_WHERE, TN_WHEN, TN_N_PARTS } tn_brief_part;
 
 typedef struct {
-    tn_str text;               /* the prose, without front matter */
+    tn_str text;               /* the prose, without front matter; the template's own hints are blanks */
     tn_str part[TN_N_PARTS];   /* as written; empty when the brief has no such part; words before the first part are "what";
                                   a part that is opened again goes on after an empty line */
     tn_str front_text;         /* front matter as written, without its lines of dashes; empty when there is none */
@@ -31,6 +31,9 @@ typedef struct {
 } tn_brief;
 
 #define TN_BRIEF_INIT ((tn_brief){0})
+
+/// The document's template, word for word: four heads, and a hint in brackets under each (order-template).
+extern const char tn_brief_template[];
 
 /// Reads a brief; texts point into `text`, which must outlive it, or into the arena. `path` is for messages.
 /// Front matter keys: data, model, recipe, budget, use, target, language; an unknown key is an error that lists them, and

@@ -1,6 +1,7 @@
 /* Promises of flow/brief.h: what a brief says is read with its words, and nothing else is. */
 #include "test.h"
 
+#include "base/sha256.h"
 #include "flow/brief.h"
 
 static const char example[] =
@@ -48,6 +49,10 @@ static void no_word_is_lost_between_the_parts(void **state)
         {"---\ndata: x.csv\n---\nTask: A", {"A", "", "", ""}},
         {"Task:\nWhy:\nTask:\n", {"", "", "", ""}},
         {"", {"", "", "", ""}},
+        {tn_brief_template, {"", "", "", ""}},
+        {"Task:\nSort [Describe the ML task and modality.] so\nWhy:\r\n[Explain the business or research goal.]\r\nWhere:\nhere\n(Optional)",
+         {"Sort [Describe the ML task and modality.] so", "", "here\n(Optional)", ""}},
+        {"When:\n[Experimentation, training, deployment.]\n(Optional) soon", {"", "", "", "(Optional) soon"}},
     };
     for (size_t i = 0; i < TN_COUNT(row); i++) {
         tn_arena *a = tn_arena_new(0);
@@ -60,6 +65,20 @@ static void no_word_is_lost_between_the_parts(void **state)
         tn_brief_free(&b);
         tn_arena_free(a);
     }
+}
+
+static void the_template_is_the_documents_and_says_nothing(void **state)
+{
+    tn_arena *a = tn_arena_new(0);
+    tn_brief b;
+    tn_err err;
+    /* sha256 of the template in the source document, its last line ended. */
+    assert_string_equal(tn_sha256(tn_str_bytes(tn_str_of(tn_brief_template))).hex, "800f7bb329fbc351a90b0b90e481d10fa3516047ecbb6df6f786f0e535fc27a9");
+    ASSERT_OK(tn_brief_parse(tn_str_of(tn_brief_template), "brief.md", a, &b, &err), &err);
+    assert_int_equal(b.facts.len, 0);
+    assert_true(tn_brief_is_missing(&b, "task") && tn_brief_is_missing(&b, "goal"));
+    tn_brief_free(&b);
+    tn_arena_free(a);
 }
 
 static void facts_are_read_from_prose(void **state)
@@ -188,6 +207,7 @@ int main(void)
         cmocka_unit_test(the_documents_example_is_understood),
         cmocka_unit_test(facts_are_read_from_prose),
         cmocka_unit_test(no_word_is_lost_between_the_parts),
+        cmocka_unit_test(the_template_is_the_documents_and_says_nothing),
         cmocka_unit_test(parts_are_found_in_any_order_and_dress),
         cmocka_unit_test(bad_briefs_are_refused),
         cmocka_unit_test(front_matter_states_what_prose_cannot),
