@@ -23,7 +23,7 @@ enum { MAX_FILE = 64 << 10, MAX_OWN = 256, MAX_SETTINGS = 256 << 10, LAST_PLACE 
 
 static const char *const section_name[] = {"who", "format", "constraint", "data", "govern", "eval", "style", "brief", "order"};
 static const char *const kind_name[] = {"python", "notebook", "answer", "model-card", "data-card", "brief",
-                                        "plan",   "run",      "model",  "data",       "repository", "rules-file"};
+                                        "plan",   "run",      "model",  "data",       "repository", "rules-file", "config"};
 static const char *const when_name[] = {
     "always", /* actions */ "select", "fine-tune", "evaluate", "pipeline", "deploy", /* goals */ "accuracy", "cost", "feature", "prototype",
     /* environments, and the goal of that name */ "production", "research", "edge", "cloud-cpu", "cloud-gpu", "regulated",
@@ -136,10 +136,26 @@ static tn_status read_head(const tn_json *head, tn_arena *a, tn_rule *r, bool *h
     return TN_OK;
 }
 
-static bool is_code_fence(tn_str line)
+/* Length of the run of ` or ~ that a line begins with: 3 or more opens a fence, and as many with nothing behind close it. */
+static size_t fence_of(tn_str line, char *mark)
 {
-    line = tn_str_trim(line);
-    return tn_str_starts(line, "```") || tn_str_starts(line, "~~~");
+    size_t n = 0;
+    *mark = line.len ? line.ptr[0] : 0;
+    while ((*mark == '`' || *mark == '~') && n < line.len && line.ptr[n] == *mark)
+        n++;
+    return n >= 3 ? n : 0;
+}
+
+static void follow_fence(tn_str line, char *open_mark, size_t *open_len)
+{
+    char mark;
+    size_t n = fence_of(tn_str_trim(line), &mark);
+    if (*open_len == 0) {
+        *open_mark = mark;
+        *open_len = n;
+    } else if (mark == *open_mark && n >= *open_len && n == tn_str_trim(line).len) {
+        *open_len = 0;
+    }
 }
 
 /* The texts under the headings; each may stand once. `also` is what a project adds to a statement. */
@@ -151,11 +167,11 @@ static tn_status read_texts(tn_str body, uint32_t line_no, tn_rule *r, tn_str *a
     } text[] = {{"Statement", &r->statement}, {"Why", &r->why}, {"Instead", &r->instead}, {"Good", &r->good}, {"Bad", &r->bad}, {"Also", also}};
     tn_str rest = body, line, *open = NULL;
     uint32_t open_line = 0;
-    bool fenced = false;
+    char fence_mark = 0;
+    size_t fence = 0; /* length of the open fence's mark; 0 = outside */
     for (; tn_str_cut(&rest, '\n', &line); line_no++) {
-        if (is_code_fence(line))
-            fenced = !fenced;
-        if (fenced || !tn_str_starts(line, "## ")) {
+        follow_fence(line, &fence_mark, &fence);
+        if (fence || !tn_str_starts(line, "## ")) {
             if (open)
                 open->len = (size_t)(line.ptr + line.len - open->ptr);
             else if (tn_str_trim(line).len)
@@ -175,7 +191,7 @@ static tn_status read_texts(tn_str body, uint32_t line_no, tn_rule *r, tn_str *a
         *open = (tn_str){line.ptr + line.len, 0};
         open_line = line_no;
     }
-    if (fenced)
+    if (fence)
         return tn_fail(err, TN_EFORMAT, "%u:1: a code fence under this heading is never closed", open_line ? open_line : 1);
     for (size_t i = 0; i < TN_COUNT(text); i++)
         if (text[i].out->ptr) {
@@ -215,7 +231,7 @@ static tn_status load_compiled(tn_rules *set, tn_arena *a, tn_err *err)
         bool has_severity;
         if (read_rule(f->text, stem, a, r, &has_severity, &also, err) != TN_OK)
             return tn_fail_prefix(err, "rules/%s", f->name);
-        bool whole = is_among(r->section, section_name, TN_COUNT(section_name)) && r->title.ptr && has_severity && r->n_when && r->obey.ptr && r->statement.ptr &&
+        bool whole = is_among(r->section, section_name, TN_COUNT(section_name)) && r->title.ptr && has_severity && r->when && r->obey.ptr && r->statement.ptr &&
                      r->why.ptr && r->instead.ptr && r->good.ptr && r->bad.ptr && !also.ptr;
         if (!whole)
             return tn_fail(err, TN_EFORMAT, "rules/%s: a compiled-in rule has a known section and all keys and texts, and no Also", f->name);

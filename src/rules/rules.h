@@ -10,7 +10,7 @@
 ///     place: 7                      # its place in the section; 99 when absent
 ///     title: Test data never leaks into training
 ///     severity: error               # error, warning, advice
-///     for: [always]                 # when a prompt needs it: tn_rule_is_needed
+///     for: [always]                 # when a prompt needs it: tn_rule_is_needed; [] = only the rules files do
 ///     checks: [python, notebook]    # kinds of source that a checker looks at for it: tn_rule_checks
 ///     obey: what tenet's own run does
 ///     due: what is missing before the rule is kept   # absent when it is kept
@@ -82,7 +82,7 @@ const tn_settings *tn_rules_settings(const tn_rules *r);
 const char *tn_rules_dir(const tn_rules *r);
 
 /// True when `kind` is among the rule's checks: python notebook answer model-card data-card brief plan run model data
-/// repository rules-file.
+/// repository rules-file config.
 bool tn_rule_checks(const tn_rule *rule, const char *kind);
 /// True when a prompt for a brief with these readings needs the rule: `for` holds "always" or one of the words. Words are
 /// the values of a brief's facts (flow/brief.h): actions, goals, environments, phases, tasks of the catalogue, modalities,

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { MAX_BYTES = 256 << 10, MAX_WAIVERS = 1000, MAX_CHANGES = 1000, MAX_LICENCES = 1000 };
+enum { MAX_BYTES = 256 << 10, MAX_LIST = 1000 };
 
 static tn_status wrong(const tn_json *v, tn_err *err, const char *what, const char *wanted)
 {
@@ -97,13 +97,17 @@ static tn_status read_severity(const tn_json *v, tn_rule_change *c, tn_err *err)
                             TN_ARG(tn_str_sub(tn_json_text(v), 0, 40)));
 }
 
+static tn_status check_length(const tn_json *list, const char *what, tn_err *err)
+{
+    return tn_json_len(list) <= MAX_LIST ? TN_OK : tn_fail(err, TN_ELIMIT, "%u:%u: more than %d %s", tn_json_line(list), tn_json_column(list), MAX_LIST, what);
+}
+
 static tn_status read_changes(const tn_json *rules, tn_str today, tn_arena *a, tn_settings *out, tn_err *err)
 {
     static const char *const keys[] = {"severity", "reason", "until", NULL};
     if (tn_json_type(rules) != TN_JSON_OBJECT)
         return wrong(rules, err, "rules", "a mapping of rule ids to {severity, reason, until}");
-    if (tn_json_len(rules) > MAX_CHANGES)
-        return tn_fail(err, TN_ELIMIT, "%u:%u: more than %d changed rules", tn_json_line(rules), tn_json_column(rules), MAX_CHANGES);
+    TN_TRY(check_length(rules, "changed rules", err));
     out->change = TN_ARENA_ARRAY(a, tn_rule_change, tn_json_len(rules));
     if (!out->change)
         return tn_fail_nomem(err, tn_json_len(rules) * sizeof *out->change);
@@ -130,8 +134,7 @@ static tn_status read_waivers(const tn_json *list, tn_str today, tn_arena *a, tn
     static const char *const keys[] = {"rule", "path", "line", "match", "reason", "until", NULL};
     if (tn_json_type(list) != TN_JSON_ARRAY)
         return wrong(list, err, "waivers", "a list of {rule, path, line or match, reason, until}");
-    if (tn_json_len(list) > MAX_WAIVERS)
-        return tn_fail(err, TN_ELIMIT, "%u:%u: more than %d waivers", tn_json_line(list), tn_json_column(list), MAX_WAIVERS);
+    TN_TRY(check_length(list, "waivers", err));
     out->waiver = TN_ARENA_ARRAY(a, tn_waiver, tn_json_len(list));
     if (!out->waiver)
         return tn_fail_nomem(err, tn_json_len(list) * sizeof *out->waiver);
@@ -167,8 +170,7 @@ static tn_status read_licences(const tn_json *v, tn_arena *a, tn_settings *out, 
     const tn_json *allowed = tn_json_get(v, "allowed");
     if (tn_json_type(allowed) != TN_JSON_ARRAY)
         return wrong(allowed ? allowed : v, err, "licences/allowed", "a list of licence ids");
-    if (tn_json_len(allowed) > MAX_LICENCES)
-        return tn_fail(err, TN_ELIMIT, "%u:%u: more than %d licences", tn_json_line(allowed), tn_json_column(allowed), MAX_LICENCES);
+    TN_TRY(check_length(allowed, "licences", err));
     out->has_licences = true;
     out->licence = TN_ARENA_ARRAY(a, tn_str, tn_json_len(allowed));
     if (!out->licence)
@@ -184,9 +186,25 @@ static tn_status read_licences(const tn_json *v, tn_arena *a, tn_settings *out, 
     return TN_OK;
 }
 
+static tn_status read_ignore(const tn_json *list, tn_settings *out, tn_arena *a, tn_err *err)
+{
+    if (tn_json_type(list) != TN_JSON_ARRAY)
+        return wrong(list, err, "ignore", "a list of path patterns");
+    TN_TRY(check_length(list, "patterns", err));
+    out->ignore = TN_ARENA_ARRAY(a, tn_str, tn_json_len(list));
+    if (!out->ignore)
+        return tn_fail_nomem(err, tn_json_len(list) * sizeof *out->ignore);
+    for (const tn_json *c = tn_json_first(list); c; c = tn_json_next(c)) {
+        if (tn_json_type(c) != TN_JSON_STRING || tn_json_str(c).len == 0)
+            return wrong(c, err, "a pattern", "text");
+        out->ignore[out->n_ignore++] = tn_json_str(c);
+    }
+    return TN_OK;
+}
+
 tn_status tn_settings_parse(tn_str yaml, tn_str today, tn_arena *a, tn_settings *out, tn_err *err)
 {
-    static const char *const keys[] = {"persona", "rules_folder", "rules", "waivers", "licences", "defaults", NULL};
+    static const char *const keys[] = {"persona", "rules_folder", "rules", "waivers", "licences", "ignore", "defaults", NULL};
     /* What a brief's front matter may hold but its data: whose data it is, only the brief says. */
     static const char *const front[] = {"model", "recipe", "budget", "use", "target", "language", NULL};
     const tn_json *root, *v;
@@ -210,6 +228,8 @@ tn_status tn_settings_parse(tn_str yaml, tn_str today, tn_arena *a, tn_settings 
         TN_TRY(read_waivers(v, today, a, out, err));
     if ((v = tn_json_get(root, "licences")))
         TN_TRY(read_licences(v, a, out, err));
+    if ((v = tn_json_get(root, "ignore")))
+        TN_TRY(read_ignore(v, out, a, err));
     if ((out->defaults = tn_json_get(root, "defaults")))
         TN_TRY(check_keys(out->defaults, "defaults", front, err));
     return TN_OK;

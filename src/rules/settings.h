@@ -9,6 +9,7 @@
 ///     waivers:
 ///       - {rule: data-config, path: train.py, match: batch_size, reason: a teaching example, until: 2027-01-31}
 ///     licences: {allowed: [apache-2.0, mit]}
+///     ignore: [third_party/, "*.generated.py"]   # patterns of paths that are not checked, as in .gitignore
 ///     defaults: {use: commercial, budget: {minutes: 10}}   # front matter that a brief may leave out
 ///
 /// `severity` is error, warning, advice or off. A waiver is for one finding: its path, and where the path holds several
@@ -46,6 +47,8 @@ typedef struct {
     tn_str *licence; /* ids of the catalogue, as allowed; n_licences = 0 with has_licences: none is */
     size_t n_licences;
     bool has_licences;
+    tn_str *ignore;
+    size_t n_ignore;
     const tn_json *defaults; /* an object of a brief's front-matter keys, or NULL */
 } tn_settings;
 
@@ -53,7 +56,7 @@ typedef struct {
 /// with `until`. Whether rules of those ids exist is the loader's question.
 /// TN_EFORMAT with "LINE:COLUMN: ..." for ill-formed YAML, an unknown key (the sentence lists the known ones), a missing
 /// or empty reason, a date that is none, an unknown licence, a folder outside the project, the same rule or the same
-/// waiver twice; TN_ELIMIT over 256 KiB or 1,000 waivers; TN_ENOMEM.
+/// waiver twice; TN_ELIMIT over 256 KiB or 1,000 entries of a list; TN_ENOMEM.
 tn_status tn_settings_parse(tn_str yaml, tn_str today, tn_arena *a, tn_settings *out, tn_err *err);
 
 /// "YYYY-MM-DD" and a day of the calendar.
