@@ -34,6 +34,23 @@ tn_status cli_engine(const cli *c, tn_engine **out, tn_err *err)
     return tn_engine_new(c->threads, c->isa, out, err);
 }
 
+tn_status cli_rules(const cli *c, const char *path, const tn_rules **rules, tn_err *err)
+{
+    const char *project;
+    char today[11];
+    size_t n;
+    path = path ? path : ".";
+    if (!tn_file_exists(path))
+        return tn_fail(err, TN_ENOENT, "%s is not there", path);
+    tn_rules_today(today);
+    TN_TRY(tn_rules_project(path, c->arena, &project, err));
+    TN_TRY(tn_rules_load(project, today, c->arena, rules, err));
+    const tn_finding *problem = tn_rules_problems(*rules, &n);
+    for (size_t i = 0; i < n && !c->quiet; i++)
+        fprintf(stderr, "%.*s:%u: %.*s\n", TN_ARG(problem[i].path), problem[i].line, TN_ARG(problem[i].message));
+    return TN_OK;
+}
+
 const char *cli_folder(const cli *c, const char *name)
 {
     tn_str s = tn_str_of(name);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/pool.h"
 #include "base/str.h"
+#include "rules/rules.h"
 #include "tensor/engine.h"
 
 typedef struct {
@@ -55,6 +56,9 @@ tn_status cli_model_dir(const cli *c, const char *name, const char **dir, tn_err
 const char *cli_folder(const cli *c, const char *name);
 /// A path as a shell wants it, for sentences that are pasted: in quotes when it holds more than plain characters.
 const char *cli_quoted(const cli *c, const char *path);
+/// The rules that hold today for `path` (NULL: the working folder): the nearest project at or above it. What has expired in
+/// its tenet.yaml is said on stderr, once.
+tn_status cli_rules(const cli *c, const char *path, const tn_rules **rules, tn_err *err);
 /// Writes to stdout and reports a closed or full pipe as TN_EIO.
 tn_status cli_out(tn_str text, tn_err *err);
 /// The whole buffer to `file`, written whole or not at all, or to stdout when NULL. Frees the buffer, also on failure.

@@ -50,20 +50,6 @@ static tn_status open_tokenizer(cli *c, tn_tokenizer **t, const char **name, tn_
     return tn_tokenizer_open(dir, t, err);
 }
 
-static tn_status load_rules(cli *c, const char *path, const tn_rules **rules, tn_err *err)
-{
-    const char *project;
-    char today[11];
-    tn_rules_today(today);
-    TN_TRY(tn_rules_project(path, c->arena, &project, err));
-    TN_TRY(tn_rules_load(project, today, c->arena, rules, err));
-    size_t n;
-    const tn_finding *problem = tn_rules_problems(*rules, &n);
-    for (size_t i = 0; i < n && !c->quiet; i++)
-        fprintf(stderr, "tenet.yaml: %.*s: %.*s\n", TN_ARG(tn_str_of(problem[i].rule)), TN_ARG(problem[i].message));
-    return TN_OK;
-}
-
 static void say_what_left(const tn_prompt *p, const tn_prompt_input *in, const char *tokenizer)
 {
     const char *before = "; left out for the budget: ";
@@ -90,7 +76,7 @@ static tn_status run(cli *c, tn_err *err)
     TN_TRY(cli_int(c, "budget", 1, 100000000, 0, &budget, err));
     in.budget = (size_t)budget;
     TN_TRY(tn_file_read(path, MAX_BRIEF_FILE, c->arena, &bytes, err));
-    TN_TRY(load_rules(c, is_stdin ? "." : path, &in.rules, err));
+    TN_TRY(cli_rules(c, is_stdin ? "." : path, &in.rules, err));
     tn_status st = tn_brief_parse(tn_str_from_bytes(bytes), path, c->arena, &brief, err);
     if (st == TN_OK && (budget || c->json || cli_get(c, "tokenizer")))
         st = open_tokenizer(c, &t, &tokenizer, err);
