@@ -9,6 +9,7 @@
  * times. */
 #include "check/markdown.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_BYTES = 16 << 20, MAX_TICKS = 32 };
@@ -323,8 +324,8 @@ static bool comment_line(scan *s, tn_str line, size_t i, size_t number, size_t *
     s->in_comment = close == SIZE_MAX;
     *end = s->in_comment ? line.len : close + 3;
     blank(s, base + i, base + *end);
-    if (!s->in_comment)
-        add_span(s, TN_MD_SPAN_COMMENT, s->comment_from, base + close);
+    if (!s->in_comment) /* `<!-->` is whole, and holds nothing */
+        add_span(s, TN_MD_SPAN_COMMENT, s->comment_from < base + close ? s->comment_from : base + close, base + close);
     return !s->in_comment;
 }
 
@@ -646,6 +647,10 @@ static int by_place(const void *x, const void *y)
 /* Punctuation and symbols beyond ASCII: U+2000 to U+2BFF, ideographic and full-width marks, emoji. */
 static size_t symbol_bytes(const unsigned char *p, size_t left)
 {
+    size_t whole = 1;
+    while (whole < left && (p[whole] & 0xC0) == 0x80)
+        whole++;
+    left = whole;
     if (left >= 3 && p[0] == 0xE2 && p[1] >= 0x80 && p[1] <= 0xAF)
         return 3;
     if (left >= 3 && p[0] == 0xE3 && p[1] == 0x80)
@@ -711,7 +716,7 @@ static bool find_lines(tn_md *m, tn_arena *a)
     if (!m->line_start)
         return false;
     size_t n = 0;
-    m->line_start[n++] = 0;
+    m->line_start[n++] = tn_str_starts(m->text, "\xEF\xBB\xBF") ? 3 : 0;
     for (size_t i = 0; i < m->text.len; i++)
         if (m->text.ptr[i] == '\n')
             m->line_start[n++] = (uint32_t)(i + 1);
@@ -774,12 +779,10 @@ tn_status tn_md_parse(tn_str text, tn_arena *a, tn_md *out, tn_err *err)
     while (line < m->n_lines && !s.failed) {
         tn_str t = line_text(m, line);
         size_t end, n = 1;
-        if (line == 0 && tn_str_starts(t, "\xEF\xBB\xBF") && !m->front.present)
-            t = tn_str_sub(t, 3, t.len);
         if (s.in_comment)
-            comment_line(&s, line_text(m, line), 0, line, &end);
-        else if (!s.fence || !fence_line(&s, line_text(m, line), line))
-            n = block_line(&s, line_text(m, line), line);
+            comment_line(&s, t, 0, line, &end);
+        else if (!s.fence || !fence_line(&s, t, line))
+            n = block_line(&s, t, line);
         line += n;
     }
     if (s.in_comment)
@@ -844,7 +847,8 @@ tn_md_range tn_md_section(const tn_md *m, size_t heading)
 {
     size_t end = tn_md_section_end(m, heading);
     tn_md_range r = tn_md_block_range(m, heading);
-    return (tn_md_range){r.to, end < m->n_blocks ? m->line_start[m->block[end].line - 1] : m->text.len};
+    size_t to = end < m->n_blocks ? m->line_start[m->block[end].line - 1] : m->text.len;
+    return (tn_md_range){r.to, to > r.to ? to : r.to}; /* two headings may share a line */
 }
 
 /* Index of the first word that begins at or behind the offset. */

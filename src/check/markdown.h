@@ -63,7 +63,7 @@ typedef struct {
     size_t n_spans;
     tn_md_word *word; /* runs of letters, digits and bytes beyond ASCII in `prose`; "0.81" and "1,000" are one, "&" is one */
     size_t n_words;
-    uint32_t *line_start; /* offset of each line */
+    uint32_t *line_start; /* offset of each line; the first begins behind a byte order mark */
     size_t n_lines;
 } tn_md;
 
