@@ -276,6 +276,8 @@ static tn_status stages(tn_flow *f, tn_err *err)
     TN_TRY(tn_stage_prepare(f, err));
     tn_progress_say(f->progress, "Experiment: models at hand, measured on the training rows");
     TN_TRY(tn_stage_experiment(f, err));
+    if (f->o->select_only)
+        return TN_OK;
     TN_TRY(tn_stage_tune(f, err));
     TN_TRY(tn_stage_evaluate(f, err));
     return tn_stage_deploy(f, err);
@@ -290,9 +292,10 @@ tn_status tn_run(const tn_run_options *o, tn_run_result *out, tn_err *err)
     if (!out->arena)
         return tn_fail_nomem(err, 65536);
     f.arena = out->arena;
-    tn_bytes bytes;
+    tn_bytes bytes = tn_str_bytes(o->text);
     tn_status st = TN_OK;
-    TN_GO(tn_file_read(o->path, MAX_INPUT, f.arena, &bytes, err));
+    if (!o->text.ptr)
+        TN_GO(tn_file_read(o->path, MAX_INPUT, f.arena, &bytes, err));
     tn_str text = tn_str_from_bytes(bytes);
     f.base = tn_str_c(f.arena, tn_path_dir(tn_str_of(o->path)));
     bool is_plan = tn_str_ends(tn_str_of(o->path), ".yaml") || tn_str_ends(tn_str_of(o->path), ".yml");

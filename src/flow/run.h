@@ -13,6 +13,7 @@
 
 typedef struct {
     const char *path;    /* brief.md or plan.yaml */
+    tn_str text;         /* ptr not NULL: the content itself; `path` only names it, and says where relative data lies */
     const char *dir;     /* run folder; NULL: runs/NAME-DIGEST beside the working directory */
     bool resume;         /* the folder exists: go on in it */
     bool replace;        /* the folder exists: remove what a run wrote there first */
@@ -20,6 +21,7 @@ typedef struct {
     const char *program; /* path of the tenet program, to measure a cold start; NULL: not measured */
     bool ask;            /* a person is at the terminal: open questions are asked */
     bool plan_only;      /* stop after the plan */
+    bool select_only;    /* stop after the experiment: data/ and experiment/ are written */
     tn_engine *engine;
     tn_progress *progress;
 } tn_run_options;
