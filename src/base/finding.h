@@ -15,6 +15,7 @@ typedef struct {
     tn_str message;       /* one sentence */
     tn_str evidence;      /* the words or numbers it rests on */
     tn_str remedy;        /* what to do */
+    tn_str source_line;   /* the text of that line, for people who read it; often empty */
 } tn_finding;
 
 typedef struct {
@@ -29,5 +30,15 @@ tn_status tn_findings_add(tn_findings *f, tn_finding finding, tn_err *err);
 /// Forgets all of them.
 void tn_findings_clear(tn_findings *f);
 size_t tn_findings_count(const tn_findings *f, tn_severity at_least);
+
+/// What stays the same of a finding when lines move: 16 hex digits from rule, path and the words of its line (its
+/// evidence where it has no line). Equal ones are told apart by their number in the list.
+typedef struct {
+    char hex[17];
+} tn_fingerprint;
+/// One for each finding, in the arena.
+tn_status tn_findings_fingerprints(const tn_findings *f, tn_arena *a, tn_fingerprint **out, tn_err *err);
+/// Order of places: path, line, column, rule, message. Total.
+int tn_finding_cmp(const tn_finding *a, const tn_finding *b);
 
 #endif
