@@ -10,9 +10,32 @@
 
 static const cli_command help_command, man_command, completion_command;
 
+/* One a line, in the order of `tenet help`. */
 const cli_command *const cli_commands[] = {
-    &cmd_run,       &cmd_plan,      &cmd_prompt,      &cmd_verify,   &cmd_reproduce, &cmd_rules_list, &cmd_rules_show, &cmd_runs_list, &cmd_runs_show,  &cmd_report, &cmd_card, &cmd_predict,        &cmd_embed,
-    &cmd_tokenize,  &cmd_serve,     &cmd_hub_ls,   &cmd_hub_import, &cmd_select, &help_command, &man_command, &completion_command, NULL};
+    &cmd_run,
+    &cmd_plan,
+    &cmd_prompt,
+    &cmd_verify,
+    &cmd_reproduce,
+    &cmd_rules_list,
+    &cmd_rules_show,
+    &cmd_runs_list,
+    &cmd_runs_show,
+    &cmd_report,
+    &cmd_card,
+    &cmd_predict,
+    &cmd_embed,
+    &cmd_tokenize,
+    &cmd_serve,
+    &cmd_hub_ls,
+    &cmd_hub_import,
+    &cmd_check,
+    &cmd_select,
+    &help_command,
+    &man_command,
+    &completion_command,
+    NULL,
+};
 
 static const cli_option global_options[] = {
     {"json", 0, NULL, "one JSON value on stdout, or JSON lines where the input is many; prose goes to stderr"},

@@ -8,8 +8,8 @@
 
 #include "base/finding.h"
 #include "base/pool.h"
+#include "rules/rules.h"
 
-typedef struct tn_rules tn_rules; /* rules/rules.h */
 typedef struct tn_repository tn_repository; /* check/repository.h */
 
 /// What a source is. The first ones are files, the last four folders.
@@ -63,25 +63,18 @@ tn_status tn_check_piece(const tn_check_source *source, tn_kind kind, tn_str tex
 
 /// A finding is known when the baseline holds its fingerprint: rule, path and the line's words, not its number.
 typedef struct tn_baseline tn_baseline;
+/// TN_EFORMAT with its line for text that tn_baseline_write did not write.
 tn_status tn_baseline_parse(tn_str text, tn_arena *a, tn_baseline **out, tn_err *err);
-/// One line a finding, `FINGERPRINT RULE PATH`, sorted: easy to read in a diff.
+/// One line a finding, `FINGERPRINT RULE PATH`, sorted: easy to read in a diff. See base/finding.h for fingerprints.
 tn_status tn_baseline_write(const tn_findings *f, tn_buf *out, tn_err *err);
-/// 16 hex digits. Equal findings on equal lines of one file are numbered: `nth` counts from 0 in order of the file.
-typedef struct {
-    char hex[17];
-} tn_fingerprint;
-tn_fingerprint tn_finding_fingerprint(const tn_finding *f, uint32_t nth);
-/// The fingerprints of all findings in their order, in the arena.
-tn_status tn_findings_fingerprints(const tn_findings *f, tn_arena *a, tn_fingerprint **out, tn_err *err);
 
 typedef struct {
-    const tn_rules *rules; /* NULL: each finding keeps the severity that its checker gave it */
+    const tn_rules *rules; /* severities and waivers; needed */
     tn_pool *pool;         /* NULL: the caller's thread alone */
     tn_kind kind;          /* TN_KIND_NONE: by name and content */
     tn_severity min_severity;
     const tn_baseline *baseline; /* NULL: everything is new */
-    const tn_str *ignore;  /* patterns of paths that the project leaves out, as in .gitignore; [n_ignore] */
-    size_t n_ignore;
+    bool no_suppressions;  /* marks in the text count for nothing: what an assistant writes does not excuse itself */
     size_t max_file;       /* bytes; 0 = 16 MiB */
     size_t max_files;      /* 0 = 200,000 */
 } tn_check_options;
@@ -91,6 +84,7 @@ typedef struct {
     size_t n_files;       /* looked at */
     size_t n_folders;     /* models, runs, data, repositories looked at */
     size_t n_suppressed, n_waived, n_known;
+    bool cut;             /* there was more than max_files, or deeper than 64 folders: not everything was looked at */
     struct tn_check_skip {
         tn_str path;
         const char *why; /* "larger than 16 MiB" */
@@ -98,8 +92,10 @@ typedef struct {
     size_t n_skipped;
 } tn_check_result;
 
-/// Looks at files and at everything below folders. A path that is not there, or that was named and cannot be read, is a
-/// failure; below a folder it is a skip. Findings name paths as given: `tenet check src` says "src/train.py".
+/// Looks at files and at everything below folders but what .gitignore leaves out, caches, environments and build outputs
+/// (check/walk.h). A path that is not there, or that was named and cannot be read, is a failure; below a folder it is a
+/// skip. Findings name paths as given: `tenet check src` says "src/train.py". What is wrong with the project's settings
+/// (an expired waiver) is among the findings.
 tn_status tn_check_paths(const char *const *path, size_t n, const tn_check_options *options, tn_check_result *out, tn_err *err);
 /// Looks at a text that may be on no disk: an editor's buffer, what an assistant is about to write, stdin. `path` gives
 /// its name for the kind and the findings.

@@ -4,6 +4,19 @@ enum { MAX_CHECKERS = 6 };
 
 static tn_checker *const checkers[TN_N_KINDS][MAX_CHECKERS] = {
     [TN_KIND_NONE] = {NULL},
+    [TN_KIND_PYTHON] = {tn_check_secrets},
+    [TN_KIND_NOTEBOOK] = {tn_check_secrets},
+    [TN_KIND_ANSWER] = {tn_check_secrets},
+    [TN_KIND_MODEL_CARD] = {tn_check_secrets},
+    [TN_KIND_DATA_CARD] = {tn_check_secrets},
+    [TN_KIND_BRIEF] = {tn_check_secrets},
+    [TN_KIND_PLAN] = {tn_check_secrets},
+    [TN_KIND_RULES_FILE] = {tn_check_secrets},
+    [TN_KIND_CONFIG] = {tn_check_secrets},
+    [TN_KIND_DATA] = {NULL},
+    [TN_KIND_RUN] = {NULL},
+    [TN_KIND_MODEL] = {NULL},
+    [TN_KIND_REPOSITORY] = {NULL},
 };
 
 tn_checker *const *tn_checkers_of(tn_kind kind)

@@ -7,6 +7,7 @@
 /* Python and notebooks: one parse, then every rule about code; see the table in the Python checker. */
 /* Folders */
 /* Text of any kind */
+tn_checker tn_check_secrets; /* check/secret.h */
 
 /// The checkers of a kind, ending with NULL.
 tn_checker *const *tn_checkers_of(tn_kind kind);

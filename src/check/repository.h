@@ -23,8 +23,8 @@ struct tn_repository {
     bool has_licence;      /* LICENSE, LICENCE or COPYING, with any ending */
 };
 
-/// True when the file is there. NULL repository: false.
-bool tn_repository_has(const tn_repository *r, const char *name);
+/// Index of the file with this name, or SIZE_MAX. NULL repository: SIZE_MAX.
+size_t tn_repository_find(const tn_repository *r, const char *name);
 /// First file at or after index `from` whose last name ends like this (".py"); r->n when there is none.
 size_t tn_repository_next(const tn_repository *r, const char *ending, size_t from);
 
