@@ -38,10 +38,17 @@ static tn_status check_keys(const tn_json *v, const char *what, const char *cons
     return TN_OK;
 }
 
+/* A key with nothing behind it, as a template leaves it, is as good as absent. */
+static const tn_json *given(const tn_json *obj, const char *key)
+{
+    const tn_json *v = tn_json_get(obj, key);
+    return tn_json_type(v) == TN_JSON_NULL ? NULL : v;
+}
+
 /* A string that is not blank; `out` untouched when the key is absent and need not be there. */
 static tn_status get_text(const tn_json *obj, const char *key, bool needed, tn_arena *a, tn_str *out, tn_err *err)
 {
-    const tn_json *v = tn_json_get(obj, key);
+    const tn_json *v = given(obj, key);
     if (!v && !needed)
         return TN_OK;
     if (!v)
@@ -59,7 +66,10 @@ bool tn_date_is_valid(tn_str date)
 {
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     int64_t year, month, day;
-    if (date.len != 10 || date.ptr[4] != '-' || date.ptr[7] != '-' || !tn_str_to_i64(tn_str_sub(date, 0, 4), &year) ||
+    for (size_t i = 0; i < date.len; i++)
+        if (i == 4 || i == 7 ? date.ptr[i] != '-' : date.ptr[i] < '0' || date.ptr[i] > '9')
+            return false;
+    if (date.len != 10 || !tn_str_to_i64(tn_str_sub(date, 0, 4), &year) ||
         !tn_str_to_i64(tn_str_sub(date, 5, 7), &month) || !tn_str_to_i64(tn_str_sub(date, 8, 10), &day))
         return false;
     bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
@@ -69,9 +79,9 @@ bool tn_date_is_valid(tn_str date)
 /* Both exceptions to the rules, a change and a waiver, owe the same: why, and until when. */
 static tn_status get_reason(const tn_json *obj, tn_str today, tn_arena *a, tn_str *reason, tn_str *until, bool *expired, tn_err *err)
 {
-    if (!tn_json_get(obj, "reason") || !tn_json_get(obj, "until"))
+    if (!given(obj, "reason") || !given(obj, "until"))
         return tn_fail(err, TN_EFORMAT, "%u:%u: an exception to a rule needs \"reason\" (why) and \"until\" (its last day, YYYY-MM-DD); \"%s\" is missing",
-                       tn_json_line(obj), tn_json_column(obj), tn_json_get(obj, "reason") ? "until" : "reason");
+                       tn_json_line(obj), tn_json_column(obj), given(obj, "reason") ? "until" : "reason");
     TN_TRY(get_text(obj, "reason", true, a, reason, err));
     TN_TRY(get_text(obj, "until", true, a, until, err));
     if (!tn_date_is_valid(*until)) {
@@ -217,20 +227,20 @@ tn_status tn_settings_parse(tn_str yaml, tn_str today, tn_arena *a, tn_settings 
     TN_TRY(get_text(root, "rules_folder", false, a, &out->rules_folder, err));
     while (tn_str_ends(out->rules_folder, "/"))
         out->rules_folder.len--;
-    if ((v = tn_json_get(root, "rules_folder"))) {
+    if ((v = given(root, "rules_folder"))) {
         out->rules_folder_line = tn_json_line(v);
         if (!tn_path_is_safe(out->rules_folder))
             return tn_fail(err, TN_EFORMAT, "%u:%u: \"rules_folder\" is a folder inside the project, such as rules", tn_json_line(v), tn_json_column(v));
     }
-    if ((v = tn_json_get(root, "rules")))
+    if ((v = given(root, "rules")))
         TN_TRY(read_changes(v, today, a, out, err));
-    if ((v = tn_json_get(root, "waivers")))
+    if ((v = given(root, "waivers")))
         TN_TRY(read_waivers(v, today, a, out, err));
-    if ((v = tn_json_get(root, "licences")))
+    if ((v = given(root, "licences")))
         TN_TRY(read_licences(v, a, out, err));
-    if ((v = tn_json_get(root, "ignore")))
+    if ((v = given(root, "ignore")))
         TN_TRY(read_ignore(v, out, a, err));
-    if ((out->defaults = tn_json_get(root, "defaults")))
+    if ((out->defaults = given(root, "defaults")))
         TN_TRY(check_keys(out->defaults, "defaults", front, err));
     return TN_OK;
 }
