@@ -32,9 +32,9 @@ enum {
     RUN_TASKS = 8,    /* with fewer than this, narrower blocks */
     FEW_TASKS = 64,
     /* In grad a task copies its block of X (GRAD_COLUMNS panels) and dY (GRAD_PANELS, a group at a time); a copied
-     * float of X is used by 14 · 12 rows of dW, one of dY by 32 · 12 columns. */
-    GRAD_PANELS = 12,
-    GRAD_COLUMNS = 12,
+     * float of X is used by 14 · 24 rows of dW, one of dY by 32 · 8 columns. */
+    GRAD_PANELS = 24,
+    GRAD_COLUMNS = 8,
     GRAD_SHORT = 256, /* rows of a batch whose panel of X stays in the first-level cache: the shards fold in registers */
     GRAD_GROUP = 4,   /* copies of dY that stay near: 96 KiB */
     /* Floats of a copy; 5 lines more, so that panels which are written side by side fall on different cache sets. */

@@ -21,7 +21,7 @@
 typedef struct tn_gemm tn_gemm;
 
 /// A context: the pool that runs the tasks (NULL: the caller alone; borrowed), an instruction set that this CPU has, and
-/// about 2.5 MiB of scratch for each thread. One call at a time.
+/// about 3 MiB of scratch for each thread. One call at a time.
 tn_status tn_gemm_new(tn_pool *pool, tn_isa isa, tn_gemm **out, tn_err *err);
 void tn_gemm_free(tn_gemm *g);
 
