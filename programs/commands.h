@@ -10,4 +10,6 @@ extern const cli_command cmd_run, cmd_plan, cmd_prompt, cmd_verify, cmd_reproduc
 extern const cli_command cmd_check;
 extern const cli_command cmd_select;
 
+extern const cli_command cmd_mcp;
+
 #endif

@@ -31,7 +31,7 @@ const cli_command *const cli_commands[] = {
     &cmd_hub_import,
     &cmd_check,
     &cmd_select,
-    &help_command,
+    &cmd_mcp, &help_command,
     &man_command,
     &completion_command,
     NULL,
