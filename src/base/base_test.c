@@ -241,7 +241,12 @@ static void files_are_whole_or_absent(void **state)
     assert_non_null(mkdtemp(dir));
     snprintf(path, sizeof path, "%s/a", dir);
     snprintf(deep, sizeof deep, "%s/x/y/z", dir);
+    struct stat info;
+    ASSERT_OK(tn_file_write(path, TN_BYTES("zero"), &err), &err);
+    assert_true(stat(path, &info) == 0 && (info.st_mode & 0777) == 0600);
+    assert_int_equal(chmod(path, 0640), 0);
     ASSERT_OK(tn_file_write(path, TN_BYTES("one"), &err), &err);
+    assert_true(stat(path, &info) == 0 && (info.st_mode & 0777) == 0640);
     tn_file_writer *w;
     ASSERT_OK(tn_file_begin(path, &w, &err), &err);
     ASSERT_OK(tn_file_put(w, TN_BYTES("half"), &err), &err);

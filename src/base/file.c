@@ -140,7 +140,11 @@ tn_status tn_file_begin(const char *path, tn_file_writer **out, tn_err *err)
     }
     memcpy(w->path, path, n + 1);
     snprintf(w->tmp, n + 48, "%s.%ld.%u.tmp", path, (long)getpid(), atomic_fetch_add(&counter, 1));
+    struct stat old;
     w->fd = open(w->tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (w->fd >= 0 && stat(path, &old) == 0 && S_ISREG(old.st_mode) && fchmod(w->fd, old.st_mode & 0777) != 0) {
+        /* A disk without modes: the file stays its owner's alone. */
+    }
     if (w->fd < 0) {
         tn_status st = tn_fail_errno(err, "cannot write %s", path);
         writer_free(w);

@@ -22,7 +22,8 @@ void tn_file_forget(const tn_file *f, size_t from, size_t to);
 /// Reads a whole file, pipe or "-" (stdin) of at most `max` bytes into the arena. TN_ELIMIT beyond.
 tn_status tn_file_read(const char *path, size_t max, tn_arena *a, tn_bytes *out, tn_err *err);
 
-/// Writes to a temporary name beside `path`, syncs, renames, syncs the folder. A failure leaves what was there.
+/// Writes to a temporary name beside `path`, syncs, renames, syncs the folder. A failure leaves what was there. A new file
+/// is its owner's alone; one that is replaced keeps its mode.
 tn_status tn_file_write(const char *path, tn_bytes bytes, tn_err *err);
 /// The same for content that is produced in pieces: begin, put*, commit; or abort.
 typedef struct tn_file_writer tn_file_writer;
