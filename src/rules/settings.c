@@ -196,25 +196,29 @@ static tn_status read_licences(const tn_json *v, tn_arena *a, tn_settings *out, 
     return TN_OK;
 }
 
-static tn_status read_ignore(const tn_json *list, tn_settings *out, tn_arena *a, tn_err *err)
+/* The list of texts under `key`, where there is one. */
+static tn_status read_texts(const tn_json *root, const char *key, const char *entry, tn_str **out, size_t *n, tn_arena *a, tn_err *err)
 {
+    const tn_json *list = given(root, key);
+    if (!list)
+        return TN_OK;
     if (tn_json_type(list) != TN_JSON_ARRAY)
-        return wrong(list, err, "ignore", "a list of path patterns");
-    TN_TRY(check_length(list, "patterns", err));
-    out->ignore = TN_ARENA_ARRAY(a, tn_str, tn_json_len(list));
-    if (!out->ignore)
-        return tn_fail_nomem(err, tn_json_len(list) * sizeof *out->ignore);
+        return wrong(list, err, key, "a list");
+    TN_TRY(check_length(list, "entries", err));
+    *out = TN_ARENA_ARRAY(a, tn_str, tn_json_len(list));
+    if (!*out)
+        return tn_fail_nomem(err, tn_json_len(list) * sizeof **out);
     for (const tn_json *c = tn_json_first(list); c; c = tn_json_next(c)) {
         if (tn_json_type(c) != TN_JSON_STRING || tn_json_str(c).len == 0)
-            return wrong(c, err, "a pattern", "text");
-        out->ignore[out->n_ignore++] = tn_json_str(c);
+            return wrong(c, err, entry, "text");
+        (*out)[(*n)++] = tn_json_str(c);
     }
     return TN_OK;
 }
 
 tn_status tn_settings_parse(tn_str yaml, tn_str today, tn_arena *a, tn_settings *out, tn_err *err)
 {
-    static const char *const keys[] = {"persona", "rules_folder", "rules", "waivers", "licences", "ignore", "defaults", NULL};
+    static const char *const keys[] = {"persona", "rules_folder", "rules", "waivers", "licences", "ignore", "assistants", "defaults", NULL};
     /* What a brief's front matter may hold but its data: whose data it is, only the brief says. */
     static const char *const front[] = {"model", "recipe", "budget", "use", "target", "language", NULL};
     const tn_json *root, *v;
@@ -238,8 +242,8 @@ tn_status tn_settings_parse(tn_str yaml, tn_str today, tn_arena *a, tn_settings 
         TN_TRY(read_waivers(v, today, a, out, err));
     if ((v = given(root, "licences")))
         TN_TRY(read_licences(v, a, out, err));
-    if ((v = given(root, "ignore")))
-        TN_TRY(read_ignore(v, out, a, err));
+    TN_TRY(read_texts(root, "ignore", "a pattern", &out->ignore, &out->n_ignore, a, err));
+    TN_TRY(read_texts(root, "assistants", "an assistant", &out->assistant, &out->n_assistants, a, err));
     if ((out->defaults = given(root, "defaults")))
         TN_TRY(check_keys(out->defaults, "defaults", front, err));
     return TN_OK;

@@ -10,6 +10,7 @@
 ///       - {rule: data-config, path: train.py, match: batch_size, reason: a teaching example, until: 2027-01-31}
 ///     licences: {allowed: [apache-2.0, mit]}
 ///     ignore: [third_party/, "*.generated.py"]   # patterns of paths that are not checked, as in .gitignore
+///     assistants: [cursor, claude]               # whom `tenet init` and `tenet rules` write files for; absent: all
 ///     defaults: {use: commercial, budget: {minutes: 10}}   # front matter that a brief may leave out
 ///
 /// `severity` is error, warning, advice or off. A waiver is for one finding: its path, and where the path holds several
@@ -49,6 +50,8 @@ typedef struct {
     bool has_licences;
     tn_str *ignore;
     size_t n_ignore;
+    tn_str *assistant; /* names of flow/assistants.h, as written */
+    size_t n_assistants;
     const tn_json *defaults; /* an object of a brief's front-matter keys, or NULL */
 } tn_settings;
 
