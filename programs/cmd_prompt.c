@@ -65,7 +65,6 @@ static void say_what_left(const tn_prompt *p, const tn_prompt_input *in, const c
 static tn_status run(cli *c, tn_err *err)
 {
     const char *path = c->arg[0], *tokenizer = NULL;
-    bool is_stdin = strcmp(path, "-") == 0;
     int64_t budget;
     tn_bytes bytes;
     tn_brief brief = TN_BRIEF_INIT;
@@ -76,7 +75,7 @@ static tn_status run(cli *c, tn_err *err)
     TN_TRY(cli_int(c, "budget", 1, 100000000, 0, &budget, err));
     in.budget = (size_t)budget;
     TN_TRY(tn_file_read(path, MAX_BRIEF_FILE, c->arena, &bytes, err));
-    TN_TRY(cli_rules(c, is_stdin ? "." : path, &in.rules, err));
+    TN_TRY(cli_rules(c, strcmp(path, "-") == 0 ? "." : path, &in.rules, err));
     tn_status st = tn_brief_parse(tn_str_from_bytes(bytes), path, c->arena, &brief, err);
     if (st == TN_OK && (budget || c->json || cli_get(c, "tokenizer")))
         st = open_tokenizer(c, &t, &tokenizer, err);

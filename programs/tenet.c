@@ -12,6 +12,7 @@ static const cli_command help_command, man_command, completion_command;
 
 /* One a line, in the order of `tenet help`. */
 const cli_command *const cli_commands[] = {
+    &cmd_init,
     &cmd_run,
     &cmd_plan,
     &cmd_prompt,
@@ -19,6 +20,8 @@ const cli_command *const cli_commands[] = {
     &cmd_reproduce,
     &cmd_rules_list,
     &cmd_rules_show,
+    &cmd_rules_emit,
+    &cmd_rules_verify,
     &cmd_runs_list,
     &cmd_runs_show,
     &cmd_report,

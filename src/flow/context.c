@@ -77,7 +77,7 @@ void tn_context_write_who(const tn_context *c, tn_buf *out)
     tn_buf_char(out, '\n');
     for (size_t i = 0; i < c->n_kept; i++)
         if (tn_str_is(c->kept[i]->section, "who")) {
-            tn_buf_c(out, any ? "" : "\n");
+            tn_buf_c(out, any ? "" : "\nWhat that asks of you:\n\n");
             any = true;
             write_rule(c->kept[i], out);
         }
