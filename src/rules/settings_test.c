@@ -37,7 +37,7 @@ static void everything_that_can_be_said(void **state)
     assert_int_equal(s.n_ignore, 2);
     ASSERT_STR(tn_json_str(tn_json_get(s.defaults, "use")), "commercial");
 
-    static const char *const nothing[] = {"", "# only a comment\n", "---\n", "persona:\nrules:\nwaivers:\nlicences:\nignore:\nrules_folder:\ndefaults:\n"};
+    static const char *const nothing[] = {"", "# only a comment\n", "---\n", "persona:\nrules:\nwaivers:\nlicences:\nignore:\nassistants:\nrules_folder:\ndefaults:\n"};
     for (size_t i = 0; i < TN_COUNT(nothing); i++) {
         ASSERT_OK(tn_settings_parse(tn_str_of(nothing[i]), today, a, &s, &err), &err);
         assert_true(s.n_changes == 0 && s.n_waivers == 0 && !s.has_licences && s.persona.len == 0 && s.defaults == NULL);
@@ -53,7 +53,7 @@ static void what_is_wrong_is_named_in_its_place(void **state)
     } row[] = {
         {"not YAML", "rules: {", "", TN_EFORMAT},
         {"a list", "- rules\n", "1:1: tenet.yaml is to be a mapping", TN_EFORMAT},
-        {"unknown key", "rule: {}\n", "tenet.yaml has no key \"rule\"; the keys are persona, rules_folder, rules, waivers, licences, ignore, defaults", TN_EFORMAT},
+        {"unknown key", "rule: {}\n", "tenet.yaml has no key \"rule\"; the keys are persona, rules_folder, rules, waivers, licences, ignore, assistants, defaults", TN_EFORMAT},
         {"the same rule twice", "rules:\n  data-hub: {severity: off, reason: a, until: 2027-01-01}\n  data-hub: {severity: off, reason: a, until: 2027-01-01}\n", "3:", TN_EFORMAT},
         {"unknown key of a rule", "rules:\n  data-hub: {level: off}\n", "the keys are severity, reason, until", TN_EFORMAT},
         {"no severity", "rules:\n  data-hub: {reason: a, until: 2027-01-01}\n", "\"severity\" is missing", TN_EFORMAT},
@@ -81,6 +81,8 @@ static void what_is_wrong_is_named_in_its_place(void **state)
         {"a folder from the root", "rules_folder: /etc\n", "inside the project", TN_EFORMAT},
         {"the project itself as folder", "rules_folder: .\n", "inside the project", TN_EFORMAT},
         {"empty persona", "persona: \"\"\n", "\"persona\" is empty", TN_EFORMAT},
+        {"assistants, one", "assistants: cursor\n", "assistants is to be a list", TN_EFORMAT},
+        {"assistants, a number", "assistants: [claude, 3]\n", "1:22: an assistant is to be text", TN_EFORMAT},
         {"a list of pieces", "persona: [a, b]\n", "persona is to be text, it is an array", TN_EFORMAT},
         {"patterns that are none", "ignore: [1]\n", "a pattern is to be text", TN_EFORMAT},
         {"unknown default", "defaults: {data: a.csv}\n", "the keys are model, recipe, budget, use, target, language", TN_EFORMAT},
