@@ -280,9 +280,11 @@ static tn_status write_comparisons(tn_flow *f, const contender *model, const con
     tn_jw_end_object(&w);
     tn_buf_char(&b, '\n');
     TN_TRY(tn_folder_write(&f->folder, "eval/comparisons.json", &b, err));
+    bool asked = !tn_str_is(tn_plan_origin(f->plan, "approach/method"), "assumed");
     if (c[2][0].verdict != TN_VERDICT_BETTER)
         TN_TRY(tn_flow_find(f, "constraint-pretrained", TN_WARNING,
-                            TN_STR("fine-tuning was asked for; it is not justified by this measurement"), comparison_words(f, &c[2][0]),
+                            asked ? TN_STR("fine-tuning was asked for; it is not justified by this measurement")
+                                  : TN_STR("fine-tuning is not justified by this measurement"), comparison_words(f, &c[2][0]),
                             TN_STR("serve the untouched encoder with its probe, or collect more labelled rows"), err));
     for (int i = 0; i < 2; i++)
         if (c[i][0].verdict != TN_VERDICT_BETTER)

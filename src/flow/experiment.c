@@ -4,6 +4,7 @@
 #include "flow/stages.h"
 
 #include "codec/csv.h"
+#include "govern/licence.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -132,7 +133,7 @@ static tn_status write_candidates(tn_flow *f, tn_err *err)
         tn_csv_put_i64(&w, (int64_t)c->n_parameters);
         tn_csv_put_c(&w, c->languages);
         tn_csv_put_c(&w, c->licence);
-        tn_csv_put_c(&w, c->licence[0] ? "yes" : "unknown");
+        tn_csv_put_c(&w, tn_licence_openness(tn_str_of(c->licence)));
         tn_csv_put_f64(&w, c->fit.fertility);
         tn_csv_put_f64(&w, c->fit.unknown_rate);
         tn_csv_put_f64(&w, c->fit.lossy_rate);

@@ -273,7 +273,7 @@ static void make_model(maker *m)
                  "models at hand are measured on this data: fit of the tokenizer, licence, then a linear probe on frozen features", NULL);
     put_text(m, s, "rule", TN_STR("highest mean macro F1 of the probe among candidates that fit and whose licence allows the use; "
                                   "within one standard error the smaller encoder wins"),
-             "assumed", "open models first; a larger model must earn its cost", NULL);
+             "assumed", "a larger model must earn its cost", NULL);
     tn_json *list = tn_json_new_array(m->a);
     for (size_t i = 0; i < m->in->n_candidates; i++) {
         const tn_plan_candidate *c = &m->in->candidate[i];

@@ -25,6 +25,18 @@ tn_str tn_licence_normalise(tn_str name)
     return find(name, &row) ? tn_catalog_get(&row, "id") : TN_STR("");
 }
 
+const char *tn_licence_openness(tn_str licence)
+{
+    static const char *const open[] = {"permissive", "attribution", "weak-copyleft", "copyleft", "network-copyleft", "share-alike"};
+    tn_catalog_row row;
+    if (!find(licence, &row))
+        return "unknown";
+    for (size_t i = 0; i < TN_COUNT(open); i++)
+        if (tn_str_is(tn_catalog_get(&row, "class"), open[i]))
+            return "yes";
+    return "no";
+}
+
 static tn_licence_kind judge_one(const tn_ingredient *p, tn_str use, tn_arena *a, tn_str *reason, tn_str *obligation)
 {
     tn_catalog_row row;

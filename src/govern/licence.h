@@ -34,6 +34,10 @@ tn_status tn_licence_of_data(const char *path, tn_arena *a, tn_ingredient *out, 
 /// {"verdict","reason","parts":[{"what","name","licence","spdx","verdict","reason","obligation"}]}
 void tn_licence_write(const tn_ingredient *part, size_t n, const tn_licence_verdict *v, tn_json_writer *w);
 
+/// "yes" when anyone may use, change and pass on what has this licence (credit and share-alike are no bar), "no" when it
+/// restricts use, users or changes, "unknown" when none is stated or known.
+const char *tn_licence_openness(tn_str licence);
+
 /// The Hub's id for a licence in either spelling; empty when it is not in the catalogue.
 tn_str tn_licence_normalise(tn_str name);
 

@@ -35,6 +35,15 @@ static void verdicts_follow_licence_and_use(void **state)
     tn_arena_free(a);
 }
 
+static void open_is_what_anyone_may_use_change_and_pass_on(void **state)
+{
+    static const char *const row[][2] = {{"MIT", "yes"}, {"cc-by-sa-4.0", "yes"}, {"agpl-3.0", "yes"}, {"cc-by-nc-4.0", "no"}, {"cc-by-nd-4.0", "no"},
+                                         {"llama3.1", "no"}, {"bigscience-openrail-m", "no"}, {"", "unknown"}, {"unknown", "unknown"}, {"my-own-terms", "unknown"}};
+    for (size_t i = 0; i < TN_COUNT(row); i++)
+        if (strcmp(tn_licence_openness(tn_str_of(row[i][0])), row[i][1]) != 0)
+            fail_msg("%s is open: %s", row[i][0], tn_licence_openness(tn_str_of(row[i][0])));
+}
+
 static void data_without_a_card_is_the_users_own(void **state)
 {
     tn_arena *a = tn_arena_new(0);
@@ -82,6 +91,7 @@ int main(void)
 {
     const struct CMUnitTest test[] = {
         cmocka_unit_test(verdicts_follow_licence_and_use),
+        cmocka_unit_test(open_is_what_anyone_may_use_change_and_pass_on),
         cmocka_unit_test(data_without_a_card_is_the_users_own),
         cmocka_unit_test(copyleft_takes_no_further_restrictions),
         cmocka_unit_test(every_failed_allocation_is_reported),
