@@ -122,7 +122,7 @@ enum { /* flags */
     TN_PY_COMPLEX = 1,
     TN_PY_INEXACT = 2,      /* holds \N{...} or a lone surrogate, which stand as U+FFFD */
     TN_PY_PARENS = 4,       /* the expression stood in parentheses */
-    TN_PY_MAX_HEIGHT = 500,
+    TN_PY_MAX_HEIGHT = 2000,
 };
 
 typedef struct tn_py_node tn_py_node;

@@ -676,8 +676,8 @@ static void lex_tokens(py_lexer *x, state *s)
                 return;
             if (s->expression && s->depth == 0 && c == '=' && p[1] != '=') {
                 const char *q = p + 1;
-                while (IS(*q, C_BLANK))
-                    q++;
+                while (IS(*q, C_BLANK) || *q == '\n' || *q == '\r' || *q == '#')
+                    q += *q == '#' ? strcspn(q, "\r\n") : 1;
                 if (*q == '}' || *q == '!' || *q == ':')
                     return;
             }

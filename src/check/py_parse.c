@@ -370,11 +370,14 @@ static node *field(parser *p, const py_token *t, tn_py_literal l, uint32_t at, u
     if (!out)
         return NULL;
     p->depth--;
-    if (base[to] == '=') { /* {x=} also shows its own text */
-        uint32_t from = at;
-        for (to++; to < end && (base[to] == ' ' || base[to] == '\t' || base[to] == '\n'); to++)
-            ;
-        tn_buf_put(text, base + from, to - from);
+    if (base[to] == '=') { /* {x=} also shows its own text, without comments */
+        tn_buf_put(text, base + at, to + 1 - at);
+        for (to++; to < end && strchr(" \t\f\r\n#", base[to]); to++) {
+            if (base[to] == '#')
+                to += (uint32_t)strcspn(base + to, "\r\n");
+            if (to < end)
+                tn_buf_char(text, base[to]);
+        }
     }
     if (!flush(p, t, parts, text, inexact))
         return NULL;
@@ -428,6 +431,7 @@ static node *fstring_parts(parser *p, const py_token *t, tn_py_literal l, uint32
             if (base[at + 1] == 'N' && at + 2 < end && base[at + 2] == '{') {
                 while (at < end && base[at] != '}')
                     at++;
+                at += at < end;
             } else if (base[at + 1] == '{' || base[at + 1] == '}' || base[at + 1] == '\n') {
                 at++;
             } else {
