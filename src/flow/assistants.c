@@ -387,7 +387,7 @@ static tn_status add(tn_findings *f, const char *path, uint32_t line, const char
                                            .message = tn_str_of(message), .evidence = evidence, .remedy = tn_str_of(remedy)}, err);
 }
 
-/* The place of the first line in which two bodies differ, counted from the line after the marker. */
+/* The place of the first line in which two bodies differ, counted from the marker's; the marker's when none does. */
 static uint32_t first_difference(tn_str a, tn_str b, uint32_t marker_line, tn_str *line)
 {
     size_t i = 0, k = 0;
@@ -396,6 +396,8 @@ static uint32_t first_difference(tn_str a, tn_str b, uint32_t marker_line, tn_st
         bool more = next_line(a, &i, line), more_b = next_line(b, &k, &other);
         if (!more)
             *line = TN_STR("");
+        if (!more && !more_b)
+            return marker_line;
         if (!more || !more_b || !tn_str_eq(tn_str_trim(*line), tn_str_trim(other)))
             return number;
     }
@@ -424,7 +426,7 @@ tn_status tn_assistants_check(const tn_rules *rules, const tn_assistant_file *fi
                    "leave one block, or none, then " EMIT, err);
     }
     if (file->front && !has_front(text))
-        TN_TRY(add(f, path, 1, "front matter is missing or not in the first bytes: the assistant does not load this file", TN_STR(""), EMIT, err));
+        return add(f, path, 1, "front matter is missing or not in the first bytes: the assistant does not load this file", TN_STR(""), EMIT, err);
     TN_TRY(tn_context_digest(rules, &source, err));
     TN_TRY(digest_text(b.body, &now, err));
     tn_arena_mark mark = tn_arena_save(f->arena);
@@ -480,7 +482,7 @@ static tn_status resolve(const char *root, const char *path, tn_arena *a, const 
         }
         if (S_ISLNK(info.st_mode)) {
             if (!realpath(at, real))
-                return tn_fail(err, TN_EINVALID, "%s is a link that leads nowhere; remove it", at);
+                return tn_fail(err, TN_EINVALID, "%s is a link that leads nowhere; remove it, or make what it leads to", at);
             if (strncmp(real, root, n_root) != 0 || (real[n_root] != '/' && strcmp(root, "/") != 0))
                 return tn_fail(err, TN_EINVALID, "%s is a link that leads out of the folder, to %s; it is not followed: remove it", at, real);
             at = tn_str_c(a, tn_str_of(real));
@@ -532,9 +534,9 @@ static tn_status read_text(const char *target, tn_arena *a, tn_str *out, tn_err 
 /* An earlier job that writes the same file: fine when both want the same text in it. */
 static tn_status same_target(const job *jobs, size_t n, job *j, tn_err *err)
 {
-    for (size_t i = 0; i < n && j->exists; i++) {
+    for (size_t i = 0; i < n; i++) {
         const tn_assistant_file *other = jobs[i].file;
-        if (!other || !jobs[i].exists || strcmp(jobs[i].target, j->target) != 0)
+        if (!other || strcmp(jobs[i].target, j->target) != 0)
             continue;
         if (other->kind != j->file->kind || other->front != j->file->front)
             return tn_fail(err, TN_EINVALID, "%s and %s are one file by a link, and they need different texts; remove the link", other->path, j->file->path);
