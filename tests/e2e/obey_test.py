@@ -213,6 +213,26 @@ def brief_owner():
     walk(plan)
 
 
+def order_context():
+    project = folder()
+    run("init", project)
+    run("rules", "verify", project)
+    for name in (".cursor/rules/tenet.mdc", "AGENTS.md", "CLAUDE.md", ".github/copilot-instructions.md"):
+        assert "tenet:begin source=sha256:" in (project / name).read_text(), name
+    rules = project / "AGENTS.md"
+    rules.write_text(rules.read_text().replace("data-leak (error)", "data-leak (advice)"))
+    assert "order-context" in run("rules", "verify", project, code=1).stdout
+
+
+def order_template():
+    project = folder()
+    run("init", project)
+    in_order((project / "brief.md").read_text(), "Task:\n", "Why it matters:\n", "Where this applies:\n", "When this is needed:\n")
+    (work / "headings.md").write_text("## Task\nClassify German mails by topic.\n\n## Why it matters\nRouting takes a day.\n")
+    read = json.loads(run("plan", work / "headings.md", "--json", check=False).stdout)["brief"]
+    assert read["task"] == "text-classification" and "environment" in read["missing"], read
+
+
 def order_prompt():
     prompt = run("prompt", brief).stdout
     in_order(prompt, "# Who\n", "# How\n", "Select and fine-tune a sentiment", "Manual review analysis", "Cloud-based inference", "Before launching")
