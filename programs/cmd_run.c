@@ -54,6 +54,7 @@ static tn_status run(cli *c, tn_err *err)
     tn_run_result r = {0};
     if (o.resume && o.replace)
         return tn_fail(err, TN_EINVALID, "--resume goes on with a run, --replace starts it anew: give one of them");
+    TN_TRY(cli_rules(c, tn_file_exists(o.path) ? o.path : NULL, &o.rules, err));
     TN_TRY(cli_engine(c, &o.engine, err));
     tn_status st = tn_run(&o, &r, err);
     print_findings(&r.findings, &c->progress);
@@ -98,6 +99,7 @@ static tn_status plan_run(cli *c, tn_err *err)
     tn_run_options o = {.path = c->arg[0], .hub = {cli_get(c, "hub-cache"), cli_get(c, "hub") != NULL}, .plan_only = true, .progress = &c->progress};
     tn_run_result r = {0};
     tn_buf b = TN_BUF_INIT;
+    TN_TRY(cli_rules(c, tn_file_exists(o.path) ? o.path : NULL, &o.rules, err));
     TN_TRY(cli_engine(c, &o.engine, err));
     tn_status st = tn_run(&o, &r, err);
     tn_status planned = st;

@@ -1,5 +1,6 @@
 #include "commands.h"
 
+#include "base/file.h"
 #include "flow/select.h"
 
 #include <stdio.h>
@@ -10,6 +11,7 @@ static tn_status select_model(cli *c, tn_err *err)
                         .hub = {cli_get(c, "hub-cache"), cli_get(c, "hub") != NULL}, .progress = &c->progress};
     tn_json *v;
     tn_buf b = TN_BUF_INIT;
+    TN_TRY(cli_rules(c, tn_file_exists(o.path) ? o.path : NULL, &o.rules, err));
     TN_TRY(cli_engine(c, &o.engine, err));
     tn_status st = tn_select(&o, c->arena, &v, err);
     tn_engine_free(o.engine);

@@ -150,6 +150,7 @@ static tn_status brief_options(const tn_mcp_call *call, tn_run_options *o, tn_er
     *o = (tn_run_options){.hub = {cli_get(p->c, "hub-cache"), cli_get(p->c, "hub") != NULL}, .progress = call->progress};
     TN_TRY(read_brief(call, &o->text, &o->path, err));
     TN_TRY(check_reach(call, o->text, o->path, err));
+    TN_TRY(load_rules(call, &o->rules, err));
     return engine(call, &o->engine, err);
 }
 

@@ -307,6 +307,7 @@ static tn_status write_lock(tn_flow *f, tn_err *err)
 static tn_status write_findings(tn_flow *f, tn_err *err)
 {
     tn_buf b = TN_BUF_INIT;
+    tn_flow_settle(f);
     for (size_t i = 0; i < f->out->findings.list.len; i++) {
         tn_json_writer w;
         tn_jw_init(&w, &b, 0);

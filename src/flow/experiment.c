@@ -248,6 +248,10 @@ tn_status tn_stage_experiment(tn_flow *f, tn_err *err)
     }
     if (!choose(f))
         return tn_fail(err, TN_ERULE, "data-fit: no model at hand fits these texts; data/profile.json has the numbers");
+    const tn_candidate *chosen = &f->candidate[f->chosen];
+    if (strcmp(chosen->verdict, tn_licence_verdict_name(TN_LICENCE_REFUSED)) == 0) /* used all the same: the plan makes an exception */
+        TN_TRY(tn_flow_find(f, "govern-licence", TN_ERROR, tn_str_format(f->arena, "%s and the data may not be used for this purpose together", chosen->id),
+                            TN_STR("data/licences.json"), TN_STR("another model or other data before anything is shipped"), err));
     TN_TRY(write_candidates(f, err));
     TN_TRY(write_baselines(f, err));
     tn_progress_say(f->progress, "Chosen: %s", f->candidate[f->chosen].id);

@@ -274,6 +274,13 @@ static void make_model(maker *m)
     put_text(m, s, "rule", TN_STR("highest mean macro F1 of the probe among candidates that fit and whose licence allows the use; "
                                   "within one standard error the smaller encoder wins"),
              "assumed", "a larger model must earn its cost", NULL);
+    const tn_settings *settings = m->in->rules ? tn_rules_settings(m->in->rules) : NULL;
+    if (settings && settings->has_licences) {
+        tn_json *allowed = tn_json_new_array(m->a);
+        for (size_t i = 0; i < settings->n_licences; i++)
+            m->ok = m->ok && tn_json_push(allowed, tn_json_new_str(m->a, settings->licence[i]));
+        put(m, s, "licences_allowed", allowed, "stated", "the project's tenet.yaml", NULL);
+    }
     tn_json *list = tn_json_new_array(m->a);
     for (size_t i = 0; i < m->in->n_candidates; i++) {
         const tn_plan_candidate *c = &m->in->candidate[i];
@@ -474,6 +481,36 @@ static void make_assumptions(maker *m)
     set(m, m->plan, "assumptions", list);
 }
 
+static void put_exception(maker *m, tn_json *list, tn_str rule, const tn_rule_change *change, tn_str path, tn_str reason, tn_str until)
+{
+    tn_json *v = tn_json_new_object(m->a);
+    set(m, v, "rule", tn_json_new_str(m->a, rule));
+    if (change) {
+        set_text(m, v, "severity", change->off ? "off" : tn_severity_name(change->severity));
+        set_text(m, v, "instead_of", tn_severity_name(tn_rules_find(m->in->rules, rule)->written));
+    } else {
+        set(m, v, "path", tn_json_new_str(m->a, path));
+    }
+    set(m, v, "reason", tn_json_new_str(m->a, reason));
+    set(m, v, "until", tn_json_new_str(m->a, until));
+    m->ok = m->ok && tn_json_push(list, v);
+}
+
+/* What the project excuses on the day of the plan, with its reason and last day. */
+static void make_exceptions(maker *m)
+{
+    const tn_settings *s = m->in->rules ? tn_rules_settings(m->in->rules) : NULL;
+    tn_json *list = tn_json_new_array(m->a);
+    for (size_t i = 0; s && i < s->n_changes; i++)
+        if (!s->change[i].expired)
+            put_exception(m, list, s->change[i].rule, &s->change[i], TN_STR(""), s->change[i].reason, s->change[i].until);
+    for (size_t i = 0; s && i < s->n_waivers; i++)
+        if (!s->waiver[i].expired)
+            put_exception(m, list, s->waiver[i].rule, NULL, s->waiver[i].path, s->waiver[i].reason, s->waiver[i].until);
+    if (tn_json_len(list))
+        set(m, m->plan, "exceptions", list);
+}
+
 /* Estimates are made for the largest candidate that fits: the choice is not known yet. */
 static const tn_plan_candidate *largest_fitting(const tn_plan_input *in)
 {
@@ -522,6 +559,7 @@ tn_status tn_plan_make(const tn_plan_input *in, tn_arena *a, tn_json **plan, tn_
     make_phases(&m);
     make_compute(&m, c);
     make_assumptions(&m);
+    make_exceptions(&m);
     if (!m.ok)
         return tn_fail_nomem(err, 4096);
     TN_TRY(check_stated(&m, err));

@@ -5,9 +5,12 @@
 ///
 /// A value is written {value, origin, reason, words}: origin is `stated` (the user's front matter or edit), `inferred`
 /// (from words of the brief, which are quoted) or `assumed`. A bare scalar in its place, as a person types it, is read
-/// as stated. The five sections (task, model, data, approach, evaluation) and the three phases are always there.
+/// as stated. The five sections (task, model, data, approach, evaluation) and the three phases are always there. Where the
+/// project's tenet.yaml changes a rule or names licences, `exceptions` and model/licences_allowed hold it: a run obeys its
+/// plan, and no clock.
 
 #include "flow/brief.h"
+#include "rules/rules.h"
 
 /// Shares of the rows that become validation and test where the data brings no such split.
 #define TN_PLAN_VALIDATION_SHARE 0.15
@@ -41,6 +44,7 @@ typedef struct {
 typedef struct {
     const tn_brief *brief;
     const char *brief_path;
+    const tn_rules *rules;    /* what the project says about the rules, kept in the plan; NULL: nothing */
     const tn_plan_data *data; /* NULL: the brief names none */
     const tn_plan_candidate *candidate;
     size_t n_candidates;

@@ -19,6 +19,65 @@ tn_status tn_flow_find(tn_flow *f, const char *rule, tn_severity severity, tn_st
                            err);
 }
 
+/* ---- exceptions ---- */
+
+static bool severity_in(const tn_json *exception, tn_severity *severity, bool *off)
+{
+    static const tn_severity all[] = {TN_ADVICE, TN_WARNING, TN_ERROR};
+    const tn_json *v = tn_json_get(exception, "severity");
+    *off = tn_json_is_str(v, "off");
+    for (size_t i = 0; i < TN_COUNT(all); i++)
+        if (tn_json_is_str(v, tn_severity_name(all[i]))) {
+            *severity = all[i];
+            return true;
+        }
+    return *off;
+}
+
+tn_status tn_flow_check_exceptions(const tn_flow *f, tn_err *err)
+{
+    for (const tn_json *v = tn_json_first(tn_json_get(f->plan, "exceptions")); v; v = tn_json_next(v)) {
+        tn_severity severity;
+        bool off, changes = tn_json_get(v, "severity") != NULL;
+        if (!tn_json_str(tn_json_get(v, "rule")).len || !tn_json_str(tn_json_get(v, "reason")).len || !tn_date_is_valid(tn_json_str(tn_json_get(v, "until"))) ||
+            (changes ? !severity_in(v, &severity, &off) : !tn_json_str(tn_json_get(v, "path")).len))
+            return tn_fail(err, TN_EINVALID, "plan:%u:%u: an exception has a rule, a severity (error, warning, advice, off) or a path, a reason, and the last day that it "
+                                             "holds (until: YYYY-MM-DD)",
+                           tn_json_line(v), tn_json_column(v));
+    }
+    return TN_OK;
+}
+
+/* The change of a rule's severity; false when the plan has none. */
+static bool change_of(const tn_flow *f, const char *rule, tn_severity *severity, bool *off)
+{
+    for (const tn_json *v = tn_json_first(tn_json_get(f->plan, "exceptions")); v; v = tn_json_next(v))
+        if (tn_json_is_str(tn_json_get(v, "rule"), rule) && severity_in(v, severity, off))
+            return true;
+    return false;
+}
+
+bool tn_flow_is_error(const tn_flow *f, const char *rule)
+{
+    tn_severity severity = TN_ERROR;
+    bool off = false;
+    return !change_of(f, rule, &severity, &off) || (!off && severity == TN_ERROR);
+}
+
+void tn_flow_settle(const tn_flow *f)
+{
+    tn_findings *all = &f->out->findings;
+    size_t n = 0;
+    for (size_t i = 0; i < all->list.len; i++) {
+        tn_finding *x = &all->list.ptr[i];
+        bool off = false;
+        change_of(f, x->rule, &x->severity, &off);
+        if (!off)
+            all->list.ptr[n++] = *x;
+    }
+    all->list.len = n;
+}
+
 tn_status tn_flow_rows(const tn_flow *f, const uint32_t *row, size_t n, tn_arena *a, int32_t **label, tn_str **text,
                        tn_str **id, tn_err *err)
 {
@@ -235,6 +294,26 @@ static tn_status write_data_records(tn_flow *f, tn_err *err)
     return keep(f, "data/profile.json", tn_profile_write_json(&f->data, &f->profile, name, fit, f->n_candidates, &b, err), &b, err);
 }
 
+/* A licence that the project does not allow is refused, whatever it would permit. The user's own data has none. */
+static tn_status heed_the_project(const tn_flow *f, const tn_ingredient part[2], tn_licence_verdict *v, tn_err *err)
+{
+    const tn_json *allowed = tn_plan_at(f->plan, "model/licences_allowed");
+    for (size_t i = 0; allowed && i < 2; i++) {
+        tn_str licence = tn_licence_normalise(part[i].licence);
+        bool among = part[i].licence.len == 0 && tn_str_is(part[i].source, "own");
+        for (const tn_json *x = tn_json_first(allowed); x && !among; x = tn_json_next(x))
+            among = licence.len && tn_str_eq(licence, tn_licence_normalise(tn_json_str(x)));
+        if (among || v->part[i] == TN_LICENCE_REFUSED)
+            continue;
+        v->part[i] = v->verdict = TN_LICENCE_REFUSED;
+        v->reason = v->part_reason[i] = tn_str_format(f->arena, "%.*s is %.*s, which is not among the licences that this project allows", TN_ARG(part[i].name),
+                                                      TN_ARG(part[i].licence));
+        if (!v->reason.ptr)
+            return tn_fail_nomem(err, 256);
+    }
+    return TN_OK;
+}
+
 static tn_status judge_licences(tn_flow *f, tn_err *err)
 {
     tn_str use;
@@ -259,8 +338,10 @@ static tn_status judge_licences(tn_flow *f, tn_err *err)
         tn_ingredient part[2] = {{.what = "model", .name = tn_str_of(c->id), .licence = tn_str_of(c->licence)}, data};
         tn_licence_verdict v;
         st = tn_licence_judge(part, 2, use, f->arena, &v, err);
+        if (st == TN_OK)
+            st = heed_the_project(f, part, &v, err);
         if (st == TN_OK) {
-            c->allowed = v.verdict != TN_LICENCE_REFUSED;
+            c->allowed = v.verdict != TN_LICENCE_REFUSED || !tn_flow_is_error(f, "govern-licence");
             c->verdict = tn_licence_verdict_name(v.verdict);
             tn_licence_write(part, 2, &v, &w);
         }

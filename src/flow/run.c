@@ -72,15 +72,32 @@ static const char *text_or(tn_str s)
     return s.ptr ? s.ptr : "";
 }
 
+/* What has expired in tenet.yaml is an error of the rule that it excused. */
+static tn_status find_expired(tn_flow *f, tn_err *err)
+{
+    size_t n = 0;
+    const tn_finding *problem = f->o->rules ? tn_rules_problems(f->o->rules, &n) : NULL;
+    for (size_t i = 0; i < n; i++) {
+        tn_finding x = problem[i];
+        x.path = TN_STR("tenet.yaml");
+        x.rule = tn_str_dup(f->out->findings.arena, tn_str_of(x.rule)).ptr;
+        if (!x.rule)
+            return tn_fail_nomem(err, 64);
+        TN_TRY(tn_findings_add(&f->out->findings, x, err));
+    }
+    return TN_OK;
+}
+
 /* `text` grows by what a person answers: the run keeps the brief that its plan was made from. */
 static tn_status plan_from_brief(tn_flow *f, tn_str *text, tn_err *err)
 {
+    TN_TRY(find_expired(f, err));
     TN_TRY(tn_brief_parse(*text, f->o->path, f->arena, &f->brief, err));
     if (f->o->ask)
         TN_TRY(ask_questions(f, text, err));
     TN_TRY(keep_reading(f, err));
     const tn_json *source = tn_json_get(f->brief.front, "data"), *model = tn_json_get(f->brief.front, "model");
-    tn_plan_input in = {.brief = &f->brief, .brief_path = f->o->path, .threads = tn_engine_threads(f->engine),
+    tn_plan_input in = {.brief = &f->brief, .brief_path = f->o->path, .rules = f->o->rules, .threads = tn_engine_threads(f->engine),
                         .isa = tn_engine_isa(f->engine), .memory = machine_memory()};
     tn_plan_data data = {0};
     bool engine_runs = tn_brief_has(&f->brief, "task", "text-classification") && !tn_brief_has(&f->brief, "problem", "multi-label") &&
@@ -248,6 +265,7 @@ static tn_status recall(tn_flow *f, tn_err *err)
 
 static tn_status finish(const tn_flow *f, tn_err *err)
 {
+    tn_flow_settle(f);
     if (tn_findings_count(&f->out->findings, TN_ERROR))
         return tn_fail(err, TN_ERULE, "the run is complete, but a rule or a stated threshold says no; see %s/findings.jsonl", f->folder.dir);
     return TN_OK;

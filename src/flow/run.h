@@ -9,11 +9,13 @@
 #include "base/finding.h"
 #include "codec/json.h"
 #include "hub/at_hand.h"
+#include "rules/rules.h"
 #include "tensor/engine.h"
 
 typedef struct {
     const char *path;    /* brief.md or plan.yaml */
     tn_str text;         /* ptr not NULL: the content itself; `path` only names it, and says where relative data lies */
+    const tn_rules *rules; /* of the project, for the plan that a brief becomes; NULL: as compiled in. A plan has its own */
     const char *dir;     /* run folder; NULL: runs/NAME-DIGEST beside the working directory */
     bool resume;         /* the folder exists: go on in it */
     bool replace;        /* the folder exists: remove what a run wrote there first */

@@ -76,7 +76,15 @@ float *tn_flow_gather(const tn_flow *f, const tn_candidate *c, const uint32_t *r
 /// Labels and texts of rows, in the arena.
 tn_status tn_flow_rows(const tn_flow *f, const uint32_t *row, size_t n, tn_arena *a, int32_t **label, tn_str **text,
                        tn_str **id, tn_err *err);
+/// A finding with the severity that the rule has by itself; the plan's exceptions come with tn_flow_settle.
 tn_status tn_flow_find(tn_flow *f, const char *rule, tn_severity severity, tn_str message, tn_str evidence, tn_str remedy,
                        tn_err *err);
+/// The plan's exceptions, held to their form: each has a rule, a reason and a last day, and a severity or a path.
+tn_status tn_flow_check_exceptions(const tn_flow *f, tn_err *err);
+/// Is a finding of this rule an error in this plan, as it is by itself?
+bool tn_flow_is_error(const tn_flow *f, const char *rule);
+/// Gives the findings so far the severities of the plan's exceptions and drops those of rules that are off. Settled
+/// findings stay as they are.
+void tn_flow_settle(const tn_flow *f);
 
 #endif

@@ -140,6 +140,7 @@ tn_status tn_stage_check(tn_flow *f, tn_err *err)
     tn_str text;
     int64_t v;
     TN_TRY(read_recipe(f, &recipe, err));
+    TN_TRY(tn_flow_check_exceptions(f, err));
     TN_TRY(tn_plan_i64(f->plan, "recipe/max_tokens", 8, 8192, &v, err));
     TN_TRY(tn_plan_str(f->plan, "evaluation/criterion", &text, err));
     TN_TRY(tn_plan_i64(f->plan, "evaluation/bootstrap_resamples", 100, 1000000, &v, err));

@@ -169,6 +169,32 @@ static void findings(card *c)
     }
 }
 
+/* What the project excuses: it decides nothing about the model, but whoever reads the card shall know. */
+static void exceptions(card *c)
+{
+    size_t n = count(c, "plan.yaml#/exceptions");
+    for (size_t i = 0; i < n; i++) {
+        char address[64];
+        snprintf(address, sizeof address, "plan.yaml#/exceptions/%zu/severity", i);
+        text(c, "- Exception made by the project: ");
+        words(c, "plan.yaml#/exceptions/%zu/rule", i);
+        if (tn_records_text(c->r, address).len) {
+            text(c, " is ");
+            words(c, "%s", address);
+            text(c, " instead of ");
+            words(c, "plan.yaml#/exceptions/%zu/instead_of", i);
+        } else {
+            text(c, " is waived for ");
+            words(c, "plan.yaml#/exceptions/%zu/path", i);
+        }
+        text(c, " until ");
+        words(c, "plan.yaml#/exceptions/%zu/until", i);
+        text(c, ", because: ");
+        words(c, "plan.yaml#/exceptions/%zu/reason", i);
+        text(c, ".\n");
+    }
+}
+
 static void model_limits(card *c)
 {
     text(c, "## Limits\n\n");
@@ -210,6 +236,7 @@ static void model_limits(card *c)
         words(c, "plan.yaml#/assumptions/%zu", i);
         text(c, ".\n");
     }
+    exceptions(c);
     text(c, "\n");
 }
 

@@ -198,6 +198,27 @@ static void verdicts(page *p)
     html(p, "</ul>\n");
 }
 
+static void exceptions(page *p)
+{
+    size_t n = count(p, "plan.yaml#/exceptions");
+    for (size_t i = 0; i < n; i++) {
+        tn_str severity = words_at(p, "plan.yaml#/exceptions/%zu/severity", i);
+        html(p, "<li>Exception made by the project: <code>");
+        say(p, words_at(p, "plan.yaml#/exceptions/%zu/rule", i));
+        html(p, severity.len ? "</code> is " : "</code> is waived for ");
+        say(p, severity.len ? severity : words_at(p, "plan.yaml#/exceptions/%zu/path", i));
+        if (severity.len) {
+            html(p, " instead of ");
+            say(p, words_at(p, "plan.yaml#/exceptions/%zu/instead_of", i));
+        }
+        html(p, " until ");
+        say(p, words_at(p, "plan.yaml#/exceptions/%zu/until", i));
+        html(p, ", because: ");
+        say(p, words_at(p, "plan.yaml#/exceptions/%zu/reason", i));
+        html(p, "</li>\n");
+    }
+}
+
 static void limits(page *p)
 {
     html(p, "<h2 id=\"limits\">Limits first</h2>\n<div class=\"box\"><ul>\n<li>Weakest class: ");
@@ -252,6 +273,7 @@ static void limits(page *p)
         say(p, words_at(p, "findings.jsonl#/%zu/rule", i));
         html(p, "</code></li>\n");
     }
+    exceptions(p);
     html(p, "</ul></div>\n");
 }
 
