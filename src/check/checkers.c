@@ -12,11 +12,11 @@ static tn_checker *const checkers[TN_N_KINDS][MAX_CHECKERS] = {
     [TN_KIND_BRIEF] = {tn_check_secrets},
     [TN_KIND_PLAN] = {tn_check_secrets},
     [TN_KIND_RULES_FILE] = {tn_check_secrets},
-    [TN_KIND_CONFIG] = {tn_check_secrets},
+    [TN_KIND_CONFIG] = {tn_check_requirements, tn_check_secrets},
     [TN_KIND_DATA] = {NULL},
     [TN_KIND_RUN] = {NULL},
-    [TN_KIND_MODEL] = {NULL},
-    [TN_KIND_REPOSITORY] = {NULL},
+    [TN_KIND_MODEL] = {tn_check_model},
+    [TN_KIND_REPOSITORY] = {tn_check_repository},
 };
 
 tn_checker *const *tn_checkers_of(tn_kind kind)

@@ -6,7 +6,10 @@
 
 /* Python and notebooks: one parse, then every rule about code; see the table in the Python checker. */
 /* Folders */
+tn_checker tn_check_model;
+tn_checker tn_check_repository;
 /* Text of any kind */
+tn_checker tn_check_requirements; /* requirements.txt, pyproject.toml, environment.yml ..., by name */
 tn_checker tn_check_secrets; /* check/secret.h */
 
 /// The checkers of a kind, ending with NULL.

@@ -16,6 +16,7 @@ struct tn_repository {
     const tn_repository_file *file; /* [n], in byte order of the names; what the walk leaves out is not here */
     size_t n;
     bool is_project; /* it holds .git, a packaging file or a requirements file: it is somebody's repository, not a loose folder */
+    bool has_git, has_package; /* .git; pyproject.toml, setup.py or setup.cfg in the root */
     bool has_evaluation, has_tests; /* a Python file or notebook named for evaluation; for tests */
     bool has_config;       /* a YAML, TOML, JSON or INI file under config(s)/, conf/, or named for parameters */
     bool has_requirements; /* requirements*.txt, pyproject.toml, setup.py, setup.cfg, environment.yml, Pipfile */

@@ -206,14 +206,15 @@ static void collect_facts(tn_repository *r)
         r->has_lock = r->has_lock || is_lock(name);
         r->has_config = r->has_config || is_config(path, name);
         r->has_licence = r->has_licence || (top && (starts_fold(name, "license") || starts_fold(name, "licence") || starts_fold(name, "copying")));
+        r->has_package = r->has_package || (top && (tn_str_is(name, "pyproject.toml") || tn_str_is(name, "setup.py") || tn_str_is(name, "setup.cfg")));
         r->is_project = r->is_project || (top && (is_requirements(name) || is_lock(name)));
         r->has_tests = r->has_tests || (code && (starts_fold(name, "test_") || tn_str_ends(name, "_test.py")));
         r->has_evaluation = r->has_evaluation || (code && (starts_fold(name, "eval") || starts_fold(name, "test.") || starts_fold(name, "benchmark") ||
                                                            tn_str_find(name, TN_STR("_eval"), 0) != SIZE_MAX || tn_str_find(name, TN_STR("evaluat"), 0) != SIZE_MAX));
     }
     char git[PATH_MAX];
-    if (snprintf(git, sizeof git, "%s/.git", r->root) < (int)sizeof git)
-        r->is_project = r->is_project || access(git, F_OK) == 0;
+    r->has_git = snprintf(git, sizeof git, "%s/.git", r->root) < (int)sizeof git && access(git, F_OK) == 0;
+    r->is_project = r->is_project || r->has_git;
 }
 
 tn_status tn_walk(const char *root, tn_str shown, size_t max_files, tn_arena *a, tn_repository *out, bool *cut, tn_err *err)
