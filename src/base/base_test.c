@@ -9,6 +9,7 @@
 #include "base/rng.h"
 #include "base/sha256.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -277,6 +278,15 @@ static void files_are_whole_or_absent(void **state)
     ASSERT_FAILS(tn_file_open("/nowhere/at/all", &f, &err), TN_ENOENT, &err);
     ASSERT_FAILS(tn_file_open(dir, &f, &err), TN_EINVALID, &err);
     ASSERT_FAILS(tn_file_write("/dev/full/x", TN_BYTES("x"), &err), TN_ENOENT, &err);
+    char pipe_name[64];
+    snprintf(pipe_name, sizeof pipe_name, "%s/pipe", dir);
+    assert_int_equal(mkfifo(pipe_name, 0600), 0);
+    int reader = open(pipe_name, O_RDONLY | O_NONBLOCK);
+    char got[4] = "";
+    ASSERT_OK(tn_file_write(pipe_name, TN_BYTES("abc"), &err), &err); /* written to, not replaced by a file */
+    assert_int_equal(read(reader, got, 3), 3);
+    assert_string_equal(got, "abc");
+    close(reader);
     ASSERT_OK(tn_file_remove(dir, &err), &err);
     assert_false(tn_file_exists(dir));
     tn_arena_free(a);

@@ -113,6 +113,7 @@ tn_status tn_file_read(const char *path, size_t max, tn_arena *a, tn_bytes *out,
 struct tn_file_writer {
     char *path, *tmp;
     int fd;
+    bool straight; /* no file: written where it stands */
 };
 
 static void writer_free(tn_file_writer *w)
@@ -139,10 +140,13 @@ tn_status tn_file_begin(const char *path, tn_file_writer **out, tn_err *err)
         return tn_fail_nomem(err, n + 48);
     }
     memcpy(w->path, path, n + 1);
-    snprintf(w->tmp, n + 48, "%s.%ld.%u.tmp", path, (long)getpid(), atomic_fetch_add(&counter, 1));
+    /* A device or a pipe is written to; a rename would put a file in its place, for everybody. */
     struct stat old;
-    w->fd = open(w->tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (w->fd >= 0 && stat(path, &old) == 0 && S_ISREG(old.st_mode) && fchmod(w->fd, old.st_mode & 0777) != 0) {
+    bool there = stat(path, &old) == 0;
+    w->straight = there && !S_ISREG(old.st_mode) && !S_ISDIR(old.st_mode);
+    snprintf(w->tmp, n + 48, "%s.%ld.%u.tmp", path, (long)getpid(), atomic_fetch_add(&counter, 1));
+    w->fd = w->straight ? open(path, O_WRONLY | O_CLOEXEC) : open(w->tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (w->fd >= 0 && there && !w->straight && fchmod(w->fd, old.st_mode & 0777) != 0) {
         /* A disk without modes: the file stays its owner's alone. */
     }
     if (w->fd < 0) {
@@ -193,10 +197,14 @@ tn_status tn_file_commit(tn_file_writer *w, tn_err *err)
     tn_status st = TN_OK;
     int fd = w->fd;
     w->fd = -1;
-    if (fsync(fd) != 0)
+    if (!w->straight && fsync(fd) != 0)
         st = tn_fail_errno(err, "cannot write %s", w->path);
     if (close(fd) != 0 && st == TN_OK)
         st = tn_fail_errno(err, "cannot write %s", w->path);
+    if (w->straight) {
+        writer_free(w);
+        return st;
+    }
     if (st == TN_OK && rename(w->tmp, w->path) != 0)
         st = tn_fail_errno(err, "cannot put %s in place", w->path);
     if (st == TN_OK)
@@ -211,7 +219,8 @@ void tn_file_abort(tn_file_writer *w)
 {
     if (!w)
         return;
-    unlink(w->tmp);
+    if (!w->straight)
+        unlink(w->tmp);
     writer_free(w);
 }
 

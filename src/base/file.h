@@ -23,7 +23,7 @@ void tn_file_forget(const tn_file *f, size_t from, size_t to);
 tn_status tn_file_read(const char *path, size_t max, tn_arena *a, tn_bytes *out, tn_err *err);
 
 /// Writes to a temporary name beside `path`, syncs, renames, syncs the folder. A failure leaves what was there. A new file
-/// is its owner's alone; one that is replaced keeps its mode.
+/// is its owner's alone; one that is replaced keeps its mode. A device or pipe (/dev/null) is written to, never replaced.
 tn_status tn_file_write(const char *path, tn_bytes bytes, tn_err *err);
 /// The same for content that is produced in pieces: begin, put*, commit; or abort.
 typedef struct tn_file_writer tn_file_writer;
