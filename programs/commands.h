@@ -13,4 +13,8 @@ extern const cli_command cmd_init, cmd_rules_emit, cmd_rules_verify;
 
 extern const cli_command cmd_mcp;
 
+extern const cli_command cmd_hook_claude;
+
+extern const cli_command cmd_hook_git;
+
 #endif
