@@ -9,32 +9,12 @@
 
 enum { MAX_BRIEF_FILE = 2 << 20 }; /* the brief's own bound is tighter and says more */
 
-/* The first model at hand by id whose tokenizer opens; *name NULL when there is none. */
-static tn_status tokenizer_at_hand(cli *c, tn_tokenizer **t, const char **name, tn_err *err)
-{
-    tn_hub_model *model;
-    size_t n;
-    *name = NULL;
-    tn_status st = tn_hub_at_hand(&(tn_hub_where){0}, c->arena, &model, &n, err);
-    if (st == TN_ENOENT)
-        return TN_OK;
-    TN_TRY(st);
-    for (size_t i = 0; i < n && !*name; i++) {
-        st = tn_tokenizer_open(model[i].folder, t, err);
-        if (st == TN_OK)
-            *name = model[i].id.ptr;
-        else if (st == TN_ENOMEM)
-            return st;
-    }
-    return TN_OK;
-}
-
 /* Who counts: --tokenizer (a tokenizer.json, a folder with one, a run, a model at hand), or else a model at hand. */
 static tn_status open_tokenizer(cli *c, tn_tokenizer **t, const char **name, tn_err *err)
 {
     const char *dir, *spec = cli_get(c, "tokenizer");
     if (!spec) {
-        TN_TRY(tokenizer_at_hand(c, t, name, err));
+        TN_TRY(tn_hub_any_tokenizer(&(tn_hub_where){0}, c->arena, t, name, err));
         if (!*name && cli_get(c, "budget"))
             return tn_fail(err, TN_ENOENT, "--budget counts tokens with a real tokenizer and no model is at hand; name one with --tokenizer: a "
                            "tokenizer.json, a model folder or a model of `tenet hub ls`");

@@ -184,25 +184,6 @@ static tn_status select_model(const tn_mcp_call *call, tn_json **out, tn_str *te
     return tn_select(&o, call->arena, out, err);
 }
 
-/* The first model at hand, by id, whose tokenizer opens; NULL when there is none. */
-static tn_status tokenizer_at_hand(const tn_mcp_call *call, tn_tokenizer **out, const char **name, tn_err *err)
-{
-    const mcp_project *p = call->self;
-    tn_hub_model *model;
-    size_t n = 0;
-    *out = NULL;
-    tn_status st = tn_hub_at_hand(&(tn_hub_where){cli_get(p->c, "hub-cache"), cli_get(p->c, "hub") != NULL}, call->arena, &model, &n, err);
-    if (st != TN_OK && st != TN_ENOENT)
-        return st;
-    for (size_t i = 0; i < n; i++) {
-        *name = model[i].id.ptr;
-        st = tn_tokenizer_open(model[i].folder, out, err);
-        if (st == TN_OK || st == TN_ENOMEM)
-            return st;
-    }
-    return TN_OK;
-}
-
 static tn_status compose_prompt(const tn_mcp_call *call, tn_prompt_input *in, tn_prompt *out, tn_brief *brief, const char **counted, tn_err *err)
 {
     tn_str text;
@@ -218,7 +199,8 @@ static tn_status compose_prompt(const tn_mcp_call *call, tn_prompt_input *in, tn
     in->budget = (size_t)budget;
     tn_status st = tn_brief_parse(text, path, call->arena, brief, err);
     if (st == TN_OK && budget) {
-        st = tokenizer_at_hand(call, &t, counted, err);
+        const mcp_project *p = call->self;
+        st = tn_hub_any_tokenizer(&(tn_hub_where){cli_get(p->c, "hub-cache"), cli_get(p->c, "hub") != NULL}, call->arena, &t, counted, err);
         if (st == TN_OK && !t)
             st = tn_fail(err, TN_ENOENT, "a budget is counted with a real tokenizer, and no model is at hand; leave the budget out");
     }

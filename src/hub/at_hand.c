@@ -69,3 +69,22 @@ tn_status tn_hub_find(const tn_hub_where *where, tn_str spec, tn_arena *a, tn_hu
         *err = first;
     return st;
 }
+
+tn_status tn_hub_any_tokenizer(const tn_hub_where *where, tn_arena *a, tn_tokenizer **out, const char **id, tn_err *err)
+{
+    tn_hub_model *model;
+    size_t n = 0;
+    *out = NULL;
+    *id = NULL;
+    tn_status st = tn_hub_at_hand(where, a, &model, &n, err);
+    if (st != TN_OK && st != TN_ENOENT)
+        return st;
+    for (size_t i = 0; i < n && !*out; i++) {
+        st = tn_tokenizer_open(model[i].folder, out, err);
+        if (st == TN_OK)
+            *id = model[i].id.ptr;
+        else if (st == TN_ENOMEM)
+            return st;
+    }
+    return TN_OK;
+}

@@ -7,6 +7,7 @@
 /// was ever downloaded; `prefer_hub` puts the Hub's cache in front.
 
 #include "hub/cache.h"
+#include "text/tokenizer.h"
 
 typedef struct {
     const char *cache; /* a folder that is searched alone; NULL: the two caches */
@@ -21,5 +22,9 @@ tn_status tn_hub_at_hand(const tn_hub_where *where, tn_arena *a, tn_hub_model **
 
 /// The model that `spec` names (a folder, or id[@revision]) in either cache.
 tn_status tn_hub_find(const tn_hub_where *where, tn_str spec, tn_arena *a, tn_hub_model *out, tn_err *err);
+
+/// The tokenizer of the first model at hand, by id, that opens: it counts when nobody was named. Both *out and *id are NULL
+/// when there is none.
+tn_status tn_hub_any_tokenizer(const tn_hub_where *where, tn_arena *a, tn_tokenizer **out, const char **id, tn_err *err);
 
 #endif
