@@ -4,12 +4,14 @@
  * changed, and no byte of them can be anything but a quotation.
  *
  * Over budget the page is written anew with one rule less until it fits: at most 58 times over a page of a few thousand
- * tokens. The words are counted once; the sum of two counts is exact enough to choose by, and the page that is returned
- * is counted whole. */
+ * tokens. The words are counted once; the sum of two counts is off by a token or two at the seam, so it only rules out;
+ * the page that is returned is counted whole. */
 #include "flow/prompt.h"
 
 #include <string.h>
 #include <strings.h>
+
+enum { SEAM = 8 }; /* tokens by which the sum of two counts may differ from the count of the whole */
 
 static const char *const hosts[] = {"markdown", "claude", "cursor", "copilot", "gemini", "windsurf", "chatgpt", "codex", NULL};
 
@@ -168,8 +170,8 @@ static tn_status fit(const tn_prompt_input *in, tn_str brief, tn_arena *a, tn_pr
         tn_str context;
         TN_TRY(write_page(in, brief, a, out, &context, err));
         TN_TRY(count(in->tokenizer, context, a, &n_context, err));
-        bool fits = !in->budget || n_context + n_brief <= in->budget;
-        if (!fits && (left = tn_context_drop(&out->context) != NULL)) {
+        bool may_fit = !in->budget || n_context + n_brief <= in->budget + SEAM;
+        if (!may_fit && (left = tn_context_drop(&out->context) != NULL)) {
             tn_arena_restore(a, mark);
             continue;
         }

@@ -170,10 +170,11 @@ static void only_rules_that_the_brief_needs(void **state)
 
 static void over_budget_rules_leave_in_order(void **state)
 {
+    const char *path = *state;
     static const char text[] = "Task:\nSelect and fine-tune a sentiment model.\n\nWhere this applies:\nproduction, on-device\n";
     tn_tokenizer *t;
     tn_err err;
-    ASSERT_OK(tn_tokenizer_open("tests/data/tokens-wordpiece.json", &t, &err), &err);
+    ASSERT_OK(tn_tokenizer_open(path, &t, &err), &err);
     page all, p;
     ASSERT_OK(compose_with(&all, text, NULL, t, 0), &all.err);
     size_t full = all.prompt.n_tokens, least = 0, n_before = 0;
@@ -205,6 +206,11 @@ static void over_budget_rules_leave_in_order(void **state)
         assert_int_equal(n_errors, 0);
         done(&p);
     }
+    /* A budget of exactly what the whole takes leaves nothing out. */
+    ASSERT_OK(compose_with(&p, text, NULL, t, full), &p.err);
+    assert_int_equal(p.prompt.n_tokens, full);
+    assert_int_equal(p.prompt.context.n_kept, all.prompt.context.n_kept);
+    done(&p);
     ASSERT_OK(compose_with(&p, text, NULL, t, least), &p.err);
     for (size_t i = 0; i < p.prompt.context.n_kept; i++)
         assert_int_equal(p.prompt.context.kept[i]->severity, TN_ERROR);
@@ -291,12 +297,14 @@ static void every_failed_allocation_is_reported(void **state)
 
 int main(void)
 {
+    static char wordpiece[] = "tests/data/tokens-wordpiece.json", unigram[] = "tests/data/tokens-unigram.json";
     const struct CMUnitTest test[] = {
         cmocka_unit_test(the_documents_example_reproduces),
         cmocka_unit_test(the_order_is_who_how_what_why_where_when),
         cmocka_unit_test(words_stay_a_quotation),
         cmocka_unit_test(only_rules_that_the_brief_needs),
-        cmocka_unit_test(over_budget_rules_leave_in_order),
+        {"over_budget_rules_leave_in_order_by_wordpiece", over_budget_rules_leave_in_order, NULL, NULL, wordpiece},
+        {"over_budget_rules_leave_in_order_by_unigram", over_budget_rules_leave_in_order, NULL, NULL, unigram},
         cmocka_unit_test(a_host_changes_the_wrapping_only),
         cmocka_unit_test(a_brief_without_a_task_is_refused),
         cmocka_unit_test(json_says_what_is_in_and_what_is_not),
