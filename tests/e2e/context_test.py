@@ -79,14 +79,14 @@ words = ROOT / "tests/data/tokens-wordpiece.json"
 severity = {"advice": 0, "warning": 1, "error": 2}
 counted = json.loads(run("prompt", EXAMPLE, "--json", "--tokenizer", words, env=bare).stdout)
 assert counted["tokenizer"] == str(words) and counted["tokens"] > 100
-for budget in (counted["tokens"], counted["tokens"] - 1, counted["tokens"] * 3 // 4):
+done = run("prompt", EXAMPLE, "--tokenizer", words, "--budget", "40", env=bare, code=1)
+enough = int(re.search(r"give at least (\d+)$", done.stderr.strip()).group(1))
+for budget in (counted["tokens"], counted["tokens"] - 1, (counted["tokens"] + enough) // 2, enough):
     short = json.loads(run("prompt", EXAMPLE, "--json", "--tokenizer", words, "--budget", budget, env=bare).stdout)
     gone = [r for r in short["left_out"] if r["reason"] == "the budget"]
     assert short["tokens"] <= budget and bool(gone) == (budget < counted["tokens"])
     assert [severity[r["severity"]] for r in gone] == sorted(severity[r["severity"]] for r in gone) and all(r["severity"] != "error" for r in gone)
     assert short["prompt"].endswith(EXAMPLE.read_text(encoding="utf-8") + "```\n")
-done = run("prompt", EXAMPLE, "--tokenizer", words, "--budget", "40", env=bare, code=1)
-enough = re.search(r"give at least (\d+)$", done.stderr.strip()).group(1)
 done = run("prompt", EXAMPLE, "--tokenizer", words, "--budget", enough, env=bare)
 assert f"{enough} tokens by {words}; left out for the budget: " in done.stderr
 assert "(advice)" not in done.stdout and "(warning)" not in done.stdout
