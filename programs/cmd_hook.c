@@ -47,9 +47,9 @@ typedef struct {
     size_t n_failed;
 } self_test;
 
-static const char bad_code[] = "import torch\nfrom transformers import AutoModelForSequenceClassification\n\n"
-                               "model = AutoModelForSequenceClassification.from_pretrained(\"someone/some-model\", trust_remote_code=True)\n"
-                               "state = torch.load(\"weights.bin\")\n";
+/* Breaks govern-userdata and govern-provenance. Nobody's token: its halves meet only here. */
+static const char bad_code[] = "from huggingface_hub import login\nfrom transformers import AutoModel\n\nlogin(\"hf_" "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zAbC\")\n"
+                               "model = AutoModel.from_pretrained(\"someone/some-model\", trust_remote_code=True)\n";
 static const char good_code[] = "def mean(values):\n    return sum(values) / len(values)\n";
 
 static tn_status clean_environment(self_test *t, tn_err *err)
