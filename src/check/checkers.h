@@ -5,6 +5,8 @@
 #include "check/check.h"
 
 /* Python and notebooks: one parse, then every rule about code; see the table in the Python checker. */
+/* Documents */
+tn_checker tn_check_answer; /* check/answer.h */
 /* Folders */
 tn_checker tn_check_model;
 tn_checker tn_check_repository;

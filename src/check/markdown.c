@@ -899,6 +899,12 @@ static size_t block_of(const tn_md *m, size_t offset)
     return low ? low - 1 : SIZE_MAX;
 }
 
+size_t tn_md_block_at(const tn_md *m, size_t offset)
+{
+    size_t b = block_of(m, offset);
+    return b != SIZE_MAX && offset < tn_md_block_range(m, b).to ? b : SIZE_MAX;
+}
+
 tn_md_range tn_md_sentence(const tn_md *m, size_t offset)
 {
     enum { REACH = 600 };
@@ -975,7 +981,7 @@ static bool joined(const tn_md *m, size_t from, size_t to)
         return false;
     for (size_t i = from; i < to; i++) {
         char c = m->prose.ptr[i];
-        if (!is_blank(c) && c != '\n' && c != '-' && c != '*' && c != '_' && c != '"' && c != '\'')
+        if (!is_blank(c) && c != '\n' && c != '-' && c != '*' && c != '_' && c != '"' && c != '\'' && c != '/')
             return false;
     }
     return true;

@@ -81,6 +81,8 @@ typedef struct {
 } tn_md_range;
 tn_md_range tn_md_all(const tn_md *m);
 tn_md_range tn_md_block_range(const tn_md *m, size_t block);
+/// Index of the block that holds the offset, or SIZE_MAX between blocks.
+size_t tn_md_block_at(const tn_md *m, size_t at);
 /// What stands under a heading: from behind its words to the next heading of its level or a higher one.
 tn_md_range tn_md_section(const tn_md *m, size_t heading);
 /// Index of the block behind the section.
@@ -91,7 +93,7 @@ tn_md_range tn_md_sentence(const tn_md *m, size_t at);
 tn_str tn_md_quote(const tn_md *m, tn_md_range r, size_t max, tn_arena *a);
 
 /// Looks for phrases ("state of the art|sota|outperform*") in the prose of a range: whole words, in lower case, in this
-/// order, with nothing but blanks, hyphens, quotes, apostrophes and emphasis between them; `*` at the end of a word allows
+/// order, with nothing but blanks, hyphens, slashes, quotes, apostrophes and emphasis between them; `*` at the end of a word allows
 /// any ending; `#` is any word that begins with a digit; `?` is any one word; "and" is "&" too. False when none stands
 /// there; else the first one's range.
 bool tn_md_find(const tn_md *m, tn_md_range in, const char *phrases, tn_md_range *found);

@@ -1,0 +1,651 @@
+/* Sections are found by name at any level; where several headings could be one section, those of the level that holds most
+ * sections win, so that "### Training data" under "## Model choice" does not stand for the data strategy.
+ *
+ * Three tables: claims (phrases without their excuse), absences (words that a whole answer must hold), functions. */
+#include "check/answer.h"
+#include "check/checkers.h"
+
+#include "rules/catalog.h"
+
+#include <string.h>
+#include <strings.h>
+
+static const char *const section_name[TN_N_SECTIONS] = {"task definition", "model choice", "data strategy", "training or inference approach", "evaluation"};
+
+const char *tn_section_name(tn_section s)
+{
+    return section_name[s];
+}
+
+static const char *const section_words[TN_N_SECTIONS] = {
+    "task definition|task|the task|task and modality|task description|task overview|task summary|task framing|task formulation|task understanding|task statement|task analysis|task and goal|task and constraints|"
+    "task and scope|problem|the problem|problem definition|problem statement|problem framing|problem formulation|problem description|use case|what you asked|what you asked for|what you need|understanding the task|"
+    "understanding the problem|understanding your task|defining the task|define the task|the job|goal|objective|requirements|scope",
+    "model choice|model|models|the model|model selection|model recommendation|model recommendations|recommended model|recommended models|model candidates|candidate models|model options|model comparison|"
+    "model shortlist|model strategy|model and why|models considered|choice of model|choosing a model|choosing the model|choose a model|pick a model|picking a model|selecting a model|select a model|which model|"
+    "what model|base model|selected model|chosen model|pretrained model|candidates",
+    "data strategy|data|the data|dataset|datasets|data set|data sets|dataset strategy|data plan|data preparation|data preprocessing|data processing|data pipeline|data handling|data and splits|data splits|data split|"
+    "data requirements|data collection|data sources|dataset preparation|dataset choice|dataset selection|dataset and splits|preparing the data|prepare the data|preprocessing|training data|splits|your data",
+    "training or inference approach|training and inference approach|training inference approach|training approach|inference approach|training|inference|training and inference|training or inference|training strategy|"
+    "training plan|training setup|training procedure|training pipeline|training recipe|training code|training details|training configuration|training method|fine tuning|finetuning|fine tuning approach|fine tuning strategy|"
+    "fine tuning plan|fine tuning setup|fine tuning code|fine tuning recipe|fine tune|inference plan|inference pipeline|inference code|inference strategy|inference setup|approach|the approach|method|methods|methodology|"
+    "implementation|training script|how to train|how to run it|running it|zero shot inference|pipeline|recipe",
+    "evaluation|evaluation plan|evaluation strategy|evaluation approach|evaluation protocol|evaluation metrics|evaluation criteria|evaluation method|evaluation methodology|evaluation setup|evaluation results|evaluate|"
+    "evaluating|how to evaluate|evaluating the model|model evaluation|metrics|measurement|measuring success|success metrics|success criteria|validation|testing|results|metrics and evaluation|how we measure|how we will know",
+};
+
+static bool is_section(const tn_md *m, size_t block, tn_section s)
+{
+    tn_md_range r = tn_md_block_range(m, block);
+    if (tn_md_is(m, r, section_words[s]))
+        return true;
+    /* "Data strategy and splits", "Evaluation & next steps": both halves count. */
+    tn_md_range joint;
+    if (tn_md_count_words(m, r) > 7 || !tn_md_find(m, r, "and", &joint))
+        return false;
+    return tn_md_is(m, (tn_md_range){r.from, joint.from}, section_words[s]) || tn_md_is(m, (tn_md_range){joint.to, r.to}, section_words[s]);
+}
+
+/* A heading, or an item that is nothing but a section's name and perhaps a colon: "1. Task definition". */
+static bool can_open(const tn_md *m, size_t block)
+{
+    const tn_md_block *b = &m->block[block];
+    return b->kind == TN_MD_HEADING || (b->kind == TN_MD_ITEM && b->numbered && b->text.len < 60) ||
+           (b->kind == TN_MD_PARAGRAPH && b->text.len < 48 && tn_str_ends(tn_str_trim(b->text), ":"));
+}
+
+static size_t level_of(const tn_md_block *b)
+{
+    return b->kind == TN_MD_HEADING ? b->level : TN_MD_RUN_IN + 1u;
+}
+
+static void find_sections(const tn_md *m, tn_answer *a)
+{
+    enum { LEVELS = TN_MD_RUN_IN + 2 };
+    size_t first[LEVELS][TN_N_SECTIONS], n[LEVELS] = {0}, best = 1;
+    memset(first, 0xFF, sizeof first);
+    for (size_t i = 0; i < m->n_blocks; i++) {
+        if (!can_open(m, i))
+            continue;
+        size_t level = level_of(&m->block[i]);
+        a->n_headings += m->block[i].kind == TN_MD_HEADING && level > 1;
+        for (int s = 0; s < TN_N_SECTIONS; s++)
+            if (first[level][s] == SIZE_MAX && is_section(m, i, (tn_section)s)) {
+                first[level][s] = i;
+                n[level]++;
+                break; /* a heading opens one section; of "Data and model" the first named */
+            }
+    }
+    for (size_t level = 1; level < LEVELS; level++)
+        if (n[level] > n[best])
+            best = level;
+    for (int s = 0; s < TN_N_SECTIONS; s++) {
+        a->heading[s] = first[best][s];
+        for (size_t level = 1; level < LEVELS && a->heading[s] == SIZE_MAX; level++)
+            a->heading[s] = first[level][s];
+        a->n_found += a->heading[s] != SIZE_MAX;
+    }
+}
+
+/* "Evaluation & limits" holds the evaluation too when it is the second half of another section's heading. */
+static bool named_in_another(const tn_md *m, const tn_answer *a, tn_section s)
+{
+    for (int other = 0; other < TN_N_SECTIONS; other++)
+        if (a->heading[other] != SIZE_MAX && is_section(m, a->heading[other], s))
+            return true;
+    return false;
+}
+
+void tn_answer_read(const tn_md *m, tn_answer *out)
+{
+    tn_md_range all = tn_md_all(m);
+    *out = (tn_answer){0};
+    find_sections(m, out);
+    out->n_words = tn_md_count_words(m, all);
+    out->tunes = tn_md_has(m, all, "fine tune|fine tuning|finetune|finetuning|fine tunes|lora|qlora|epochs|train the model|train a model|trainer");
+    out->deploys = tn_md_has(m, all, "deploy|deploys|deploying|deployment|kubernetes|autoscaling|in production|to production|inference endpoint|inference endpoints|docker|fastapi|serve it|serving");
+    out->classifies = tn_md_has(m, all, "classif*|sentiment|intent detection|spam|toxicity|topic of") && !tn_md_has(m, all, "translat*|summari*|caption*|generat* text|text generation|paraphras*");
+    out->whole = out->n_found >= 4 || (out->n_found >= 3 && out->n_words >= 150);
+}
+
+/* ---- format ---- */
+
+static tn_md_range start_of(const tn_md *m)
+{
+    return m->n_blocks ? tn_md_block_range(m, 0) : (tn_md_range){0, 0};
+}
+
+static tn_status five(tn_prose *p, void *facts)
+{
+    const tn_answer *a = facts;
+    const tn_md *m = p->md;
+    bool proposes = tn_md_has(m, p->body, "model|models|pipeline|fine tune|fine tuning|trainer|checkpoint");
+    /* A reply of a few lines without headings is not a work plan. */
+    if (a->n_found < 3 && !(proposes && ((a->n_headings >= 2 && a->n_words >= 25) || a->n_words >= 150)))
+        return TN_OK;
+    tn_buf missing = TN_BUF_INIT;
+    size_t last = SIZE_MAX, swapped = SIZE_MAX;
+    for (int s = 0; s < TN_N_SECTIONS; s++) {
+        if (a->heading[s] == SIZE_MAX) {
+            if (!named_in_another(m, a, (tn_section)s))
+                tn_buf_printf(&missing, "%s%s", missing.len ? ", " : "", section_name[s]);
+            continue;
+        }
+        if (last != SIZE_MAX && a->heading[s] < last && swapped == SIZE_MAX)
+            swapped = (size_t)s;
+        last = last == SIZE_MAX || a->heading[s] > last ? a->heading[s] : last;
+    }
+    tn_status st = TN_OK;
+    if (missing.len)
+        st = tn_prose_say(p, start_of(m), "write task definition, model choice, data strategy, training or inference approach, evaluation, each under its heading, in this order",
+                          "%zu of the five sections are missing: %s", (size_t)TN_N_SECTIONS - a->n_found, missing.ptr);
+    if (st == TN_OK && swapped != SIZE_MAX)
+        st = tn_prose_say(p, tn_md_block_range(m, a->heading[swapped]), "bring the five sections into order: task definition, model choice, data strategy, training or inference approach, evaluation",
+                          "the section \"%s\" stands too early or too late", section_name[swapped]);
+    if (tn_buf_status(&missing, p->err) != TN_OK && st == TN_OK)
+        st = p->err->status;
+    tn_buf_free(&missing);
+    return st;
+}
+
+/* Code in the middle of prose, that nobody can paste: calls outside fences and code spans. */
+static tn_status code_outside(tn_prose *p)
+{
+    static const char *const call[] = {"pipeline(\"", "pipeline('", ".from_pretrained(", "trainer.train(", "load_dataset(", "trainingarguments(", "automodelforsequenceclassification."};
+    for (size_t i = 0; i < p->md->n_blocks; i++) {
+        const tn_md_block *b = &p->md->block[i];
+        tn_md_range r = tn_md_block_range(p->md, i);
+        if (b->kind == TN_MD_CODE && tn_prose_is_code(b->text))
+            return tn_prose_say(p, r, "put the code between ```python and ```", "code outside a fenced block");
+        if (b->kind != TN_MD_PARAGRAPH && b->kind != TN_MD_ITEM)
+            continue;
+        tn_str prose = tn_str_sub(p->md->prose, r.from, r.to);
+        for (size_t k = 0; k < TN_COUNT(call); k++)
+            if (tn_str_find(prose, tn_str_of(call[k]), 0) != SIZE_MAX)
+                return tn_prose_say(p, r, "put the code between ```python and ```", "code outside a fenced block");
+        tn_str line, rest = b->text;
+        while (tn_str_cut(&rest, '\n', &line))
+            if ((tn_str_starts(line, "import ") && tn_str_find(tn_str_sub(line, 7, line.len), TN_STR(" "), 0) == SIZE_MAX && line.len > 8) ||
+                (tn_str_starts(line, "from ") && tn_str_find(line, TN_STR(" import "), 0) != SIZE_MAX && line.len < 100))
+                return tn_prose_say(p, r, "put the code between ```python and ```", "code outside a fenced block");
+    }
+    return TN_OK;
+}
+
+static tn_status fence_languages(tn_prose *p)
+{
+    for (size_t i = 0; i < p->md->n_blocks; i++) {
+        const tn_md_block *b = &p->md->block[i];
+        if (b->kind == TN_MD_FENCE && b->info.len == 0 && tn_prose_is_code(b->text))
+            TN_TRY(tn_prose_say_with(p, (tn_md_range){p->md->line_start[b->line - 1], p->md->line_start[b->line - 1]}, TN_STR("```"), "name the language behind the opening marks: ```python, ```bash",
+                                     "a code block without its language"));
+    }
+    return TN_OK;
+}
+
+static bool code_has(const tn_md *m, const char *const *mark, size_t n)
+{
+    for (size_t i = 0; i < m->n_blocks; i++)
+        if (m->block[i].kind == TN_MD_FENCE || m->block[i].kind == TN_MD_CODE)
+            for (size_t k = 0; k < n; k++)
+                if (tn_str_find(m->block[i].text, tn_str_of(mark[k]), 0) != SIZE_MAX)
+                    return true;
+    return false;
+}
+
+static tn_status code(tn_prose *p, void *facts)
+{
+    const tn_answer *a = facts;
+    const tn_md *m = p->md;
+    TN_TRY(code_outside(p));
+    TN_TRY(fence_languages(p));
+    if (!a->whole)
+        return TN_OK;
+    static const char *const inference[] = {"pipeline(", "predict", ".generate(", ".encode(", "model(", "logits", "InferenceClient", "/predict", "curl", "infer", "classify(", "tenet serve"};
+    static const char *const training[] = {"Trainer", "train(", "train.py", ".fit(", "optimizer", "accelerate launch", "tenet run", "tenet train", "loss.backward", "SFTConfig", "LoraConfig"};
+    tn_md_range at = a->heading[TN_SECTION_APPROACH] != SIZE_MAX ? tn_md_block_range(m, a->heading[TN_SECTION_APPROACH]) : start_of(m);
+    if (!code_has(m, inference, TN_COUNT(inference)))
+        TN_TRY(tn_prose_say(p, at, "add a short fenced example: pipeline(\"TASK\", model=..., revision=...) and one call", "no inference example in a fenced block"));
+    if (a->tunes && !code_has(m, training, TN_COUNT(training)))
+        TN_TRY(tn_prose_say(p, at, "add the training snippet, fenced, with its values from a configuration", "training is proposed, and no training snippet is given"));
+    return TN_OK;
+}
+
+/* Three or more models weighed against each other in sentences or items, and no table that holds two of them. */
+static size_t distinct_models(const tn_prose *p, tn_md_range r, size_t max)
+{
+    tn_str seen[16];
+    size_t n = 0, at = r.from;
+    tn_model_name name;
+    while (n < TN_COUNT(seen) && n < max && tn_prose_model(p, &at, r.to, &name)) {
+        bool known = false;
+        for (size_t i = 0; i < n; i++)
+            known = known || tn_str_eq(seen[i], name.family);
+        if (!known)
+            seen[n++] = name.family;
+    }
+    return n;
+}
+
+static tn_status tables(tn_prose *p, void *facts)
+{
+    const tn_md *m = p->md;
+    for (size_t i = 0; i < m->n_blocks; i++)
+        if (m->block[i].kind == TN_MD_TABLE && distinct_models(p, tn_md_block_range(m, i), 2) >= 2)
+            return TN_OK;
+    for (size_t i = 0; i < m->n_blocks; i++) {
+        if (m->block[i].kind != TN_MD_PARAGRAPH && m->block[i].kind != TN_MD_ITEM)
+            continue;
+        tn_md_range r = tn_md_block_range(m, i);
+        /* A list is one comparison: its items follow each other, with bold names as headings between them. */
+        size_t last = i;
+        while (m->block[i].kind == TN_MD_ITEM && last + 1 < m->n_blocks && (m->block[last + 1].kind == TN_MD_ITEM || m->block[last + 1].level == TN_MD_RUN_IN))
+            last++;
+        r.to = tn_md_block_range(m, last).to;
+        if (i > 0 && m->block[i - 1].level == TN_MD_RUN_IN)
+            r.from = tn_md_block_range(m, i - 1).from;
+        if (distinct_models(p, r, 3) >= 3 &&
+            tn_md_has(m, r, "faster|slower|smaller|larger|bigger|better|worse|stronger|weaker|older|newer|lighter|heavier|cheaper|accurate|fast|slow|large|small|while|whereas|compared|compare|versus|vs|good for|than|but|pros|cons"))
+            return tn_prose_say(p, r, "compare them in a table: one row each, with licence, size, fit and the measured metric as columns", "models are compared in prose");
+        i = last;
+    }
+    return TN_OK;
+}
+
+/* ---- style ---- */
+
+static tn_status task_first(tn_prose *p, void *facts)
+{
+    const tn_md *m = p->md;
+    size_t i = 0;
+    while (i < m->n_blocks && (m->block[i].kind == TN_MD_FENCE || (m->block[i].kind == TN_MD_HEADING && m->block[i].level == 1)))
+        i++;
+    if (i == m->n_blocks || m->block[i].kind == TN_MD_TABLE)
+        return TN_OK;
+    const tn_answer *a = facts;
+    /* A section of its own for the task, first: the title before it may say anything. */
+    if (a->heading[TN_SECTION_TASK] != SIZE_MAX && a->heading[TN_SECTION_TASK] <= i)
+        return TN_OK;
+    if (a->heading[TN_SECTION_MODEL] == i && a->n_found >= 2)
+        return tn_prose_say(p, tn_md_block_range(m, i), "define the task first: what goes in, what comes out, which error is costly", "the answer opens with the model");
+    tn_md_range sentence = tn_md_sentence(m, tn_md_block_range(m, i).from);
+    if (m->block[i].level == TN_MD_RUN_IN && i + 1 < m->n_blocks)
+        sentence.to = tn_md_sentence(m, tn_md_block_range(m, i + 1).from).to;
+    tn_model_name name;
+    size_t at = sentence.from;
+    if (!tn_prose_model(p, &at, sentence.to, &name) || tn_prose_negated(m, name.at))
+        return TN_OK;
+    tn_md_range before = {sentence.from, name.at.from};
+    bool opens = tn_md_count_words(m, before) <= 1 ||
+                 (tn_md_has(m, before, "use|using|try|recommend|suggest|go with|pick|choose|start with|should use|grab|load|take|best model|answer is|fine tune|fine tuning") && tn_md_count_words(m, before) <= 12);
+    if (!opens || tn_md_has(m, before, "task|classif*|sentiment|label|labels|extract*|summar*|translat*|detect*|reviews|tickets|messages|goal|you want|you need|you ask*|your"))
+        return TN_OK;
+    return tn_prose_say(p, sentence, "define the task first: what goes in, what comes out, which error is costly", "the answer opens with the name of a model");
+}
+
+/* Reasons that fit the choice to this job. */
+static const char reasons[] = "language|languages|multilingual|monolingual|vietnamese|english|german|french|spanish|chinese|japanese|arabic|trained on|pretrained on|licence|license|licensed|apache|mit|parameters|params|small|smaller|"
+                              "size|latency|cpu|gpu|memory|ram|vram|mb|gb|ms|fits|fit|tokenizer|tokens|token|context|your brief|the brief|you asked|you ask|brief asks|supports|measured|measure|validation|domain|offline|"
+                              "on device|budget|cost|cheap|cheaper|accents|diacritics|cased|probe|macro|accuracy|f1|bleu|rouge|wer|recall|precision|fertility|open weights|already|compatible|labels|task";
+
+static tn_status justify(tn_prose *p, void *facts)
+{
+    const tn_answer *a = facts;
+    const tn_md *m = p->md;
+    static const char fame[] = "state of the art|sota|most popular|very popular|popular|most downloaded|well known|widely used|famous|powerful|latest|newest|the best|best model|industry standard|trending|most likes|cutting edge|great|excellent|awesome";
+    static const char chosen[] = "use|using|choose|chose|chosen|recommend|select|selected|pick|picked|go with|went with|opt for|opted for|take|based on|built on|train|fine tune|fine tuned|is|model|choice";
+    /* In the whole text: "because it is state-of-the-art", with no other reason in the paragraph. */
+    tn_md_range in = p->body, found;
+    size_t said = 0;
+    for (size_t looked = 0; said < 2 && looked < 200 && tn_md_find(m, in, "because it is|because its|because it s|because it|since it is|since it s|as it is|as it s|because this is|because they are|it is|it s|simply because", &found); looked++) {
+        in.from = found.to;
+        tn_md_range sentence = tn_md_sentence(m, found.from), after = {found.to, sentence.to}, fame_at;
+        size_t b = tn_md_block_at(m, found.from);
+        tn_md_range block = b == SIZE_MAX || m->block[b].text.len > 8192 ? sentence : tn_md_block_range(m, b);
+        bool because = tn_md_has(m, (tn_md_range){found.from, found.to}, "because|since|as");
+        size_t at = sentence.from;
+        tn_model_name name;
+        if (!because || !tn_md_find(m, after, fame, &fame_at) || tn_md_count_words(m, (tn_md_range){found.to, fame_at.from}) > 4 || tn_prose_negated(m, fame_at))
+            continue;
+        if (!tn_prose_model(p, &at, sentence.to, &name) || !tn_md_has(m, sentence, chosen) || tn_md_has(m, after, reasons) || tn_prose_has_number(m, block))
+            continue;
+        bool section = a && a->heading[TN_SECTION_MODEL] != SIZE_MAX;
+        if (section && tn_prose_has_number(m, tn_md_section(m, a->heading[TN_SECTION_MODEL])))
+            continue;
+        said++;
+        TN_TRY(tn_prose_say(p, sentence, "give the reasons that this job gives: fit to language and task, score on this data, size, licence", "fame is the only reason for the model"));
+    }
+    if (said || !a || a->heading[TN_SECTION_MODEL] == SIZE_MAX)
+        return TN_OK;
+    /* A model choice that names a model and gives no reason at all. */
+    tn_md_range section = tn_md_section(m, a->heading[TN_SECTION_MODEL]);
+    size_t at = section.from;
+    tn_model_name name;
+    for (size_t i = a->heading[TN_SECTION_MODEL]; i < tn_md_section_end(m, a->heading[TN_SECTION_MODEL]); i++)
+        if (m->block[i].kind == TN_MD_TABLE)
+            return TN_OK;
+    if (tn_md_count_words(m, section) < 2 || !tn_prose_model(p, &at, section.to, &name) || tn_md_has(m, section, reasons) || tn_md_has(m, section, "because|since|reason*|why|so that|therefore|due to|as it|which") ||
+        tn_prose_has_number(m, section) || tn_prose_has_source(m, section))
+        return TN_OK;
+    return tn_prose_say(p, tn_md_sentence(m, name.at.from), "give the reasons that this job gives: fit to language and task, score on this data, size, licence", "a model is chosen and no reason is given");
+}
+
+/* ---- data-fit ---- */
+
+static const char choice_words[] = "use|using|choose|chose|recommend|recommended|select|pick|go with|start from|start with|fine tune|fine tuning|load|base|choice|model|take|we train|train";
+
+/* An English-only model chosen for texts in another language. */
+static tn_status language_fit(tn_prose *p, void *facts)
+{
+    const tn_answer *a = facts;
+    const tn_md *m = p->md;
+    tn_md_range task = a->heading[TN_SECTION_TASK] != SIZE_MAX ? tn_md_section(m, a->heading[TN_SECTION_TASK]) : p->body, where = {0, 0};
+    static const char *const language[][2] = {{"vietnamese", "vi"}, {"german", "de"}, {"french", "fr"}, {"spanish", "es"}, {"italian", "it"}, {"portuguese", "pt"}, {"dutch", "nl"}, {"polish", "pl"}, {"russian", "ru"},
+                                              {"ukrainian", "uk"}, {"chinese", "zh"}, {"japanese", "ja"}, {"korean", "ko"}, {"thai", "th"}, {"indonesian", "id"}, {"arabic", "ar"}, {"hindi", "hi"}, {"turkish", "tr"},
+                                              {"swahili", "sw"}, {"greek", "el"}, {"czech", "cs"}, {"swedish", "sv"}, {"finnish", "fi"}, {"hebrew", "he"}, {"persian", "fa"}, {"bengali", "bn"}, {"tamil", "ta"}, {"khmer", "km"}};
+    size_t which = SIZE_MAX;
+    for (size_t i = 0; i < TN_COUNT(language) && which == SIZE_MAX; i++)
+        if (tn_md_find(m, task, language[i][0], &where) && !tn_prose_negated(m, where))
+            which = i;
+    if (which == SIZE_MAX || tn_md_has(m, p->body, "translat*|english reviews|english texts|also english|english and|and english"))
+        return TN_OK;
+    tn_model_name name;
+    tn_md_range first = {0, 0};
+    tn_str wrong = {NULL, 0};
+    for (size_t at = p->body.from; tn_prose_model(p, &at, p->body.to, &name);) {
+        tn_catalog_row row;
+        size_t b = tn_md_block_at(m, name.at.from);
+        if (m->block[b].kind == TN_MD_TABLE || name.id.len == 0 || !tn_catalog_find("models", "id", name.id, &row))
+            continue;
+        tn_str languages = tn_catalog_get(&row, "languages");
+        tn_md_range sentence = tn_md_sentence(m, name.at.from);
+        if (!tn_str_is(languages, "en")) {
+            if (languages.len)
+                return TN_OK; /* a model that may fit is there too: which one is chosen is not certain */
+            continue;
+        }
+        if (!wrong.ptr && tn_md_has(m, sentence, choice_words) && !tn_prose_negated(m, name.at) && !tn_md_has(m, sentence, "baseline*|not|only english|english only|instead of|unlike|avoid|poor*|bad|worse|never|cannot")) {
+            first = name.at;
+            wrong = name.id;
+        }
+    }
+    if (!wrong.ptr)
+        return TN_OK;
+    return tn_prose_say(p, tn_md_sentence(m, first.from), "choose a model that was trained on the language, and measure pieces a word and lost letters on the user's texts",
+                        "%.*s knows English only; the texts are %c%s", TN_ARG(wrong), language[which][0][0] - 32, language[which][0] + 1);
+}
+
+/* Billions of parameters for a few hundred rows. */
+static tn_status size_fit(tn_prose *p)
+{
+    const tn_md *m = p->md;
+    tn_md_range in = p->body, found;
+    if (tn_md_has(m, p->body, "lora|qlora|peft|zero shot|few shot|in context|prompt*|adapter*|frozen|setfit|distil*"))
+        return TN_OK;
+    bool few = false;
+    while (!few && tn_md_find(m, in, "# rows|# examples|# samples|# labeled|# labelled|# reviews|# sentences|# texts|# tickets|# training", &found)) {
+        tn_str number = tn_str_sub(m->prose, found.from, found.to);
+        size_t digits = 0;
+        while (digits < number.len && number.ptr[digits] >= '0' && number.ptr[digits] <= '9')
+            digits++;
+        few = digits >= 2 && digits <= 3 && digits < number.len && number.ptr[digits] == ' ';
+        in.from = found.to;
+    }
+    if (!few || !tn_md_find(m, p->body, "7b|8b|13b|14b|32b|34b|70b|72b|7b model|7 billion|8 billion|13 billion|70 billion", &found) || tn_prose_negated(m, found))
+        return TN_OK;
+    tn_md_range sentence = tn_md_sentence(m, found.from);
+    if (!tn_md_has(m, sentence, "fine tune|fine tuning|finetune|train|training|full"))
+        return TN_OK;
+    return tn_prose_say(p, sentence, "with so few rows measure an untouched encoder with a linear probe, or zero-shot, first; then a small model", "billions of parameters are fine-tuned on a few hundred rows");
+}
+
+static tn_status fit(tn_prose *p, void *facts)
+{
+    TN_TRY(language_fit(p, facts));
+    return size_fit(p);
+}
+
+/* ---- evaluation ---- */
+
+static tn_status benchmark(tn_prose *p, void *facts)
+{
+    const tn_answer *a = facts;
+    const tn_md *m = p->md;
+    tn_md_range in = a->heading[TN_SECTION_EVALUATION] != SIZE_MAX ? tn_md_section(m, a->heading[TN_SECTION_EVALUATION]) : p->body, found;
+    if (a->classifies && tn_md_find(m, in, "bleu|sacrebleu|rouge|rouge l|chrf", &found) && !tn_prose_negated(m, found))
+        TN_TRY(tn_prose_say(p, tn_md_sentence(m, found.from), "for classes: macro F1 with its interval, MCC, and each class's recall", "a metric for generated text is used on classes"));
+    if (a->classifies && tn_md_has(m, p->body, "imbalanced|imbalance|unbalanced|skewed|rare class|rare classes|minority class") && tn_md_find(m, in, "accuracy", &found) && !tn_prose_negated(m, found) &&
+        !tn_md_has(m, p->body, "f1|mcc|matthews|balanced accuracy|macro|recall|auc|auroc|pr curve|precision|kappa|misleading|confusion matrix"))
+        TN_TRY(tn_prose_say(p, tn_md_sentence(m, found.from), "report macro F1 or MCC with an interval, and the recall of the rare class", "accuracy is the only metric, and the classes are skewed"));
+    if (a->heading[TN_SECTION_MODEL] != SIZE_MAX)
+        in = tn_md_section(m, a->heading[TN_SECTION_MODEL]);
+    else
+        in = p->body;
+    if (tn_md_find(m, in, "leaderboard|leaderboards|mteb score|glue score|tops the|ranks first|ranked first|number one on", &found) && !tn_prose_negated(m, found) &&
+        !tn_md_has(m, p->body, "your data|our data|own data|your own|your reviews|your texts|our reviews|our texts|on your|on our|validation|test set|test split|held out|holdout|measure|measured|we evaluate|evaluate on|dev set"))
+        TN_TRY(tn_prose_say(p, tn_md_sentence(m, found.from), "run the candidates on the user's own data and report that number", "a leaderboard is the evidence, and nothing is run on the user's data"));
+    return TN_OK;
+}
+
+/* A result of "our model" alone: no baseline anywhere. */
+static tn_status alone(tn_prose *p, void *facts)
+{
+    const tn_answer *a = facts;
+    const tn_md *m = p->md;
+    static const char compared[] = "baseline*|majority|untouched|as is|zero shot|tf idf|tfidf|n gram*|ngram*|logistic regression|compare*|comparison|comparing|versus|vs|against|previous model|current model|current system|before fine tuning|"
+                                   "without fine tuning|better than|worse than|than the|beat|beats|outperform*|dummy|random guess*|linear probe|probe|improve* over|reference model|rule based|keyword*";
+    if (tn_md_has(m, p->body, compared))
+        return TN_OK;
+    for (size_t i = 0; i < m->n_blocks; i++) { /* a table of several models */
+        if (m->block[i].kind == TN_MD_TABLE && distinct_models(p, tn_md_block_range(m, i), 2) >= 2 && tn_md_has(m, tn_md_block_range(m, i), "f1|accuracy|macro|score|auc|mcc|bleu|wer"))
+            return TN_OK;
+    }
+    tn_md_range in = p->body, found;
+    for (size_t looked = 0; looked < 200 && tn_md_find(m, in, "f1|macro f1|accuracy|auc|mcc|recall|bleu|rouge|wer|f1 score", &found); looked++) {
+        in.from = found.to;
+        tn_md_range sentence = tn_md_sentence(m, found.from);
+        if (tn_prose_has_number(m, sentence) && tn_md_has(m, sentence, "reaches|reached|achieves|achieved|gets|got|scores|scored|obtains|obtained|attains|hits|hit|has an|has a|yields|yielded|is|was|our model|my model|the model|we get|we reach|result") &&
+            !tn_md_has(m, sentence, "target*|goal|at least|must|should|threshold|if|would|aim|criteri*|success|expect*|e g|for example|reported|paper"))
+            return tn_prose_say(p, sentence, "put it beside the majority class, a linear n-gram model and the untouched pretrained model, on the same rows, with intervals", "a result with nothing to compare it to");
+    }
+    if (!a->whole)
+        return TN_OK;
+    tn_md_range at = a->heading[TN_SECTION_EVALUATION] != SIZE_MAX ? tn_md_block_range(m, a->heading[TN_SECTION_EVALUATION]) : start_of(m);
+    return tn_prose_say(p, at, "name the baselines: the majority class, a linear n-gram model, the untouched pretrained model, on the same rows", "the evaluation names no baseline");
+}
+
+/* ---- what a whole answer must hold ---- */
+
+typedef struct {
+    const char *rule;
+    bool (*when)(const tn_answer *a);
+    tn_section at; /* where it would stand */
+    const char *any;
+    const char *message, *remedy;
+} absence;
+
+static bool always(const tn_answer *a)
+{
+    return a->whole;
+}
+
+static bool when_tuning(const tn_answer *a)
+{
+    return a->whole && a->tunes;
+}
+
+static bool when_deploying(const tn_answer *a)
+{
+    return a->deploys && (a->whole || a->n_words >= 12);
+}
+
+static const absence absences[] = {
+    {"style-assumptions", always, TN_SECTION_TASK,
+     "assum*|presum*|suppos*|constraint*|given that|if you|if your|you did not say|not stated|unstated|unless you|depends on|stated|inferred|unknown|open question*|to confirm|please confirm|let me know|take for granted|premise*",
+     "no assumption or constraint is written down", "list what the user stated, what you inferred and from which words, and what you assumed"},
+    {"style-limits", always, TN_SECTION_EVALUATION,
+     "limit|limits|limitation*|caveat*|weak*|fail|fails|failure*|risk|risks|bias|biases|drawback*|shortcoming*|not measured|not tested|not covered|does not cover|will not|cannot|can t|won t|struggle*|unsuitable|not suitable|"
+     "out of scope|edge case*|blind spot*|downside*|error analysis|hard case*|known issue*",
+     "no limit is discussed", "say where it is weak, with the number: the weakest class and slice, examples of failure, what was not measured"},
+    {"eval-criteria", always, TN_SECTION_EVALUATION,
+     "success|successful|criterion|criteria|threshold*|target|targets|at least|acceptance|minimum|must reach|must beat|must exceed|goal is|aim for|aim is|good enough|ship if|release if|stop if|go if|pass if|beyond the interval|no worse|accept if|required score",
+     "success is not defined", "state metric, threshold and the baseline to beat before the training"},
+    {"constraint-compute", when_tuning, TN_SECTION_APPROACH,
+     "gpu|gpus|cpu|cpus|core|cores|memory|ram|vram|a100|a10g|t4|v100|l4|l40s|h100|h200|rtx|hours|hour|minutes|gb|gib|colab|tpu|tpus|laptop|machine|hardware|compute|cuda|instance|workstation",
+     "training is proposed with no hardware, memory or time stated", "state device, cores, memory, estimated time and peak memory before training"},
+    {"constraint-pretrained", when_tuning, TN_SECTION_APPROACH,
+     "zero shot|as is|untouched|off the shelf|without fine tuning|before fine tuning|out of the box|probe|probing|existing checkpoint|existing model|frozen|unless|no fine tuning|already fine tuned|not fine tuned|as it is|as they are|"
+     "first measure|embedding*|pretrained model alone|pretrained baseline|pretrained model as|base model as|untuned|unmodified|vanilla|not tuned|base checkpoint",
+     "fine-tuning is proposed with no comparison to the untouched model", "measure the pretrained model as it is first: an existing checkpoint, zero-shot, or a linear probe on its embeddings"},
+    {"eval-cost", when_deploying, TN_SECTION_EVALUATION,
+     "latency|latencies|p50|p95|p99|throughput|memory|ram|vram|ms|milliseconds|seconds|requests a second|requests per second|per second|cost|costs|cents|benchmark*|mb|gb|size on disk|cold start|load test*|budget|quantiz*|quantis*",
+     "deployment is advised with no latency, memory or cost", "measure p50, p95 and p99, throughput, peak memory and size at the deployment's batch and threads, and the cost of 1,000 items"},
+    {"brief-where", when_deploying, TN_SECTION_TASK,
+     "cloud|edge|on device|server|servers|laptop|phone|mobile|browser|cpu|gpu|gpus|on prem*|data centre|data center|api|production system|environment|assum*|regulated|container*|cluster|aws|azure|gcp|raspberry|scanner|e commerce|brief|endpoint*|machine",
+     "deployment is advised with no environment stated or assumed", "say where it will run: the brief's words, or what you assume"},
+    {NULL},
+};
+
+static tn_status absent(tn_prose *p, const tn_answer *a)
+{
+    for (const absence *x = absences; x->rule; x++) {
+        p->rule = x->rule;
+        if (!x->when(a) || tn_md_has(p->md, p->body, x->any))
+            continue;
+        tn_md_range at = a->heading[x->at] != SIZE_MAX ? tn_md_block_range(p->md, a->heading[x->at]) : start_of(p->md);
+        TN_TRY(tn_prose_say(p, at, x->remedy, "%s", x->message));
+    }
+    return TN_OK;
+}
+
+/* ---- claims ---- */
+
+#define REMEDY_EVIDENCE "name the run and the numbers that motivate it, repeat seeds, and test the difference on the same rows"
+
+static const tn_claim claims[] = {
+    {"style-limits", "no significant limitations|no limitations|no known limitations|without limitations|without any limitations|no real limitations|no major limitations|no limits|no weaknesses|has no limitations|no downsides|no drawbacks",
+     NULL, "there are no|never says|do not say|claim*", NULL, TN_CLAIM_SOURCE, "limits are denied", "say where it is weak, with the number: the weakest class and slice, examples of failure, what was not measured"},
+    {"eval-evidence",
+     "should be better|should work better|should perform better|should do better|should improve accuracy|should improve performance|should improve results|should improve the results|should improve the f1|should improve f1|"
+     "should boost accuracy|should boost performance|should give better|should get better|will surely improve|will definitely improve|will certainly improve|will probably be better|is probably better|probably works better|"
+     "my intuition|intuition says|gut feeling|my gut|trust me|feels better|i feel that|it is obvious that|obviously better|clearly better|in my experience",
+     NULL,
+     "measure*|verif*|test|tests|tested|testing|run|runs|compare*|confirm*|check|evaluat*|validat*|ablation*|experiment*|interval*|whether|hypothes*|baseline*|if|not|shows|showed|evidence|previous|seeds",
+     NULL, TN_CLAIM_NUMBER | TN_CLAIM_SOURCE, "a change rests on intuition", REMEDY_EVIDENCE},
+    {"eval-evidence",
+     "best seed|best of # seeds|best of # runs|best of three|best of five|best of ten|best of the ten|best of the five|lucky seed|luckiest seed|only the best run|best run only|picked the best run|report the best run|reports the best run|kept the best run|"
+     "cherry pick|cherry picked|cherry picking|the seed that gave|seed with the highest|run with the highest score|seed that worked best|keep the best seed|pick the seed",
+     NULL, "not|never|no|avoid|don t|instead of|rather than|do not|mean|average|all seeds|every seed|all runs|interval|standard deviation|report all", NULL, TN_CLAIM_NEGATED, "the best of several seeds or runs is reported alone",
+     "report all seeds with mean and spread; choose by validation, never by the reported number"},
+    {"eval-evidence", "try a different learning rate|try different hyperparameters|tweak it until|keep tweaking|play with the|tune until it|until it looks good|until it feels|until you are happy|vibes", NULL,
+     "validation|measure*|compare*|interval|baseline*|run|runs|not|never", NULL, TN_CLAIM_NEGATED, "a change rests on intuition", REMEDY_EVIDENCE},
+    {"eval-criteria",
+     "so we report|so i report|instead we report|we report accuracy instead|switch to accuracy|switched to accuracy|report accuracy instead|decide on the metric later|decide the metric later|decide the metric after|choose the metric after|"
+     "pick the metric after|choose the metric later|pick a metric later|metric that looks|metric which looks|whichever metric|best looking metric|success can be defined later|define success later|define success after|success criteria after|"
+     "we ll know it when we see it|see what we get|decide afterwards|once we see the results|after seeing the results|after we see the results|threshold afterwards|threshold later|set the threshold after|threshold once",
+     NULL, "not|never|before|fixed|do not|don t|avoid|both|calibrat*|validation", NULL, TN_CLAIM_NEGATED, "the measure of success is chosen after the results", "fix metric, threshold and the baseline to beat before training, and report that one"},
+    {"eval-kpi",
+     "revenue|sales|profit|profits|conversion|conversions|conversion rate|churn|roi|return on investment|customer satisfaction|market share|nps|savings|save money|headcount|retention|turnover|cart value",
+     "f1|accuracy|auc|precision|recall|mcc|rouge|bleu|macro|score",
+     "assum*|assumption|estimate*|cost matrix|costs|cost of|per missed|a missed|false alarm|if|unless|separate*|separately|not|does not|kpi|kpis|measured separately|a b test|experiment|apart|business metric*", NULL, TN_CLAIM_NEGATED,
+     "a business result is derived from a model's score", "keep two tables, model metrics and business KPIs, and state the assumed cost of each kind of error that leads from one to the other"},
+    {"eval-tradeoff", "highest accuracy|highest f1|highest macro f1|highest score|best accuracy|best f1|best score|top accuracy|top score|most accurate|best performing|highest performing|highest metric",
+     "choose|chose|chosen|select|selected|pick|picked|use|recommend|take|took|went with|go with|deploy|winner",
+     "latency|size|cost|memory|licence|license|speed|parameters|trade|trade off|trade offs|faster|smaller|interval|slower|cheaper|ms|gb|mb|budget|cpu|standard error|within|probe|validation|checkpoint|epoch|early stopping|params",
+     NULL, TN_CLAIM_NEGATED, "the choice looks at one number only", "show quality, latency, memory and licence together, and give the reason for the chosen point from the user's goal"},
+    {"eval-cost",
+     "fast enough|light enough|lightweight enough|small enough|cheap enough|efficient enough|quick enough|low latency|blazing fast|very fast|super fast|really fast|fast and light|runs fast|real time|in real time|fast inference|minimal latency", "production|deploy*|api|serve|serving|server|endpoint|live|users|traffic",
+     "ms|p50|p95|p99|measure*|benchmark*|latency budget|seconds|per second|target|require*|must|need*|brief|goal|throughput|load test*", NULL, TN_CLAIM_NUMBER | TN_CLAIM_SOURCE | TN_CLAIM_NEGATED, "speed is claimed and not measured",
+     "measure p50, p95 and p99, throughput, peak memory and size at the deployment's batch and threads"},
+    {"who-pragmatic", "production ready|ready for production|production grade|enterprise ready|ready to ship|ready for release|ready for deployment|ready to deploy|ready to go live|safe to deploy|deploy it today|ship it today|ship it now",
+     "ten|five|twenty|a few|few|handful|some examples|notebook|demo|prototype|toy|quick test|tried|eyeballed|looked at|spot check|one seed|one run|sample sentences|# reviews|# examples|# sentences|# samples|by hand",
+     "not|no|never|isn|yet|before|until|unless|more than", NULL, TN_CLAIM_NEGATED, "prototype evidence is called ready for production",
+     "say what was traded for speed, how wide the interval is, and what is missing before release"},
+    {"who-open",
+     "gpt 4|gpt 4o|gpt 3.5|gpt 5|gpt4|chatgpt|openai api|openai|claude|claude 3|claude opus|claude sonnet|anthropic api|gemini pro|gemini api|gemini flash|gemini 1.5|cohere api|gpt 4 turbo|gpt 4o mini|closed api",
+     "use|call|send|recommend|choose|go with|rely on|query|through|via|with|just|prompt|ask",
+     "because|since|reason*|due to|privacy|compare*|comparison|open model*|open weight*|open source|closed|proprietary|only if|unless|instead of|rather than|avoid|not|never|no|don t|upper bound|reference|label*|annotat*|versus|vs|against|assistant|than|approved|"
+     "you asked|your brief|the brief|as you asked",
+     NULL, TN_CLAIM_NEGATED, "a closed API is used with no reason given", "prefer an open model, or give the reason and the measured difference"},
+    {"brief-owner",
+     "simplified your task|simplified the task|i simplified|i changed the task|i changed your task|changed the task to|i reduced the task|i reduced your|i have simplified|i ve simplified|we simplified the task|i dropped the neutral|dropped the neutral class|i dropped the|"
+     "i merged the classes|i merged your|merged the classes|i replaced your|i reinterpreted|i reframed your|i turned your task|i took the liberty|instead of your task|instead of what you asked|instead of the task you|rather than what you asked|i decided to ignore your|"
+     "i ignored your|ignoring your|i switched the task|let s solve a different|i will solve a different|i ll do a different|we will do binary|binary instead|treat it as binary instead|made it binary|making it binary|your real goal is|what you really want|what you actually want|"
+     "you actually need|you don t need the|you do not need three|i removed the|i skipped your|i went with english instead|english instead",
+     NULL, "propose*|would|unless you|suggest*|if you agree|with your|permission|you asked me|as you asked|asked for|confirm|your call|let me know|do you want|shall i|i go on with|duplicate*|duplicates|rows|please|code|comment*|import*|bug|warning*", NULL, TN_CLAIM_NEGATED,
+     "the answer changes the user's task", "keep the task as asked; propose the change as a question, and go on with what was asked until it is answered"},
+    {"constraint-compute", "batch size", "7b|8b|13b|70b|train|epochs|epoch|fine tune|fine tuning",
+     "gpu|gpus|cpu|cpus|cores|memory|ram|vram|hours|minutes|gb|gib|hardware|compute|colab|tpu|machine|a100|t4|l4|h100|v100",
+     "gpu|gpus|cpu|cpus|cores|memory|ram|vram|hours|minutes|gb|gib|hardware|compute|colab|tpu|machine|a100|t4|l4|h100|v100|device|laptop|server", 0, "training values are given with no hardware, memory or time stated",
+     "state device, cores, memory, estimated time and peak memory before training"},
+    {"constraint-pretrained", "train from scratch|trained from scratch|training from scratch|train it from scratch|train a model from scratch|train a transformer from scratch|train our own transformer|train a new model|randomly initialised|randomly initialized|from random weights",
+     NULL, "not|no|never|avoid|instead of|rather than|don t|baseline*|compare*|zero shot|as is|pretrained|only if|unless|would", "zero shot|as is|untouched|off the shelf|probe|compared with|compare with|baseline", TN_CLAIM_NEGATED,
+     "training from scratch with no comparison to a pretrained model", "measure a pretrained model as it is first: an existing checkpoint, zero-shot, or a linear probe on its embeddings"},
+    {"format-phases",
+     "one script that|a single script that|one notebook that|single file that|all in one script|everything in one script|in a single script|in one script|in one go|in the same script|single notebook", "serve*|deploy*|api|production|fastapi|push*|release*",
+     "not|never|avoid|separate*|instead of|rather than|don t|split", NULL, TN_CLAIM_NEGATED, "experiment, training and deployment are mixed", "give each phase its own files and decision; only a finished, evaluated run is deployed"},
+    {"format-phases",
+     "tune on the test|tuned on the test|pick on the test|choose on the test|select on the test|best checkpoint on the test|best epoch on the test|hyperparameters on the test|highest test accuracy|highest test f1|best test accuracy|best test score|deploy while training|skip the evaluation and deploy|"
+     "deploy before evaluating|deploy the checkpoint during training|evaluate after deployment|deploy first and evaluate later|deploy first",
+     NULL, "not|never|avoid|instead of|rather than|don t|do not|without", NULL, TN_CLAIM_NEGATED, "phases are mixed: a decision is taken on the test, or before the evaluation", "decide on validation, open the test once, deploy only an evaluated run"},
+    {"format-terms", "sentiment ai|accuracy model|model zoo|hf zoo|ai brain|nlp ai|language ai|sentiment engine|text ai|bert ai|ai engine|magic ai|huggingface ai model|classification ai|training the ai|train the ai|teach the ai|the ai learns", NULL,
+     "not|say|instead of|avoid|term|terms|called|random", NULL, TN_CLAIM_NEGATED, "not a term of the Hub", "use the Hub's terms: pipeline tag (text-classification), model id, revision, split, checkpoint"},
+    {"govern-responsible",
+     "automatically reject|automatically rejects|rejects applicants automatically|reject applicants automatically|automatically deny|automatically denies|automatically approve|automatically approves|auto reject|auto rejects|rejects unsuitable candidates|reject unsuitable candidates|"
+     "without human review|without a human|no human review|no human in the loop|without any human|replaces the doctor|replace the doctor|replaces doctors|diagnoses patients automatically|diagnose patients automatically|decides automatically|decide automatically|fully automated decision*|"
+     "fully automatic decision*",
+     NULL, "not|never|no model should|must not|do not|don t|avoid|unless|instead of|except|prohibit*|forbid*", NULL, TN_CLAIM_NEGATED, "a decision about people with no human review", "plan a review by a person who may overrule the model, and say who is answerable"},
+    {NULL},
+};
+
+/* A sensitive field in the task, and no step in which a person looks. */
+static tn_status responsible(tn_prose *p, void *facts)
+{
+    const tn_answer *a = facts;
+    const tn_md *m = p->md;
+    tn_md_range task = a->heading[TN_SECTION_TASK] != SIZE_MAX ? tn_md_section(m, a->heading[TN_SECTION_TASK]) : start_of(m), found;
+    if (!a->whole || !tn_md_find(m, task, "patient|patients|diagnosis|diagnose|diagnoses|medical|clinical|hospital|triage|credit scor*|loan|loans|creditworth*|insurance claims|job applicants|applicants|resumes|cvs|hiring|recruit*|minors|children|pupils|sentencing|parole|asylum|court|legal advice|benefit fraud", &found) ||
+        tn_prose_negated(m, found))
+        return TN_OK;
+    if (tn_md_has(m, p->body, "human review|human in the loop|human oversight|oversight|reviewed by|review by|reviews every|reads every|a person|a human|clinician*|nurse*|doctor*|physician*|expert review|experts|recruiter*|lawyer*|caseworker*|underwriter*|appeal*|not automated|never automatically|"
+                              "manual review|manually|second reader|screening aid|decision support|human decision|humans decide|responsible ai|ethics|fairness|radiologist*|teacher*|loan officer*|overrule"))
+        return TN_OK;
+    return tn_prose_say(p, tn_md_sentence(m, found.from), "plan a review by a person of the field, say who is answerable, and weigh the costly error", "a sensitive field, and no step of human review");
+}
+
+static tn_status hand_made(tn_prose *p, void *facts)
+{
+    for (size_t i = 0; i < p->md->n_blocks; i++) {
+        const tn_md_block *b = &p->md->block[i];
+        if (b->kind == TN_MD_FENCE && b->info.len > 0)
+            continue;
+        tn_md_range r = tn_md_block_range(p->md, i), found;
+        if (b->kind == TN_MD_PARAGRAPH && tn_md_find(p->md, r, "softmax over the logits|softmax of the logits|softmax over the raw logits|apply softmax|argmax over the logits|argmax of the logits", &found) && tn_md_has(p->md, r, "demo|inference|predict*") &&
+            !tn_prose_negated(p->md, found) && !tn_md_has(p->md, r, "instead of|pipeline"))
+            return tn_prose_say(p, tn_md_sentence(p->md, found.from), "show inference with pipeline(TASK, model=..., revision=...)", "a demo takes softmax and argmax by hand");
+    }
+    return TN_OK;
+}
+
+static const tn_prose_rule rules[] = {
+    {"format-five", five},         {"format-code", code},     {"format-tables", tables},        {"style-task-first", task_first}, {"style-justify", justify},
+    {"data-fit", fit},             {"eval-benchmark", benchmark}, {"eval-baselines", alone},    {"govern-responsible", responsible}, {"data-pipeline", hand_made},
+    {NULL, NULL},
+};
+
+tn_status tn_check_answer(const tn_check_source *source, tn_findings *findings, tn_err *err)
+{
+    tn_md m;
+    tn_answer a;
+    tn_prose p;
+    bool too_long;
+    TN_TRY(tn_prose_open(source, findings, &m, &p, &too_long, err));
+    if (too_long)
+        return TN_OK;
+    tn_answer_read(&m, &a);
+    TN_TRY(tn_prose_common(&p));
+    TN_TRY(tn_prose_run(&p, rules, &a));
+    TN_TRY(tn_prose_claims(&p, claims));
+    TN_TRY(absent(&p, &a));
+    return tn_prose_fences(&p);
+}

@@ -1,0 +1,28 @@
+#ifndef TN_CHECK_ANSWER_H
+#define TN_CHECK_ANSWER_H
+/// An assistant's answer: the five sections, claims and their evidence, names that exist, what a whole answer must hold.
+///
+/// What an answer lacks is told only of a whole answer: one with at least four of the five sections, or a long one. A short
+/// reply to a question need not have five sections.
+
+#include "check/prose.h"
+
+typedef enum { TN_SECTION_TASK, TN_SECTION_MODEL, TN_SECTION_DATA, TN_SECTION_APPROACH, TN_SECTION_EVALUATION, TN_N_SECTIONS } tn_section;
+
+typedef struct {
+    size_t heading[TN_N_SECTIONS]; /* index of its block, or SIZE_MAX */
+    size_t n_found, n_headings, n_words;
+    bool whole;        /* a whole answer: what it lacks counts */
+    bool tunes;        /* proposes training or fine-tuning */
+    bool deploys;      /* speaks of deployment */
+    bool classifies;   /* the task is classification */
+} tn_answer;
+
+/// Finds the sections by their usual names: headings of any style, bold lines, numbered items.
+void tn_answer_read(const tn_md *m, tn_answer *out);
+/// "task definition" ...
+const char *tn_section_name(tn_section s);
+
+tn_checker tn_check_answer;
+
+#endif
