@@ -132,6 +132,14 @@ static tn_status check_entry(const tn_slot *s, const tn_st_entry *e, tn_err *err
     return TN_OK;
 }
 
+static bool may_ignore(const tn_family *family, tn_str bare)
+{
+    for (const char *const *start = family->ignored; *start; start++)
+        if (tn_str_starts(bare, *start))
+            return true;
+    return false;
+}
+
 /* bound[i] = the entry of slot i. `slots` maps names to slot numbers. */
 static tn_status bind_entry(tn_model *m, const tn_map *slots, const tn_st_entry *e, const tn_st_entry **bound,
                             bool keep_head, tn_err *err)
@@ -146,11 +154,11 @@ static tn_status bind_entry(tn_model *m, const tn_map *slots, const tn_st_entry 
             return tn_fail_nomem(err, e->name.len);
         at = tn_map_find(slots, name);
     }
-    bool is_classifier = tn_str_starts(bare, "classifier.");
-    if (!at || (is_classifier && !keep_head)) {
-        if (!at && !m->family->may_ignore(bare))
-            return tn_fail(err, TN_EFORMAT, "tensor \"%.*s\" is not a part of this architecture (%s)", TN_ARG(e->name),
-                           m->family->model_type);
+    bool of_task = tn_str_starts(bare, "classifier.") || tn_str_starts(bare, "pre_classifier.");
+    if (!at || (of_task && !keep_head)) {
+        if (!at && !may_ignore(m->family, bare))
+            return tn_fail(err, TN_EFORMAT, "tensor \"%.*s\" is not a part of this architecture (%.*s)",
+                           TN_ARG(e->name), TN_ARG(m->config.model_type));
         tn_str name = tn_str_dup(m->arena, e->name);
         return name.ptr && TN_PUSH(&m->ignored, name) ? TN_OK : tn_fail_nomem(err, e->name.len);
     }

@@ -15,7 +15,22 @@ enum {
     MAX_VOCAB = 1 << 24, /* the largest published vocabulary has 262,144 */
 };
 
-static const char *const known_types[] = {"bert"};
+/* What a file leaves out, by model_type. Source: transformers 5.23, configuration_*.py. */
+static const struct kind {
+    const char *type, *class_name;
+    bool short_names;         /* of DistilBERT: dim, n_layers, ... */
+    bool positions_after_pad; /* of RoBERTa */
+    int32_t vocab, hidden, heads, inner, types, pad, embedding; /* embedding 0: as wide as states */
+    double classifier_dropout;                                  /* -1: hidden_dropout */
+    int32_t layers;
+} kinds[] = {
+    {"bert", "Bert", false, false, 30522, 768, 12, 3072, 2, 0, 0, -1, 12},
+    {"roberta", "Roberta", false, true, 50265, 768, 12, 3072, 2, 1, 0, -1, 12},
+    {"xlm-roberta", "XLMRoberta", false, true, 30522, 768, 12, 3072, 2, 1, 0, -1, 12},
+    {"camembert", "Camembert", false, true, 30522, 768, 12, 3072, 2, 1, 0, -1, 12},
+    {"electra", "Electra", false, false, 30522, 256, 4, 1024, 2, 0, 128, -1, 12},
+    {"distilbert", "DistilBert", true, false, 30522, 768, 12, 3072, 0, 0, 0, 0.2, 6},
+};
 
 /* What the sentence points at: the value where there is one, else the file. */
 static tn_status refuse(const tn_json *v, tn_status status, tn_err *err, const char *what)
@@ -58,7 +73,7 @@ static tn_status read_f64(const tn_json *root, const char *key, double missing, 
     return TN_OK;
 }
 
-static tn_status read_kind(const tn_json *root, tn_config *c, tn_err *err)
+static tn_status read_kind(const tn_json *root, tn_config *c, const struct kind **kind, tn_err *err)
 {
     const tn_json *v = tn_json_get(root, "auto_map");
     if (!is_absent(v))
@@ -69,37 +84,49 @@ static tn_status read_kind(const tn_json *root, tn_config *c, tn_err *err)
         return refuse(v, TN_EINVALID, err, "the weights are quantised; choose the repository with the full weights");
     TN_TRY(tn_json_need_str(root, "model_type", &c->model_type, err) == TN_OK ? TN_OK
                                                                               : tn_fail_prefix(err, "config.json"));
-    for (size_t i = 0; i < TN_COUNT(known_types); i++)
-        if (tn_str_is(c->model_type, known_types[i]))
+    for (size_t i = 0; i < TN_COUNT(kinds); i++)
+        if (tn_str_is(c->model_type, kinds[i].type)) {
+            *kind = &kinds[i];
+            c->class_name = kinds[i].class_name;
             return TN_OK;
+        }
     v = tn_json_get(root, "model_type");
     return tn_fail(err, TN_EINVALID,
                    "config.json:%u:%u: model_type \"%.*s\" is not built in; what can be loaded: bert (BERT, MiniLM, "
-                   "multilingual-e5)",
+                   "multilingual-e5), roberta, xlm-roberta, camembert, electra, distilbert",
                    tn_json_line(v), tn_json_column(v), TN_ARG(c->model_type));
 }
 
-static tn_status read_sizes(const tn_json *root, tn_config *c, tn_err *err)
+static tn_status read_sizes(const tn_json *root, const struct kind *kind, tn_config *c, tn_err *err)
 {
+    bool s = kind->short_names;
     const struct {
         const char *key;
         int32_t missing, min, max;
         int32_t *out;
     } field[] = {
-        {"vocab_size", 30522, 1, MAX_VOCAB, &c->vocab_size},
-        {"hidden_size", 768, 1, MAX_WIDTH, &c->hidden_size},
-        {"num_hidden_layers", 12, 1, 1024, &c->n_layers},
-        {"num_attention_heads", 12, 1, 1024, &c->n_heads},
-        {"intermediate_size", 3072, 1, 4 * MAX_WIDTH, &c->intermediate_size},
-        {"max_position_embeddings", 512, 1, MAX_VOCAB, &c->max_positions},
-        {"type_vocab_size", 2, 1, MAX_WIDTH, &c->type_vocab_size},
-        {"pad_token_id", 0, -1, MAX_VOCAB, &c->pad_token_id},
+        {"vocab_size", kind->vocab, 1, MAX_VOCAB, &c->vocab_size},
+        {s ? "dim" : "hidden_size", kind->hidden, 1, MAX_WIDTH, &c->hidden_size},
+        {s ? "n_layers" : "num_hidden_layers", kind->layers, 1, 1024, &c->n_layers},
+        {s ? "n_heads" : "num_attention_heads", kind->heads, 1, 1024, &c->n_heads},
+        {s ? "hidden_dim" : "intermediate_size", kind->inner, 1, 4 * MAX_WIDTH, &c->intermediate_size},
+        {"max_position_embeddings", 512, 1, MAX_VOCAB, &c->n_positions},
+        {"type_vocab_size", kind->types, kind->types ? 1 : 0, MAX_WIDTH, &c->type_vocab_size},
+        {"pad_token_id", kind->pad, -1, MAX_VOCAB, &c->pad_token_id},
+        {"embedding_size", kind->embedding, 0, MAX_WIDTH, &c->embedding_size},
     };
     for (size_t i = 0; i < TN_COUNT(field); i++)
         TN_TRY(read_i32(root, field[i].key, field[i].missing, field[i].min, field[i].max, field[i].out, err));
     const tn_json *pad = tn_json_get(root, "pad_token_id");
     if (pad && tn_json_type(pad) == TN_JSON_NULL)
         c->pad_token_id = -1;
+    if (kind->embedding == 0)
+        c->embedding_size = c->hidden_size;
+    c->first_position = kind->positions_after_pad ? c->pad_token_id + 1 : 0;
+    c->max_positions = c->n_positions - c->first_position;
+    if (c->max_positions < 1 || c->embedding_size < 1)
+        return tn_fail(err, TN_EFORMAT, "config.json: %d positions leave none behind pad_token_id %d",
+                       (int)c->n_positions, (int)c->pad_token_id);
     if (c->hidden_size % c->n_heads != 0)
         return tn_fail(err, TN_EFORMAT, "config.json: hidden_size %d is not a multiple of num_attention_heads %d",
                        (int)c->hidden_size, (int)c->n_heads);
@@ -110,16 +137,20 @@ static tn_status read_sizes(const tn_json *root, tn_config *c, tn_err *err)
     return TN_OK;
 }
 
-static tn_status read_reals(const tn_json *root, tn_config *c, tn_err *err)
+static tn_status read_reals(const tn_json *root, const struct kind *kind, tn_config *c, tn_err *err)
 {
+    bool s = kind->short_names;
     TN_TRY(read_f64(root, "layer_norm_eps", 1e-12, 0, 1, &c->layer_norm_eps, err));
     TN_TRY(read_f64(root, "initializer_range", 0.02, 0, 100, &c->initializer_range, err));
-    TN_TRY(read_f64(root, "hidden_dropout_prob", 0.1, 0, 1, &c->hidden_dropout, err));
-    TN_TRY(read_f64(root, "attention_probs_dropout_prob", 0.1, 0, 1, &c->attention_dropout, err));
-    return read_f64(root, "classifier_dropout", c->hidden_dropout, 0, 1, &c->classifier_dropout, err);
+    TN_TRY(read_f64(root, s ? "dropout" : "hidden_dropout_prob", 0.1, 0, 1, &c->hidden_dropout, err));
+    TN_TRY(read_f64(root, s ? "attention_dropout" : "attention_probs_dropout_prob", 0.1, 0, 1, &c->attention_dropout,
+                    err));
+    return read_f64(root, s ? "seq_classif_dropout" : "classifier_dropout",
+                    kind->classifier_dropout < 0 ? c->hidden_dropout : kind->classifier_dropout, 0, 1,
+                    &c->classifier_dropout, err);
 }
 
-static tn_status read_choices(const tn_json *root, tn_config *c, tn_err *err)
+static tn_status read_choices(const tn_json *root, const struct kind *kind, tn_config *c, tn_err *err)
 {
     static const struct {
         const char *name;
@@ -139,14 +170,14 @@ static tn_status read_choices(const tn_json *root, tn_config *c, tn_err *err)
     } problem[] = {{"regression", TN_PROBLEM_REGRESSION},
                    {"single_label_classification", TN_PROBLEM_SINGLE_LABEL},
                    {"multi_label_classification", TN_PROBLEM_MULTI_LABEL}};
-    const tn_json *v = tn_json_get(root, "hidden_act");
+    const tn_json *v = tn_json_get(root, kind->short_names ? "activation" : "hidden_act");
     size_t i = 0;
     if (!is_absent(v)) {
         while (i < TN_COUNT(act) && !tn_json_is_str(v, act[i].name))
             i++;
         if (i == TN_COUNT(act))
             return refuse(v, TN_EINVALID, err,
-                          "\"hidden_act\" is not an activation that is built in (gelu, gelu_new, "
+                          "the activation is not one that is built in (gelu, gelu_new, "
                           "relu, silu, tanh)");
     }
     c->activation = act[i].act;
@@ -221,16 +252,17 @@ static tn_status read_labels(const tn_json *root, tn_arena *a, tn_config *c, tn_
 tn_status tn_config_parse(tn_str text, tn_arena *a, tn_config *out, tn_err *err)
 {
     const tn_json *root;
+    const struct kind *kind = NULL;
     tn_config c = {0};
     if (tn_json_parse(text, a, &root, err) != TN_OK)
         return tn_fail_prefix(err, "config.json");
     if (tn_json_type(root) != TN_JSON_OBJECT)
         return refuse(root, TN_EFORMAT, err, "an object was expected");
     c.json = root;
-    TN_TRY(read_kind(root, &c, err));
-    TN_TRY(read_sizes(root, &c, err));
-    TN_TRY(read_reals(root, &c, err));
-    TN_TRY(read_choices(root, &c, err));
+    TN_TRY(read_kind(root, &c, &kind, err));
+    TN_TRY(read_sizes(root, kind, &c, err));
+    TN_TRY(read_reals(root, kind, &c, err));
+    TN_TRY(read_choices(root, kind, &c, err));
     TN_TRY(read_labels(root, a, &c, err));
     *out = c;
     return TN_OK;
@@ -261,7 +293,9 @@ static void write_ours(const tn_config *c, const char *key, tn_json_writer *w)
     tn_jw_key(w, key);
     if (strcmp(key, "architectures") == 0) {
         tn_jw_begin_array(w);
-        tn_jw_c(w, "BertForSequenceClassification");
+        char name[64];
+        snprintf(name, sizeof name, "%sForSequenceClassification", c->class_name);
+        tn_jw_c(w, name);
         tn_jw_end_array(w);
     } else if (strcmp(key, "dtype") == 0) {
         tn_jw_c(w, "float32");

@@ -3,7 +3,7 @@
 /// config.json of a Hub folder: what kind of network the weights are, and the names of its labels.
 ///
 /// Only values that differ from the class default are stored in the file, so each field has its default here.
-/// Source: transformers 5.23, configuration_bert.py and configuration_utils.py.
+/// Source: transformers 5.23, configuration_*.py of each family.
 
 #include "codec/json.h"
 #include "tensor/tensor.h"
@@ -18,8 +18,13 @@ typedef enum {
 } tn_problem;
 
 typedef struct {
-    tn_str model_type; /* "bert" */
-    int32_t vocab_size, hidden_size, n_layers, n_heads, intermediate_size, max_positions, type_vocab_size;
+    tn_str model_type;      /* "bert" */
+    const char *class_name; /* "Bert", as transformers' classes begin */
+    int32_t vocab_size, hidden_size, n_layers, n_heads, intermediate_size, type_vocab_size;
+    int32_t embedding_size; /* hidden_size, but where embeddings are narrower */
+    int32_t n_positions;    /* rows of the table of positions */
+    int32_t first_position; /* of a row's first token */
+    int32_t max_positions;  /* tokens of a row: n_positions - first_position */
     int32_t pad_token_id; /* -1 when null */
     tn_activation activation;
     double layer_norm_eps, initializer_range;

@@ -78,7 +78,7 @@ static void what_cannot_be_loaded_is_refused_by_name(void **state)
         {"{\"model_type\":\"bert\",\"position_embedding_type\":\"relative_key\"}", "position_embedding_type",
          TN_EINVALID},
         {"{\"model_type\":\"bert\",\"is_decoder\":true}", "decoder", TN_EINVALID},
-        {"{\"model_type\":\"bert\",\"hidden_act\":\"mish\"}", "hidden_act", TN_EINVALID},
+        {"{\"model_type\":\"bert\",\"hidden_act\":\"mish\"}", "activation", TN_EINVALID},
         {"{\"model_type\":\"bert\",\"hidden_size\":770}", "hidden_size", TN_EFORMAT},
         {"{\"model_type\":\"bert\",\"hidden_size\":36}", "hidden_size", TN_EINVALID},
         {"{\"model_type\":\"bert\",\"hidden_size\":0}", "hidden_size", TN_EFORMAT},

@@ -23,19 +23,19 @@ typedef struct {
 } tn_slot;
 
 typedef struct {
-    const char *model_type;
     const char *prefix; /* of the encoder's names; files of bare encoders leave it out: "bert." */
+    const struct tn_post_norm *post_norm; /* for families of that kind (post_norm.h) */
+    /// Starts of names, without prefix, of tensors that no slot asks for and that are known: buffers, other tasks' heads.
+    const char *const *ignored;
     /// Adds the slots, in the order of the modules, and returns the network's own structure in the arena.
     tn_status (*build)(tn_model *m, void **net, tn_err *err);
     /// States of all tokens, [N,C].
     tn_var *(*encode)(const tn_model *m, tn_tape *t, const tn_batch *b);
     /// Logits [B,L].
     tn_var *(*classify)(const tn_model *m, tn_tape *t, tn_var *states);
-    /// Whether a tensor that no slot asked for is known: a buffer, or another task's head. `key` is without prefix.
-    bool (*may_ignore)(tn_str key);
 } tn_family;
 
-extern const tn_family tn_family_bert;
+extern const tn_family tn_family_bert, tn_family_roberta, tn_family_electra, tn_family_distilbert;
 
 typedef enum {
     TN_POOL_MEAN,

@@ -14,7 +14,11 @@
 
 enum { MAX_CONFIG_BYTES = 16 << 20 }; /* config.json; a label set of 65,536 names fits */
 
-static const tn_family *const families[] = {&tn_family_bert};
+static const struct {
+    const char *model_type;
+    const tn_family *family;
+} families[] = {{"bert", &tn_family_bert},           {"roberta", &tn_family_roberta}, {"xlm-roberta", &tn_family_roberta},
+                {"camembert", &tn_family_roberta},   {"electra", &tn_family_electra}, {"distilbert", &tn_family_distilbert}};
 
 /* ---- opening ---- */
 
@@ -67,8 +71,8 @@ static tn_status read_config(tn_model *m, tn_err *err)
     if (tn_config_parse(tn_str_from_bytes(text), m->arena, &m->config, err) != TN_OK)
         return tn_fail_prefix(err, "%s", m->dir);
     for (size_t i = 0; i < TN_COUNT(families); i++)
-        if (tn_str_is(m->config.model_type, families[i]->model_type))
-            m->family = families[i];
+        if (tn_str_is(m->config.model_type, families[i].model_type))
+            m->family = families[i].family;
     TN_ASSERT(m->family);
     return TN_OK;
 }

@@ -28,7 +28,7 @@ struct node {
     float *mean, *rstd; /* norm */
     int32_t n_heads;    /* attention */
     float *max, *sum;
-    const int32_t *ids, *type_ids; /* embedding */
+    const int32_t *ids, *type_ids, *positions; /* embedding */
     tn_weight *position, *type;
 };
 
@@ -564,11 +564,13 @@ tn_var *tn_tape_first(tn_tape *t, tn_var *x)
 static void table_grad(tn_tape *t, tn_weight *w, const int32_t *ids, const tn_tensor *dy, const tn_shards *shards)
 {
     size_t n = (size_t)dy->dim[0], c = (size_t)dy->dim[1];
+    if (!w->trained)
+        return;
     tn_embed_work work = {.sort = take(t, 2 * n, sizeof(uint64_t)),
                           .order = take(t, n, sizeof(uint32_t)),
                           .start = take(t, n + 1, sizeof(uint32_t)),
                           .unique = take(t, n, sizeof(int32_t))};
-    if (t->status != TN_OK || !w->trained)
+    if (t->status != TN_OK)
         return;
     tn_op_embed_sort(ids, n, &work);
     float *rows = take(t, work.n_unique * c, sizeof *rows);
@@ -594,13 +596,18 @@ static void embed_backward(tn_tape *t, struct node *n)
     tn_tensor dy = grad_view(n->out, n->out->grad);
     tn_shards shards = shards_of(t, n->out);
     table_grad(t, n->w, n->ids, &dy, &shards);
-    table_grad(t, n->position, t->token_position, &dy, &shards);
+    table_grad(t, n->position, n->positions, &dy, &shards);
     table_grad(t, n->type, n->type_ids, &dy, &shards);
     buffer_give(t, dy.data);
 }
 
-tn_var *tn_tape_embed(tn_tape *t, const int32_t *ids, const int32_t *type_ids, tn_weight *word, tn_weight *position,
-                      tn_weight *type)
+int32_t *tn_tape_ints(tn_tape *t, size_t n)
+{
+    return take(t, n, sizeof(int32_t));
+}
+
+tn_var *tn_tape_embed(tn_tape *t, const int32_t *ids, const int32_t *type_ids, const int32_t *positions,
+                      tn_weight *word, tn_weight *position, tn_weight *type)
 {
     int32_t tokens = tn_rows_tokens(&t->step.rows);
     tn_var *out = new_var(t, tokens, word->value.dim[1], false);
@@ -609,7 +616,9 @@ tn_var *tn_tape_embed(tn_tape *t, const int32_t *ids, const int32_t *type_ids, t
         return NULL;
     if (zeros)
         memset(zeros, 0, (size_t)tokens * sizeof *zeros);
-    DO(t, tn_op_embed(t->engine, &word->value, &type->value, &position->value, ids, type_ids, t->token_position,
+    if (!positions)
+        positions = t->token_position;
+    DO(t, tn_op_embed(t->engine, &word->value, &type->value, &position->value, ids, type_ids, positions,
                       &out->value, &t->err));
     struct node *n = new_node(t, embed_backward, NULL, out);
     if (n) {
@@ -618,6 +627,7 @@ tn_var *tn_tape_embed(tn_tape *t, const int32_t *ids, const int32_t *type_ids, t
         n->type = type;
         n->ids = ids;
         n->type_ids = type_ids ? type_ids : zeros;
+        n->positions = positions;
     }
     return t->status == TN_OK ? out : NULL;
 }

@@ -66,9 +66,11 @@ tn_var *tn_tape_keep(tn_tape *t, tn_tape_mark mark, tn_var *x);
 /// Packs a matrix for forward products into `storage` (tn_gemm_pack_floats, aligned to 64), which must outlive its use.
 void tn_tape_pack(tn_tape *t, tn_weight *w, float *storage);
 
-/// word[ids] + type[type_ids] + position[0, 1, ... of each row]: [N,C]. type_ids NULL: zeros.
-tn_var *tn_tape_embed(tn_tape *t, const int32_t *ids, const int32_t *type_ids, tn_weight *word, tn_weight *position,
-                      tn_weight *type);
+/// word[ids] + type[type_ids] + position[positions]: [N,C]. type_ids NULL: zeros; positions NULL: 0, 1, ... of each row.
+tn_var *tn_tape_embed(tn_tape *t, const int32_t *ids, const int32_t *type_ids, const int32_t *positions,
+                      tn_weight *word, tn_weight *position, tn_weight *type);
+/// Room for n numbers that lives as long as the step; NULL after a failure.
+int32_t *tn_tape_ints(tn_tape *t, size_t n);
 
 typedef struct {
     tn_weight *bias;

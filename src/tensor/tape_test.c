@@ -89,7 +89,7 @@ static const variant variants[] = {
 static tn_var *compose(tn_tape *t, net *n, const variant *v)
 {
     tn_weight *w = n->w;
-    tn_var *x = tn_tape_embed(t, ids, kind, &w[WORD], &w[POSITION], &w[TYPE]);
+    tn_var *x = tn_tape_embed(t, ids, kind, NULL, &w[WORD], &w[POSITION], &w[TYPE]);
     x = tn_tape_norm(t, x, &w[GAIN], &w[SHIFT], 1e-6);
     if (v->node)
         x = tn_tape_dropout(t, x, 0.4);
@@ -231,7 +231,7 @@ static void keeping_forgets_everything_else(void **state)
         tn_step step = {.rows = {B, start, 1, (const int32_t[]){0, B}, 0}};
         tn_tape_begin(t, &step);
         tn_tape_mark mark = tn_tape_here(t);
-        tn_var *x = tn_tape_embed(t, ids, kind, &n.w[WORD], &n.w[POSITION], &n.w[TYPE]);
+        tn_var *x = tn_tape_embed(t, ids, kind, NULL, &n.w[WORD], &n.w[POSITION], &n.w[TYPE]);
         for (int i = 0; i < 3; i++) {
             for (int k = 0; k < 2 * i; k++) /* more each time: what comes next lies where scratch was */
                 x = tn_tape_linear(t, x, &n.w[ONE], &(tn_linear_options){.activation = TN_ACT_RELU});
@@ -279,7 +279,7 @@ static void a_failure_is_kept_until_it_is_asked_for(void **state)
     tn_step step = {.rows = {B, start, 4, shard, 0}, .record = true};
     tn_loss loss;
     tn_tape_begin(t, &step);
-    tn_var *x = tn_tape_embed(t, ids, kind, &n.w[WORD], &n.w[POSITION], &n.w[TYPE]);
+    tn_var *x = tn_tape_embed(t, ids, kind, NULL, &n.w[WORD], &n.w[POSITION], &n.w[TYPE]);
     x = tn_tape_norm(t, x, &n.w[QKV_BIAS], &n.w[SHIFT], 1e-6); /* 3C gains for C channels */
     assert_null(x);
     tn_tape_cross_entropy(t, tn_tape_first(t, x), label, B, &loss);

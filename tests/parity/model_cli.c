@@ -2,6 +2,7 @@
  *
  *   model_cli embed|logits|predict|grad MODEL ROWS OUT [THREADS [ISA]]
  *   model_cli save MODEL OUT LABEL...
+ *   model_cli names MODEL                           of the parameters, in the order of `grad`
  *   model_cli bench MODEL STEPS [THREADS [ISA]]     training steps of 32 rows with a mean of 40 tokens */
 #include <math.h>
 #include <stdio.h>
@@ -148,6 +149,18 @@ static tn_status save(tn_engine *e, int argc, char **argv, tn_err *err)
     return st;
 }
 
+static tn_status names(tn_engine *e, const char *dir, tn_err *err)
+{
+    tn_model *m;
+    size_t n;
+    TN_TRY(tn_model_open(e, dir, &(tn_model_options){.train = true}, &m, err));
+    const tn_param *p = tn_model_params(m, &n);
+    for (size_t i = 0; i < n; i++)
+        printf("%.*s\n", TN_ARG(p[i].name));
+    tn_model_close(m);
+    return TN_OK;
+}
+
 /* Lengths log-normal with a mean of 40, clipped to 4..128: reviews. */
 static tn_status bench(tn_engine *e, char **argv, tn_err *err)
 {
@@ -195,7 +208,8 @@ int main(int argc, char **argv)
     tn_err err = TN_ERR_INIT;
     tn_engine *e = NULL;
     bool is_save = argc >= 5 && strcmp(argv[1], "save") == 0, is_bench = argc >= 4 && strcmp(argv[1], "bench") == 0;
-    int more = is_bench ? 4 : 5;
+    bool is_names = argc >= 3 && strcmp(argv[1], "names") == 0;
+    int more = is_names ? 3 : is_bench ? 4 : 5;
     if (argc < more) {
         fprintf(stderr, "usage: see the top of model_cli.c\n");
         return 2;
@@ -203,7 +217,10 @@ int main(int argc, char **argv)
     int n_threads = !is_save && argc > more ? atoi(argv[more]) : 0;
     tn_status st = tn_engine_new(n_threads, !is_save && argc > more + 1 ? argv[more + 1] : NULL, &e, &err);
     if (st == TN_OK)
-        st = is_save ? save(e, argc, argv, &err) : is_bench ? bench(e, argv, &err) : answer(e, argv, &err);
+        st = is_save    ? save(e, argc, argv, &err)
+             : is_names ? names(e, argv[2], &err)
+             : is_bench ? bench(e, argv, &err)
+                        : answer(e, argv, &err);
     tn_engine_free(e);
     if (st != TN_OK)
         fprintf(stderr, "%s\n", err.msg);

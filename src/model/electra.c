@@ -1,0 +1,30 @@
+/* ELECTRA's discriminator: embeddings may be narrower than states, and the head has GELU between its two layers.
+ * Source: transformers 5.23, modeling_electra.py. */
+#include "model/post_norm.h"
+
+static const struct tn_post_norm names = {
+    .word = "embeddings.word_embeddings",
+    .position = "embeddings.position_embeddings",
+    .type = "embeddings.token_type_embeddings",
+    .project = "embeddings_project",
+    .norm = "embeddings.LayerNorm",
+    .layer = "encoder.layer.%d.",
+    .query = "attention.self.query",
+    .key = "attention.self.key",
+    .value = "attention.self.value",
+    .out = "attention.output.dense",
+    .norm1 = "attention.output.LayerNorm",
+    .up = "intermediate.dense",
+    .down = "output.dense",
+    .norm2 = "output.LayerNorm",
+    .dense = "/classifier.dense",
+    .classifier = "/classifier.out_proj",
+    .head_activation = TN_ACT_GELU,
+    .head_dropout = true,
+};
+
+/* Other tasks' heads, and buffers of old files. */
+static const char *const ignored[] = {"embeddings.position_ids", "embeddings.token_type_ids", "discriminator_predictions.",
+                                      "generator_predictions.", "generator_lm_head.", "qa_outputs.", "classifier.", NULL};
+
+const tn_family tn_family_electra = {.prefix = "electra.", .post_norm = &names, .ignored = ignored, TN_POST_NORM_OPS};

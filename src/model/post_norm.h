@@ -1,0 +1,34 @@
+#ifndef TN_MODEL_POST_NORM_H
+#define TN_MODEL_POST_NORM_H
+/// The post-norm encoder that BERT and its descendants share, and their classifier on the first token. A family of this
+/// kind is a table of names.
+///
+///   x = dropout(norm(word + position + type))        then project(x), where there is a projection
+///   x = norm(x + dropout(out(attention(qkv(x)))))    x = norm(x + dropout(down(act(up(x)))))      a layer
+///   logits = out(dropout(act(dense(dropout?(x[first])))))
+///
+/// Query, key and value of a layer are one [3C,C] weight, so they are one product; the file's three tensors are its
+/// thirds.
+
+#include "model/family.h"
+
+/// Names behind the family's prefix, as transformers writes them, without ".weight" and ".bias".
+struct tn_post_norm {
+    const char *word, *position;
+    const char *type; /* NULL: no token types */
+    const char *norm;
+    const char *project; /* from embedding_size to hidden_size, where they differ */
+    const char *layer;   /* of layer %d, with a dot at its end; the others come behind it */
+    const char *query, *key, *value, *out, *norm1, *up, *down, *norm2;
+    const char *dense, *classifier; /* of the head; a slash in front: without the prefix */
+    tn_activation head_activation;
+    bool head_dropout; /* before `dense` too */
+};
+
+tn_status tn_post_norm_build(tn_model *m, void **net, tn_err *err);
+/// Positions count from 0, or from behind the padding id where the config says so.
+tn_var *tn_post_norm_encode(const tn_model *m, tn_tape *t, const tn_batch *b);
+tn_var *tn_post_norm_classify(const tn_model *m, tn_tape *t, tn_var *states);
+#define TN_POST_NORM_OPS .build = tn_post_norm_build, .encode = tn_post_norm_encode, .classify = tn_post_norm_classify
+
+#endif

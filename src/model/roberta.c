@@ -1,0 +1,29 @@
+/* RoBERTa, XLM-RoBERTa, CamemBERT, and what was trained as one of them (PhoBERT): positions begin behind the padding
+ * id, and the head has two layers and no pooler. Source: transformers 5.23, modeling_roberta.py. */
+#include "model/post_norm.h"
+
+static const struct tn_post_norm names = {
+    .word = "embeddings.word_embeddings",
+    .position = "embeddings.position_embeddings",
+    .type = "embeddings.token_type_embeddings",
+    .norm = "embeddings.LayerNorm",
+    .layer = "encoder.layer.%d.",
+    .query = "attention.self.query",
+    .key = "attention.self.key",
+    .value = "attention.self.value",
+    .out = "attention.output.dense",
+    .norm1 = "attention.output.LayerNorm",
+    .up = "intermediate.dense",
+    .down = "output.dense",
+    .norm2 = "output.LayerNorm",
+    .dense = "/classifier.dense",
+    .classifier = "/classifier.out_proj",
+    .head_activation = TN_ACT_TANH,
+    .head_dropout = true,
+};
+
+/* Other tasks' heads, and buffers of old files. */
+static const char *const ignored[] = {"embeddings.position_ids", "embeddings.token_type_ids", "lm_head.", "pooler.", "qa_outputs.",
+                                      "classifier.", NULL};
+
+const tn_family tn_family_roberta = {.prefix = "roberta.", .post_norm = &names, .ignored = ignored, TN_POST_NORM_OPS};

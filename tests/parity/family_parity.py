@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""Every family on random models against transformers. Run with a Python that has torch and transformers:
+
+  python tests/parity/family_parity.py [--cli build/tests/model_cli] [NAME ...]
+
+For each shape in random_models.py: states and logits of a classifier and of a bare encoder, loss and gradients, and what
+we write: transformers loads it with no missing and no unexpected key, and gives the same answers. Rows hold padding ids
+too. Bounds (DESIGN 6): max|a-b| / max|b| <= 1e-5; gradients 1e-4 of each tensor's largest. Exit 1 on a failure.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import torch
+import transformers
+
+import random_models
+
+failed = False
+
+
+def check(name, ok, detail):
+    global failed
+    failed |= not ok
+    print(("ok    " if ok else "FAIL  ") + name + ": " + detail, flush=True)
+
+
+def close(name, ours, theirs, bound=1e-5):
+    worst = float(np.abs(ours.astype(np.float64) - theirs).max() / np.abs(theirs).max())
+    check(name, worst <= bound, f"max|a-b|/max|b| = {worst:.2e} over {ours.shape}")
+
+
+def make_rows(config, n=48):
+    rng = np.random.default_rng(3)
+    rows = [rng.integers(5, config.vocab_size, int(rng.integers(1, 65))).tolist() for _ in range(n)]
+    for row in rows[::5]:
+        row[len(row) // 2] = config.pad_token_id  # a padding token that the text itself holds
+    return rows
+
+
+def ask(cli, what, folder, rows, work):
+    path, out = os.path.join(work, "rows.jsonl"), os.path.join(work, "out.f32")
+    with open(path, "w") as f:
+        f.writelines(json.dumps({"ids": r}) + "\n" for r in rows)
+    subprocess.run([cli, what, folder, path, out], check=True)
+    return np.fromfile(out, np.float32)
+
+
+def logits_of(model, rows):
+    with torch.no_grad():
+        return np.array([model(input_ids=torch.tensor([r]), attention_mask=torch.ones(1, len(r), dtype=torch.long)).logits[0].double().numpy() for r in rows])
+
+
+def gradients(cli, name, folder, rows, work):
+    rows = rows[:16]
+    flat = ask(cli, "grad", folder, rows, work)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder, attn_implementation="eager", dtype=torch.float64).eval()
+    losses = [model(input_ids=torch.tensor([r]), attention_mask=torch.ones(1, len(r), dtype=torch.long), labels=torch.tensor([i % 3])).loss for i, r in enumerate(rows)]
+    loss = torch.stack(losses).mean()
+    loss.backward()
+    check(f"{name} loss", abs(flat[0] - loss.item()) <= 1e-5 * abs(loss.item()), f"{flat[0]:.7f} against {loss.item():.7f}")
+    at, worst, which = 1, 0.0, ""
+    parameters = dict(model.named_parameters())
+    names = subprocess.run([cli, "names", folder], check=True, capture_output=True, text=True).stdout.split()
+    check(f"{name} names", sorted(names) == sorted(parameters), f"{len(names)} of {len(parameters)}")
+    for pname in names:
+        p = parameters[pname]
+        g = np.zeros(p.shape).reshape(-1) if p.grad is None else p.grad.numpy().reshape(-1)
+        o = flat[at:at + g.size]
+        at += g.size
+        if pname.endswith(("key.bias", "k_lin.bias")):  # zero but for rounding
+            continue
+        w = float(np.abs(o - g).max() / max(np.abs(g).max(), 1e-30))
+        if w > worst:
+            worst, which = w, pname
+    check(f"{name} gradients", at == flat.size and worst <= 1e-4, f"worst {worst:.2e} ({which}), {at} of {flat.size} numbers")
+
+
+def one(cli, name, work):
+    folder, bare, saved = (os.path.join(work, name + x) for x in ("", "-bare", "-saved"))
+    random_models.make(name, folder)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder, attn_implementation="eager").eval()
+    rows = make_rows(model.config)
+    theirs = logits_of(model, rows)
+    close(f"{name} logits", ask(cli, "logits", folder, rows, work).reshape(theirs.shape), theirs)
+    gradients(cli, name, folder, rows, work)
+
+    random_models.make(name, bare, bare=True)
+    subprocess.run([cli, "save", bare, saved, "negative", "neutral", "positive"], check=True, stdout=subprocess.DEVNULL)
+    again, info = transformers.AutoModelForSequenceClassification.from_pretrained(saved, output_loading_info=True, attn_implementation="eager")
+    bad = {k: sorted(v) for k, v in info.items() if v}
+    check(f"{name} loads", not bad and type(again) is type(model), f"{type(again).__name__} {json.dumps(bad, default=str)}")
+    theirs = logits_of(again.eval(), rows)
+    close(f"{name} written", ask(cli, "logits", saved, rows, work).reshape(theirs.shape), theirs)
+
+    encoder = transformers.AutoModel.from_pretrained(bare, attn_implementation="eager").eval()
+    with torch.no_grad():
+        theirs = np.array([encoder(input_ids=torch.tensor([r]), attention_mask=torch.ones(1, len(r), dtype=torch.long)).last_hidden_state[0].double().mean(0).numpy() for r in rows])
+    close(f"{name} mean state", ask(cli, "embed", bare, rows, work).reshape(theirs.shape), theirs)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--cli", default="build/tests/model_cli")
+    parser.add_argument("names", nargs="*")
+    args = parser.parse_args()
+    transformers.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    torch.set_num_threads(1)
+    if not os.path.exists(args.cli):
+        subprocess.run(["ninja", "-C", "build", "tests/model_cli"], check=True, stdout=subprocess.DEVNULL)
+    with tempfile.TemporaryDirectory() as work:
+        for name in args.names or random_models.SHAPES:
+            one(args.cli, name, work)
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()
