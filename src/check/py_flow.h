@@ -91,7 +91,7 @@ typedef enum {
 /// Over all rows of both values; several joined rows: SAME, WITHIN, CONTAINS hold when they hold for some pair. Values
 /// without rows: SAME when they are the same object, otherwise UNKNOWN.
 tn_py_relation tn_py_relate(const tn_py_value *a, const tn_py_value *b);
-/// The role of all rows when it is one, not a hint; TN_ROLE_UNKNOWN otherwise.
+/// The role of all rows when it is one and no hint; TN_ROLE_UNKNOWN otherwise.
 tn_py_role tn_py_role_of(const tn_py_value *v);
 /// The rows' outermost origin: the SOURCE, or the last one known.
 const tn_py_rows *tn_py_origin(const tn_py_rows *rows);
@@ -109,8 +109,9 @@ struct tn_py_event {
     const tn_py_node *node; /* the CALL; for a decorator or base without call: never an event */
     tn_str callee;          /* canonical: "transformers.Trainer", "transformers.Trainer.train", "print"; ".fit" when only the
                              * method's name is known; ":name" for a function or class of this file (a class with an imported
-                             * base: that base); "" when nothing is known */
-    tn_str name;            /* its last part: "Trainer", "train" */
+                             * base: that base); an object that is called: "transformers.AutoTokenizer.__call__"; "" when
+                             * nothing is known */
+    tn_str name;            /* its last part: "Trainer", "train", as written when nothing else is known */
     const tn_py_value *receiver; /* of a method call on a value; NULL for functions and constructors */
     const tn_py_argument_value *arg;
     size_t n_args;
@@ -160,8 +161,8 @@ bool tn_py_as_f64(const tn_py_value *v, double *out);
 bool tn_py_as_bool(const tn_py_value *v, bool *out);
 /// Both are the same object (identity known).
 bool tn_py_same(const tn_py_value *a, const tn_py_value *b);
-/// The canonical name of an expression as it is at the end of the file's run, without running it: for decorators, bases,
-/// annotations ("torch.no_grad"). Empty when unknown.
+/// The canonical name of an expression by the file's imports, without running it: for decorators, bases, annotations
+/// ("torch.no_grad"). Empty when unknown.
 tn_str tn_py_canonical(const tn_py_flow *flow, const tn_py_node *expression, tn_arena *a);
 
 #endif
