@@ -1,11 +1,13 @@
 #include "check/checkers.h"
 
+#include "check/py_check.h"
+
 enum { MAX_CHECKERS = 6 };
 
 static tn_checker *const checkers[TN_N_KINDS][MAX_CHECKERS] = {
     [TN_KIND_NONE] = {NULL},
-    [TN_KIND_PYTHON] = {tn_check_secrets},
-    [TN_KIND_NOTEBOOK] = {tn_check_secrets},
+    [TN_KIND_PYTHON] = {tn_check_secrets, tn_check_python},
+    [TN_KIND_NOTEBOOK] = {tn_check_secrets, tn_check_notebook},
     [TN_KIND_ANSWER] = {tn_check_secrets, tn_check_answer},
     [TN_KIND_MODEL_CARD] = {tn_check_secrets},
     [TN_KIND_DATA_CARD] = {tn_check_secrets},

@@ -1,0 +1,141 @@
+#include "check/py_train.h"
+
+#include <ctype.h>
+#include <string.h>
+
+const tn_py_event *tn_py_maker(const tn_py_value *v)
+{
+    return v && v->kind == TN_PV_RESULT ? v->event : NULL;
+}
+
+bool tn_py_is_trainer(const tn_py_value *v)
+{
+    return tn_py_typed(v, "*Trainer") && !tn_py_typed(v, "lightning.*|pytorch_lightning.Trainer|lightning.Trainer|lightning.pytorch.Trainer");
+}
+
+static bool is_keras(const tn_py_value *v)
+{
+    return v && (tn_str_starts(v->type, "tensorflow.") || tn_str_starts(v->type, "keras.") || tn_str_starts(v->type, "transformers.TF"));
+}
+
+/* Estimators that predict; a scaler or a vectoriser is no model. */
+static bool is_predictor(const tn_py_value *v)
+{
+    return tn_py_typed(v, "*Classifier|*Regressor|*Regression|*SVC|*SVR|*NB|*LightningTrainer|lightning.Trainer|pytorch_lightning.Trainer|lightning.pytorch.Trainer|setfit.SetFitTrainer");
+}
+
+static bool is_training(const tn_py_event *e)
+{
+    if (e->run != 0 || e->maybe || !e->receiver)
+        return false;
+    if (tn_py_named(e, "train"))
+        return tn_py_is_trainer(e->receiver);
+    return tn_py_named(e, "fit") && (is_keras(e->receiver) || is_predictor(e->receiver));
+}
+
+static bool is_known(const tn_py_value *v)
+{
+    return v && (v->kind == TN_PV_RESULT || v->n_rows > 0 || v->type.len);
+}
+
+static bool may_evaluate(const tn_py_event *e)
+{
+    return tn_py_named(e, "evaluate|predict|test|validate|score|eval|compute|compute_metrics|add_batch|accuracy_score|f1_score|precision_score|recall_score|classification_report|"
+                          "confusion_matrix|cross_val_score|cross_validate|cross_val_predict|roc_auc_score|mean_squared_error|mean_absolute_error|r2_score|matthews_corrcoef|log_loss|"
+                          "precision_recall_fscore_support|predict_proba|decision_function|evaluate_model|evaluate_fn|run_eval|simple_evaluate|inference_mode|no_grad|bleu|corpus_bleu|corpus_score|"
+                          "perplexity|word_error_rate|wer|cer|rouge|accuracy|GridSearchCV|RandomizedSearchCV|load_metric|evaluation_loop|validation_step|test_step|encode|similarity|pipeline|generate") ||
+           tn_str_find(e->name, TN_STR("eval"), 0) != SIZE_MAX || tn_str_find(e->name, TN_STR("valid"), 0) != SIZE_MAX || tn_str_find(e->name, TN_STR("metric"), 0) != SIZE_MAX ||
+           tn_str_find(e->name, TN_STR("Evaluator"), 0) != SIZE_MAX || tn_str_find(e->name, TN_STR("test"), 0) != SIZE_MAX;
+}
+
+static bool is_saving(const tn_py_event *e)
+{
+    return tn_py_named(e, "save_pretrained|push_to_hub|save_model|save_weights|upload_folder|upload_file|save_to_hub") || tn_py_is_any(e, "torch.save|joblib.dump|pickle.dump|safetensors.torch.save_file") ||
+           (tn_py_named(e, "save") && e->receiver);
+}
+
+static bool is_seeding(const tn_py_event *e)
+{
+    if (tn_py_named(e, "set_seed|manual_seed|manual_seed_all|seed_everything|enable_full_determinism|set_random_seed|seed_all|fix_seed|setup_seed|seed_torch|set_global_seed|enable_determinism|default_rng|"
+                       "RandomState|use_deterministic_algorithms"))
+        return true;
+    if (tn_py_named(e, "seed"))
+        return true;
+    for (size_t i = 0; i < e->n_args; i++)
+        if (tn_str_is(e->arg[i].name, "seed") || tn_str_is(e->arg[i].name, "data_seed") || tn_str_is(e->arg[i].name, "random_state") || tn_str_is(e->arg[i].name, "random_seed"))
+            return e->arg[i].value->kind != TN_PV_NONE;
+    return tn_str_find(e->name, TN_STR("seed"), 0) != SIZE_MAX;
+}
+
+static bool is_record(const tn_py_event *e)
+{
+    if (tn_py_named(e, "save_metrics|log_metrics|save_state|to_csv|to_json|to_parquet|write_text|writerow|writerows|add_scalar|add_scalars|SummaryWriter|log_metric|log_param|log_params|set_tags|"
+                       "safe_dump|log_dict|report|task_init|savetxt|savefig|write|CSVLogger|WandbLogger|TensorBoardLogger|MLFlowLogger|FileHandler|log_history|init_trackers|write_json|save_json|init_run"))
+        return true;
+    return tn_str_starts(e->callee, "wandb.") || tn_str_starts(e->callee, "mlflow.") || tn_str_starts(e->callee, "comet_ml.") || tn_str_starts(e->callee, "neptune.") || tn_str_starts(e->callee, "clearml.") ||
+           tn_str_starts(e->callee, "aim.") || tn_str_starts(e->callee, "trackio.") || tn_str_starts(e->callee, "swanlab.") || tn_py_is_any(e, "json.dump|yaml.dump|yaml.safe_dump|pickle.dump|logging.basicConfig|json.dumps|omegaconf.OmegaConf.save");
+}
+
+void tn_py_training_find(const tn_py_check *c, tn_py_training *t)
+{
+    bool loads = false;
+    *t = (tn_py_training){0};
+    for (size_t i = 0; i < c->flow->n_events; i++) {
+        const tn_py_event *e = c->flow->event[i];
+        if (!t->train && is_training(e)) {
+            t->train = e;
+            t->trainer = tn_py_maker(e->receiver);
+            t->is_trainer = tn_py_is_trainer(e->receiver);
+        }
+        if (!t->backward && e->run == 0 && !e->maybe && e->in_loop && tn_py_named(e, "backward"))
+            t->backward = e;
+        t->evaluates = t->evaluates ? t->evaluates : may_evaluate(e) ? e : NULL;
+        t->saves = t->saves ? t->saves : is_saving(e) ? e : NULL;
+        t->seeds = t->seeds ? t->seeds : is_seeding(e) ? e : NULL;
+        t->records = t->records ? t->records : is_record(e) ? e : NULL;
+        loads = loads || tn_py_named(e, "from_pretrained|from_config|load_dataset|read_csv|read_json|load_from_disk|ImageFolder|read_parquet");
+    }
+    if (t->trainer && t->is_trainer) {
+        const tn_py_value *args = tn_py_arg(t->trainer, "args", 1), *model = tn_py_arg(t->trainer, "model", 0), *rows = tn_py_arg(t->trainer, "train_dataset", -1);
+        t->args = tn_py_maker(args);
+        t->is_own = is_known(model) && (is_known(rows) || !rows) && loads;
+    } else {
+        t->is_own = loads;
+    }
+    t->first = !t->train ? t->backward : !t->backward || t->train->index < t->backward->index ? t->train : t->backward;
+}
+
+/* ---- words around a place ---- */
+
+static bool holds(tn_str text, tn_str word)
+{
+    for (size_t i = 0; i + word.len <= text.len; i++) {
+        size_t k = 0;
+        while (k < word.len && tolower((unsigned char)text.ptr[i + k]) == word.ptr[k])
+            k++;
+        if (k == word.len)
+            return true;
+    }
+    return false;
+}
+
+static bool holds_any(tn_str text, const char *words)
+{
+    tn_str rest = tn_str_of(words), word;
+    while (tn_str_cut(&rest, '|', &word))
+        if (holds(text, word))
+            return true;
+    return false;
+}
+
+bool tn_py_explained(const tn_py_check *c, const tn_py_node *at, uint32_t above, const char *words)
+{
+    const tn_py_tree *t = c->tree;
+    for (size_t i = 0; i < t->n_comments; i++) {
+        const tn_py_comment *m = &t->comment[i];
+        if (m->line <= at->line && m->line + above >= at->line && holds_any(tn_str_sub(t->text, m->from, m->to), words))
+            return true;
+    }
+    const tn_py_node *first = t->body;
+    return first && first->kind == TN_PY_EXPR && first->x && first->x->kind == TN_PY_STRING && holds_any(first->x->str, words);
+}
