@@ -10,12 +10,13 @@
 #include "codec/json.h"
 
 typedef struct {
-    const char *field; /* "action", "task", "modality", "problem", "language", "goal", "environment", "phase",
-                          "licence_use", "max_latency_ms", "max_memory_mb", "budget_minutes", "budget_bytes", "labels", "label",
-                          "min_metric" */
+    const char *field; /* "action", "task", "problem", "modality", "language", "domain", "goal", "environment", "phase",
+                          "licence_use", "max_latency_ms", "max_memory_mb", "max_params_m", "budget_minutes", "budget_bytes",
+                          "labels", "label", "min_metric", "data", "rule" (a rule that the brief touches, by its id) */
     tn_str value;      /* the reading: "fine-tune", "vi", "120"; for min_metric "f1 >= 0.8" */
     tn_str words;      /* the words of the brief it came from, as written */
     uint32_t line;     /* of those words, from 1, in the file */
+    uint32_t order;    /* in which it was found */
 } tn_fact;
 
 typedef enum { TN_WHAT, TN_WHY, TN_WHERE, TN_WHEN, TN_N_PARTS } tn_brief_part;
@@ -25,6 +26,7 @@ typedef struct {
     tn_str part[TN_N_PARTS];   /* as written; empty when the brief has no such part; words before the first part are "what";
                                   a part that is opened again goes on after an empty line */
     tn_str front_text;         /* front matter as written, without its lines of dashes; empty when there is none */
+    bool has_parts;            /* a head was found */
     const tn_json *front;      /* front matter, or NULL */
     TN_VEC(tn_fact) facts;     /* by field, then in order of mention */
     TN_VEC(const char *) missing; /* codes: "task", "goal", "environment", "phase", "data", "metric", ... */
@@ -47,8 +49,9 @@ const tn_fact *tn_brief_fact(const tn_brief *b, const char *field, const tn_fact
 bool tn_brief_has(const tn_brief *b, const char *field, const char *value);
 bool tn_brief_is_missing(const tn_brief *b, const char *code);
 
-/// The reading as one JSON object: actions, task, problem, modality, languages, goals, environment, phase,
-/// constraints, missing, and `words` (field → the words of the brief).
+/// The reading as one JSON object: actions, task (a tag, a list, or null), problem, modality, languages, domain, goals,
+/// environment, phase, constraints, missing, refuse_or_warn (ids of rules), and `words` (every fact with the words of the
+/// brief and their line).
 void tn_brief_write(const tn_brief *b, tn_json_writer *w);
 
 #endif

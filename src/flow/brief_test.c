@@ -18,7 +18,7 @@ static void the_documents_example_is_understood(void **state)
     tn_err err;
     ASSERT_OK(tn_brief_parse(tn_str_of(example), "brief.md", a, &b, &err), &err);
     ASSERT_STR(tn_brief_fact(&b, "task", NULL)->value, "text-classification");
-    ASSERT_STR(tn_brief_fact(&b, "task", NULL)->words, "sentiment");
+    ASSERT_STR(tn_brief_fact(&b, "task", NULL)->words, "sentiment analysis");
     assert_int_equal(tn_brief_fact(&b, "task", NULL)->line, 5);
     assert_true(tn_brief_has(&b, "action", "select") && tn_brief_has(&b, "action", "fine-tune"));
     assert_false(tn_brief_has(&b, "action", "evaluate"));

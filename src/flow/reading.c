@@ -1,0 +1,1373 @@
+/* Each field has its own small reader; what they share is where a hit stands. With heads ("Task", "Why …") a verb in the
+ * why or the when describes the world and asks for nothing, and the task is looked for in the what first; free prose is
+ * one part in which everything counts.
+ *
+ * The task is found in two ways: by its own words ("transcribe", "named entity recognition"), and by an operation and
+ * its object ("sort" and "photos"; catalog/operations.tsv says which task that is). The heaviest hits win; a task that
+ * is implied by another one (zero-shot classification is a classification) is swallowed by it. */
+#include "flow/reading.h"
+
+#include "rules/catalog.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- words and places ---- */
+
+static tn_str word(const tn_reader *r, size_t i)
+{
+    return i < r->words.len ? r->words.ptr[i].lower : TN_STR("");
+}
+
+static bool word_in(const tn_reader *r, size_t i, const char *const *list)
+{
+    for (; i < r->words.len && *list; list++) {
+        size_t n = strlen(*list);
+        tn_str w = r->words.ptr[i].lower;
+        if ((*list)[n - 1] == '*' ? w.len >= n - 1 && memcmp(w.ptr, *list, n - 1) == 0 : tn_str_is(w, *list))
+            return true;
+    }
+    return false;
+}
+
+static bool same_clause(const tn_reader *r, size_t a, size_t b)
+{
+    return a < r->words.len && b < r->words.len && r->words.ptr[a].clause == r->words.ptr[b].clause;
+}
+
+static bool same_sentence(const tn_reader *r, size_t a, size_t b)
+{
+    return a < r->words.len && b < r->words.len && r->words.ptr[a].sentence == r->words.ptr[b].sentence;
+}
+
+/* A word of the list within `before` words in front of i or `behind` words after it, in the same sentence. */
+static bool near(const tn_reader *r, size_t i, size_t before, size_t behind, const char *const *list)
+{
+    for (size_t k = i >= before ? i - before : 0; k <= i + behind && k < r->words.len; k++)
+        if (same_sentence(r, i, k) && word_in(r, k, list))
+            return true;
+    return false;
+}
+
+/* The part that a word stands in; TN_N_PARTS in free prose, where every part may be meant. */
+static tn_brief_part part_of(const tn_reader *r, size_t i)
+{
+    return (tn_brief_part)r->words.ptr[i].part;
+}
+
+static bool in_part(const tn_reader *r, size_t i, tn_brief_part part)
+{
+    tn_brief_part p = part_of(r, i);
+    return p == part || p == TN_N_PARTS;
+}
+
+/* ---- facts ---- */
+
+void tn_reader_add(tn_reader *r, const char *field, tn_str value, size_t from, size_t to)
+{
+    tn_brief *b = r->brief;
+    for (const tn_fact *f = NULL; (f = tn_brief_fact(b, field, f));)
+        if (tn_str_eq(f->value, value))
+            return;
+    uint32_t line = r->first_line;
+    size_t low = 0, high = r->words.len; /* the first word that ends behind `from` */
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (r->words.ptr[mid].to <= from)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    if (low < r->words.len)
+        line = r->words.ptr[low].line;
+    value = tn_str_dup(r->arena, value);
+    if (!value.ptr || !TN_PUSH(&b->facts, ((tn_fact){field, value, tn_str_sub(b->text, from, to), line, (uint32_t)b->facts.len})))
+        r->no_memory = true;
+}
+
+static void add_words(tn_reader *r, const char *field, tn_str value, size_t first, size_t last)
+{
+    tn_reader_add(r, field, value, r->words.ptr[first].from, r->words.ptr[last].to);
+}
+
+static void add_hit(tn_reader *r, const char *field, const tn_phrase_hit *h)
+{
+    add_words(r, field, h->value, h->first, h->last);
+}
+
+static void add_c(tn_reader *r, const char *field, const char *value, size_t first, size_t last)
+{
+    add_words(r, field, tn_str_of(value), first, last);
+}
+
+/* Hits of a field, one after the other; a row with the value "-" is a decoy that only keeps shorter phrases away. */
+static const tn_phrase_hit *next_hit(const tn_reader *r, const char *field, const tn_phrase_hit *after)
+{
+    size_t i = 0;
+    if (after) {
+        i = (size_t)(after - r->hits.ptr) + 1;
+    } else { /* they are sorted by field */
+        for (size_t high = r->hits.len; i < high;) {
+            size_t mid = i + (high - i) / 2;
+            if (tn_str_cmp(r->hits.ptr[mid].field, tn_str_of(field)) < 0)
+                i = mid + 1;
+            else
+                high = mid;
+        }
+    }
+    for (; i < r->hits.len && tn_str_is(r->hits.ptr[i].field, field); i++)
+        if (!tn_str_is(r->hits.ptr[i].value, "-"))
+            return &r->hits.ptr[i];
+    return NULL;
+}
+
+static const tn_phrase_hit *first_of(const tn_reader *r, const char *field, const char *value)
+{
+    for (const tn_phrase_hit *h = NULL; (h = next_hit(r, field, h));)
+        if (!h->negated && (!value || tn_str_is(h->value, value)))
+            return h;
+    return NULL;
+}
+
+static bool has(const tn_reader *r, const char *field, const char *value)
+{
+    return tn_brief_has(r->brief, field, value);
+}
+
+/* ---- numbers ---- */
+
+typedef struct {
+    double value;
+    tn_str unit;  /* what sticks to it ("120ms", "14k") or the next word */
+    size_t last;  /* the last word of number and unit */
+    bool own_unit; /* the unit sticks to it */
+} number;
+
+/* "0.85", "14,200", "14.200", "3k", "2.3M", "1,5": digits with either separator; three digits behind it are thousands. */
+static bool number_at(const tn_reader *r, size_t i, number *out)
+{
+    tn_str w = word(r, i);
+    char digits[32];
+    size_t n = 0, k = 0, behind = 0, marks = 0;
+    char mark = 0;
+    if (!w.len || !((w.ptr[0] >= '0' && w.ptr[0] <= '9')))
+        return false;
+    for (; k < w.len && n < sizeof digits - 2; k++) {
+        char c = w.ptr[k];
+        if (c >= '0' && c <= '9') {
+            digits[n++] = c;
+            behind++;
+        } else if ((c == '.' || c == ',') && k + 1 < w.len && w.ptr[k + 1] >= '0' && w.ptr[k + 1] <= '9') {
+            marks++;
+            mark = c;
+            behind = 0;
+            digits[n++] = '.';
+        } else {
+            break;
+        }
+    }
+    bool thousands = marks > 1 || (marks == 1 && behind == 3 && digits[0] != '0' && (mark == ',' || n > 4));
+    if (thousands) {
+        size_t m = 0;
+        for (size_t d = 0; d < n; d++)
+            if (digits[d] != '.')
+                digits[m++] = digits[d];
+        n = m;
+    }
+    if (!tn_str_to_f64((tn_str){digits, n}, &out->value))
+        return false;
+    size_t from = r->words.ptr[i].from;
+    if (!marks && from && r->brief->text.ptr[from - 1] == '.' && (from == 1 || r->brief->text.ptr[from - 2] - '0' >= 10u)) /* ".82" */
+        for (size_t d = 0; d < n; d++)
+            out->value /= 10;
+    out->unit = tn_str_sub(w, k, w.len);
+    out->last = i;
+    out->own_unit = out->unit.len > 0;
+    if (tn_str_starts(out->unit, "-"))
+        out->unit = tn_str_sub(out->unit, 1, out->unit.len);
+    /* "14 200" */
+    tn_str next = word(r, i + 1);
+    if (!out->unit.len && !marks && out->value < 1000 && next.len == 3 && same_clause(r, i, i + 1)) {
+        int64_t rest;
+        if (tn_str_to_i64(next, &rest)) {
+            out->value = out->value * 1000 + (double)rest;
+            out->last = ++i;
+            next = word(r, i + 1);
+        }
+    }
+    if (!out->unit.len && same_clause(r, i, i + 1)) {
+        out->unit = next;
+        out->last = i + 1;
+    }
+    static const struct {
+        const char *word;
+        double times;
+    } scale[] = {{"k", 1e3}, {"thousand", 1e3}, {"m", 1e6}, {"mio", 1e6}, {"million", 1e6}, {"millions", 1e6}, {"millionen", 1e6}, {"millones", 1e6}, {"mil", 1e3}, {"mille", 1e3},
+                 {"tausend", 1e3}, {"bin", 1e3}, {"ribu", 1e3}, {"tys", 1e3}, {"тыс", 1e3}, {"тысяч", 1e3}, {"nghìn", 1e3}, {"万", 1e4}, {"만", 1e4}, {"千", 1e3}, {"billion", 1e9}};
+    for (size_t s = 0; s < TN_COUNT(scale); s++)
+        if (tn_str_is(out->unit, scale[s].word)) {
+            bool own = out->own_unit;
+            size_t at = own ? i + 1 : i + 2;
+            out->value *= scale[s].times;
+            out->unit = same_clause(r, i, at) ? word(r, at) : TN_STR("");
+            out->last = own ? i : i + 1;
+            if (out->unit.len)
+                out->last = at;
+            break;
+        }
+    return true;
+}
+
+static double number_word(const tn_reader *r, size_t i)
+{
+    static const char *const name[] = {"two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", NULL};
+    static const char *const other[] = {"zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun", "zehn", NULL};
+    static const char *const romance[][4] = {{"deux", "dos", "due", "dois"}, {"trois", "tres", "tre", "três"}, {"quatre", "cuatro", "quattro", "quatro"}, {"cinq", "cinco", "cinque", "cinco"},
+                                             {"six", "seis", "sei", "seis"}};
+    for (int k = 0; name[k]; k++)
+        if (tn_str_is(word(r, i), name[k]))
+            return k + 2;
+    for (int k = 0; other[k]; k++)
+        if (tn_str_is(word(r, i), other[k]))
+            return k + 2;
+    for (size_t k = 0; k < TN_COUNT(romance); k++)
+        for (int c = 0; c < 4; c++)
+            if (tn_str_is(word(r, i), romance[k][c]))
+                return (double)k + 2;
+    return 0;
+}
+
+static tn_str number_text(tn_reader *r, double v)
+{
+    return tn_str_format(r->arena, "%.15g", v);
+}
+
+/* ---- the task ---- */
+
+typedef struct {
+    tn_str tag;
+    int weight;
+    size_t first, last;
+} candidate;
+
+enum { MAX_CANDIDATES = 64 };
+
+typedef struct {
+    candidate at[MAX_CANDIDATES];
+    size_t n;
+} candidates;
+
+static void add_candidate(candidates *c, tn_str tags, int weight, size_t first, size_t last)
+{
+    tn_str tag;
+    while (tn_str_cut(&tags, '+', &tag)) {
+        size_t k = 0;
+        while (k < c->n && !tn_str_eq(c->at[k].tag, tag))
+            k++;
+        if (k == MAX_CANDIDATES)
+            return;
+        if (k == c->n) {
+            c->at[c->n++] = (candidate){tag, weight, first, last};
+        } else if (weight > c->at[k].weight) {
+            c->at[k].weight = weight;
+            c->at[k].first = first;
+            c->at[k].last = last;
+        }
+    }
+}
+
+static tn_str operation(tn_str op, tn_str object)
+{
+    tn_catalog_row row;
+    for (bool more = tn_catalog_first("operations", &row); more; more = tn_catalog_next(&row))
+        if (tn_str_eq(tn_catalog_get(&row, "operation"), op) && tn_str_eq(tn_catalog_get(&row, "object"), object))
+            return tn_catalog_get(&row, "task");
+    return TN_STR("");
+}
+
+/* The object of an operation: the nearest one of its sentence that the operation takes, those behind it first; else the
+ * one that the task part names most, else that of the whole brief. */
+static const tn_phrase_hit *object_of(const tn_reader *r, const tn_phrase_hit *op, tn_str *task)
+{
+    const tn_phrase_hit *best = NULL;
+    size_t best_distance = SIZE_MAX;
+    for (int round = 0; round < 3 && !best; round++)
+        for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "object", h));) {
+            tn_str t = operation(op->value, h->value);
+            bool behind = h->first > op->first;
+            size_t distance = behind ? h->first - op->first : (op->first - h->first) * 2 + 3;
+            bool inside = h->first >= op->first && h->last <= op->last;
+            if (inside)
+                distance = 0;
+            if (!t.len || (round == 0 && !same_sentence(r, op->first, h->first)) || (round == 1 && !in_part(r, h->first, TN_WHAT)))
+                continue;
+            if (round == 2 && (h->negated || h->weight < 2))
+                continue;
+            distance += h->weight < 2 ? 12 : 0;
+            if (distance < best_distance) {
+                best = h;
+                best_distance = distance;
+                *task = t;
+            }
+        }
+    return best;
+}
+
+static void gather(const tn_reader *r, candidates *c, bool what_only)
+{
+    for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "task", h));)
+        if (!h->negated && (!what_only || in_part(r, h->first, TN_WHAT)))
+            add_candidate(c, h->value, h->weight, h->first, h->last);
+    for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "op", h));) {
+        tn_str task = TN_STR("");
+        if (h->negated || (what_only && !in_part(r, h->first, TN_WHAT)))
+            continue;
+        if (!object_of(r, h, &task))
+            task = operation(h->value, TN_STR("none"));
+        if (task.len)
+            add_candidate(c, task, h->weight, h->first, h->last);
+    }
+}
+
+static bool swallows(tn_str a, tn_str b)
+{
+    tn_catalog_row row;
+    for (bool more = tn_catalog_first("operations", &row); more; more = tn_catalog_next(&row))
+        if (tn_str_is(tn_catalog_get(&row, "operation"), "swallows") && tn_str_eq(tn_catalog_get(&row, "object"), a) && tn_str_eq(tn_catalog_get(&row, "task"), b))
+            return true;
+    return false;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const candidate *x = a, *y = b;
+    return x->first != y->first ? (x->first < y->first ? -1 : 1) : tn_str_cmp(x->tag, y->tag);
+}
+
+static const char *modality_of(tn_str tag)
+{
+    tn_catalog_row row;
+    for (bool more = tn_catalog_first("operations", &row); more; more = tn_catalog_next(&row))
+        if (tn_str_is(tn_catalog_get(&row, "operation"), "modality") && tn_str_eq(tn_catalog_get(&row, "task"), tag)) {
+            static const char *const name[] = {"text", "image", "audio", "video", "tabular", "image-text"};
+            for (size_t i = 0; i < TN_COUNT(name); i++)
+                if (tn_str_is(tn_catalog_get(&row, "object"), name[i]))
+                    return name[i];
+        }
+    return NULL;
+}
+
+static void read_task(tn_reader *r)
+{
+    candidates c = {.n = 0};
+    gather(r, &c, true);
+    int best = 0;
+    for (size_t i = 0; i < c.n; i++)
+        best = c.at[i].weight > best ? c.at[i].weight : best;
+    if (best < 2) {
+        candidates all = {.n = 0};
+        gather(r, &all, false);
+        int more = 0;
+        for (size_t i = 0; i < all.n; i++)
+            more = all.at[i].weight > more ? all.at[i].weight : more;
+        if (more > best) {
+            c = all;
+            best = more;
+        }
+    }
+    /* The heaviest stand alone, unless the brief says that there is more than one thing to do. */
+    int least = best;
+    for (const tn_phrase_hit *h = NULL; best > 2 && (h = next_hit(r, "several", h));)
+        if (in_part(r, h->first, TN_WHAT))
+            least = 2;
+    qsort(c.at, c.n, sizeof *c.at, by_place);
+    for (size_t i = 0; i < c.n; i++) {
+        bool keep = c.at[i].weight >= least;
+        for (size_t k = 0; k < c.n && keep; k++)
+            keep = k == i || c.at[k].weight < least || !swallows(c.at[k].tag, c.at[i].tag);
+        if (!keep)
+            continue;
+        add_words(r, "task", c.at[i].tag, c.at[i].first, c.at[i].last);
+        const char *modality = modality_of(c.at[i].tag);
+        if (modality)
+            add_c(r, "modality", modality, c.at[i].first, c.at[i].last);
+    }
+    const tn_phrase_hit *h = NULL;
+    if (!tn_brief_fact(r->brief, "task", NULL))
+        while ((h = next_hit(r, "object", h)))
+            if (h->weight >= 2 && in_part(r, h->first, TN_WHAT) && !tn_str_is(h->value, "page") && !tn_str_is(h->value, "table")) {
+                add_hit(r, "modality", h);
+                return;
+            }
+}
+
+/* ---- actions ---- */
+
+static const tn_phrase_hit *labelled(const tn_reader *r)
+{
+    for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "labelled", h));)
+        if (!h->negated)
+            return h;
+    return NULL;
+}
+
+static void read_actions(tn_reader *r)
+{
+    bool refused_training = false, verb = false, of_models = false;
+    const tn_phrase_hit *measure = NULL;
+    for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "action", h));) {
+        tn_brief_part part = part_of(r, h->first);
+        refused_training |= h->negated && tn_str_is(h->value, "fine-tune");
+        if (h->negated || h->quoted || part == TN_WHY || part == TN_WHEN)
+            continue;
+        add_hit(r, "action", h);
+        verb = true;
+        if (tn_str_is(h->value, "evaluate")) {
+            measure = measure ? measure : h;
+            for (const tn_phrase_hit *m = NULL; (m = next_hit(r, "models", m));)
+                of_models |= same_sentence(r, m->first, h->first);
+        }
+    }
+    const tn_fact *task = tn_brief_fact(r->brief, "task", NULL), *only = tn_brief_fact(r->brief, "action", NULL);
+    /* What is measured is no model: it is the thing that is wanted ("evaluate retrieval and answers separately"). */
+    bool wanted_too = measure && !of_models && task && !tn_brief_fact(r->brief, "action", only) && !labelled(r) &&
+                      task->words.ptr < r->brief->text.ptr + r->words.ptr[measure->first].from;
+    if ((verb && !wanted_too) || !task)
+        return;
+    const tn_phrase_hit *data = labelled(r);
+    static const char *const trainable[] = {"text-classification", "token-classification", "question-answering", "audio-classification", "image-classification", "object-detection",
+                                            "image-segmentation", "video-classification", "tabular-classification", "tabular-regression", "keypoint-detection", NULL};
+    bool learns = false;
+    for (int i = 0; trainable[i]; i++)
+        learns |= has(r, "task", trainable[i]);
+    size_t from = (size_t)(task->words.ptr - r->brief->text.ptr);
+    if (data && learns && !refused_training && !wanted_too) {
+        add_hit(r, "action", &(tn_phrase_hit){.value = TN_STR("fine-tune"), .first = data->first, .last = data->last});
+        return;
+    }
+    /* Rows of a table and texts to a number hold their answers. */
+    bool answers = has(r, "task", "tabular-classification") || has(r, "task", "tabular-regression") || (has(r, "task", "text-classification") && first_of(r, "problem", "regression"));
+    double rows;
+    for (const tn_fact *f = NULL; answers && !refused_training && !wanted_too && (f = tn_brief_fact(r->brief, "data", f));)
+        if (tn_str_to_f64(f->value, &rows)) {
+            size_t at = (size_t)(f->words.ptr - r->brief->text.ptr);
+            tn_reader_add(r, "action", TN_STR("fine-tune"), at, at + f->words.len);
+            return;
+        }
+    tn_reader_add(r, "action", TN_STR("pipeline"), from, from + task->words.len);
+}
+
+/* ---- problem ---- */
+
+static bool is_classification(tn_str tag)
+{
+    return tn_str_is(tag, "text-classification") || tn_str_is(tag, "image-classification") || tn_str_is(tag, "audio-classification") || tn_str_is(tag, "tabular-classification") ||
+           tn_str_is(tag, "zero-shot-classification") || tn_str_is(tag, "video-classification");
+}
+
+static void read_problem(tn_reader *r)
+{
+    static const char *const order[] = {"multi-label", "regression", "pair", "single-label"};
+    const tn_fact *first = NULL;
+    bool text = false;
+    for (const tn_fact *f = NULL; (f = tn_brief_fact(r->brief, "task", f));) {
+        if (tn_str_is(f->value, "tabular-regression")) {
+            size_t at = (size_t)(f->words.ptr - r->brief->text.ptr);
+            tn_reader_add(r, "problem", TN_STR("regression"), at, at + f->words.len);
+            return;
+        }
+        if (is_classification(f->value) && !first)
+            first = f;
+        text |= tn_str_is(f->value, "text-classification");
+    }
+    if (!first)
+        return;
+    for (size_t i = 0; i < TN_COUNT(order); i++) {
+        bool wide = i == 0; /* that several may apply is said anywhere; the others in the task */
+        if (i == 2 && !text)
+            continue;
+        for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "problem", h));)
+            if (tn_str_is(h->value, order[i]) && !h->negated && (wide || part_of(r, h->first) != TN_WHY)) {
+                add_hit(r, "problem", h);
+                return;
+            }
+    }
+    const tn_fact *labels = tn_brief_fact(r->brief, "labels", NULL);
+    if (!labels)
+        labels = tn_brief_fact(r->brief, "label", NULL);
+    if (labels || tn_str_is(first->value, "tabular-classification")) {
+        const tn_fact *from = labels ? labels : first;
+        size_t at = (size_t)(from->words.ptr - r->brief->text.ptr);
+        tn_reader_add(r, "problem", TN_STR("single-label"), at, at + from->words.len);
+    }
+}
+
+/* ---- languages ---- */
+
+/* "(de, fr, it, en)" and "de/fr/it": codes count in brackets that hold nothing else, and behind "languages:". */
+static void read_language_codes(tn_reader *r)
+{
+    tn_str s = r->brief->text;
+    for (size_t i = 0; i < r->words.len; i++) {
+        size_t from = r->words.ptr[i].from;
+        if (from == 0 || s.ptr[from - 1] != '(')
+            continue;
+        size_t k = i;
+        tn_catalog_row row;
+        while (k < r->words.len && k < i + 40 && r->words.ptr[k].lower.len == 2 && !r->words.ptr[k].capital && tn_catalog_find("languages", "iso639_1", r->words.ptr[k].lower, &row) &&
+               !(k > i && r->words.ptr[k].sentence != r->words.ptr[i].sentence)) {
+            k++;
+            if (s.ptr[r->words.ptr[k - 1].to] == ')')
+                break;
+        }
+        if (k < i + 2 || r->words.ptr[k - 1].to >= s.len || s.ptr[r->words.ptr[k - 1].to] != ')')
+            continue;
+        for (size_t m = i; m < k; m++)
+            add_words(r, "language", r->words.ptr[m].lower, m, m);
+    }
+}
+
+static void read_languages(tn_reader *r)
+{
+    static const char *const apart[] = {"not", "except", "excluding", "besides", "unlike", NULL};
+    const tn_phrase_hit *before = NULL;
+    bool elsewhere = false;
+    for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "language", h));)
+        elsewhere |= !h->negated && (part_of(r, h->first) == TN_WHAT || part_of(r, h->first) == TN_WHERE);
+    for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "language", h)); before = h) {
+        if (before && before->first == h->first && before->last == h->last)
+            continue; /* two codes of one name: the first of the table */
+        tn_brief_part part = part_of(r, h->first);
+        if ((part == TN_WHY || part == TN_WHEN) && (elsewhere || tn_brief_fact(r->brief, "language", NULL)))
+            continue;
+        if (h->negated || (h->first && same_clause(r, h->first - 1, h->first) && word_in(r, h->first - 1, apart)))
+            continue;
+        /* An adjective on an office or on people names no language, unless text of theirs follows ("Korean user feedback"). */
+        bool of_people = false, of_text = false;
+        for (const tn_phrase_hit *o = NULL; (o = next_hit(r, "not-language", o));)
+            of_people |= o->first == h->last + 1 && same_clause(r, o->first, h->last);
+        for (const tn_phrase_hit *o = NULL; of_people && (o = next_hit(r, "object", o));)
+            of_text |= o->first > h->last + 1 && o->first <= h->last + 3 && same_clause(r, o->first, h->last);
+        if (of_people && !of_text)
+            continue;
+        /* A region before it: "Canadian French". Chinese takes a script, and its own code stays. */
+        tn_str value = h->value, code;
+        for (const tn_phrase_hit *o = NULL; (o = next_hit(r, "region", o));)
+            if ((o->last + 1 == h->first || (o->first == h->last + 1)) && same_clause(r, o->first, h->first) && !memchr(value.ptr, '-', value.len) && !memchr(value.ptr, '+', value.len)) {
+                value = tn_str_format(r->arena, "%.*s-%.*s", TN_ARG(value), TN_ARG(o->value));
+                if (!value.ptr) {
+                    r->no_memory = true;
+                    return;
+                }
+            }
+        while (tn_str_cut(&value, '+', &code))
+            add_words(r, "language", code, h->first, h->last);
+    }
+    read_language_codes(r);
+}
+
+/* ---- why, where, when ---- */
+
+static void read_goals(tn_reader *r)
+{
+    bool why = r->brief->has_parts && r->brief->part[TN_WHY].len;
+    bool any = false, hollow = false;
+    for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "goal", h));) {
+        tn_brief_part part = part_of(r, h->first);
+        bool prototype = tn_str_is(h->value, "prototype"), production = tn_str_is(h->value, "production");
+        if (tn_str_is(h->value, "hollow")) {
+            hollow |= part == TN_WHY || part == TN_N_PARTS;
+            continue;
+        }
+        if (h->negated || h->weight < 2 || (production ? part == TN_WHEN : !prototype && why && part != TN_WHY))
+            continue;
+        add_hit(r, "goal", h);
+        any |= part == TN_WHY || part == TN_N_PARTS;
+    }
+    const tn_phrase_hit *weak = first_of(r, "goal", "feature"), *measure = first_of(r, "action", "evaluate"), *science = first_of(r, "environment", "research");
+    if (any || hollow || !tn_brief_fact(r->brief, "task", NULL))
+        return;
+    if (!why && measure && science) { /* a comparison for its own sake */
+        add_words(r, "goal", TN_STR("accuracy"), measure->first, measure->last);
+        return;
+    }
+    if (!why) {
+        if (weak && weak->weight == 1 && !r->brief->has_parts)
+            add_hit(r, "goal", weak);
+        return;
+    }
+    /* A reason that is none of the others is the wish for a new ability; its first words stand for it. */
+    size_t first = 0, n = 0;
+    while (first < r->words.len && part_of(r, first) != TN_WHY)
+        first++;
+    while (n < 12 && first + n < r->words.len && part_of(r, first + n) == TN_WHY)
+        n++;
+    if (n >= 2)
+        add_words(r, "goal", TN_STR("feature"), first, first + n - 1);
+}
+
+static void read_phases(tn_reader *r)
+{
+    bool when = r->brief->has_parts && r->brief->part[TN_WHEN].len;
+    for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "phase", h));) {
+        tn_brief_part part = part_of(r, h->first);
+        bool counts = !when || part == TN_WHEN || (h->weight > 2 && part != TN_WHY);
+        if (!h->negated && !h->quoted && counts && (h->weight > 1 || part == TN_WHEN))
+            add_hit(r, "phase", h);
+    }
+}
+
+static void read_environment(tn_reader *r)
+{
+    const tn_phrase_hit *weak = NULL;
+    for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "environment", h));) {
+        bool production = tn_str_is(h->value, "production"), regulated = tn_str_is(h->value, "regulated");
+        if (h->negated || (h->quoted && production && h->weight < 3))
+            continue;
+        if (production && part_of(r, h->first) == TN_WHY && h->weight < 3)
+            continue;
+        if (production && h->weight < 2) {
+            weak = weak ? weak : h;
+            continue;
+        }
+        if (regulated && h->weight < 2)
+            continue;
+        add_hit(r, "environment", h);
+    }
+    bool toy = has(r, "goal", "prototype") || first_of(r, "phase", "study");
+    bool research = has(r, "environment", "research");
+    if (!has(r, "environment", "production") && !toy && !research) {
+        const tn_phrase_hit *sign = NULL;
+        bool served = has(r, "environment", "cloud-cpu") || has(r, "environment", "edge") || tn_brief_fact(r->brief, "max_latency_ms", NULL);
+        if (weak && served && !first_of(r, "phase", "experiment"))
+            sign = weak;
+        for (const tn_phrase_hit *h = NULL; !sign && (h = next_hit(r, "phase", h));)
+            if (!h->negated && (tn_str_is(h->value, "deploy") || tn_str_is(h->value, "post-release") || (tn_str_is(h->value, "experiment") && h->weight == 3)))
+                sign = h;
+        if (sign)
+            add_words(r, "environment", TN_STR("production"), sign->first, sign->last);
+    }
+    /* People's data in a field that the law watches. */
+    const tn_phrase_hit *person = first_of(r, "person", NULL), *field = NULL;
+    for (const tn_phrase_hit *h = NULL; !field && (h = next_hit(r, "sensitive", h));)
+        field = h->weight >= 3 ? h : NULL;
+    if (person && field)
+        add_words(r, "environment", TN_STR("regulated"), field->first, field->last);
+    /* "Industrial PC without GPU" says what the device lacks; it is no server. */
+    for (size_t i = 0; has(r, "environment", "edge") && i < r->brief->facts.len; i++) {
+        tn_fact *f = &r->brief->facts.ptr[i];
+        if (strcmp(f->field, "environment") == 0 && tn_str_is(f->value, "cloud-cpu") && (tn_str_find(f->words, TN_STR("GPU"), 0) != SIZE_MAX || tn_str_find(f->words, TN_STR("gpu"), 0) != SIZE_MAX))
+            r->brief->facts.ptr[i--] = r->brief->facts.ptr[--r->brief->facts.len];
+    }
+    if (toy)
+        for (size_t i = 0; i < r->brief->facts.len;) {
+            tn_fact *f = &r->brief->facts.ptr[i];
+            if (strcmp(f->field, "environment") == 0 && tn_str_is(f->value, "production") && !has(r, "phase", "deploy"))
+                r->brief->facts.ptr[i] = r->brief->facts.ptr[--r->brief->facts.len];
+            else
+                i++;
+        }
+}
+
+/* Whose use it is: what is said outright, else the kind of organisation, public bodies and charities first: for those
+ * and for private people nothing is known. */
+static void read_use(tn_reader *r)
+{
+    const tn_phrase_hit *best = NULL;
+    if (tn_brief_fact(r->brief, "licence_use", NULL))
+        return;
+    for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "use", h));) {
+        if (h->negated)
+            continue;
+        bool where = part_of(r, h->first) == TN_WHERE, best_where = best && part_of(r, best->first) == TN_WHERE;
+        if (!best || h->weight > best->weight || (h->weight == best->weight && where && !best_where))
+            best = h;
+    }
+    if (best && !tn_str_is(best->value, "none"))
+        add_hit(r, "licence_use", best);
+    /* A live service that no public body and no charity runs is someone's business. */
+    for (const tn_fact *f = NULL; !best && (f = tn_brief_fact(r->brief, "environment", f));)
+        if (tn_str_is(f->value, "production")) {
+            size_t at = (size_t)(f->words.ptr - r->brief->text.ptr);
+            tn_reader_add(r, "licence_use", TN_STR("commercial"), at, at + f->words.len);
+            return;
+        }
+}
+
+static void read_domain(tn_reader *r)
+{
+    const tn_phrase_hit *best = NULL;
+    for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "domain", h));)
+        if (!best || h->weight > best->weight)
+            best = h;
+    if (best)
+        add_hit(r, "domain", best);
+}
+
+/* ---- limits ---- */
+
+static void keep_least(tn_reader *r, const char *field, double v, size_t first, size_t last)
+{
+    for (size_t i = 0; i < r->brief->facts.len; i++) {
+        tn_fact *f = &r->brief->facts.ptr[i];
+        double have;
+        if (strcmp(f->field, field) != 0 || !tn_str_to_f64(f->value, &have))
+            continue;
+        if (have <= v)
+            return;
+        r->brief->facts.ptr[i] = r->brief->facts.ptr[--r->brief->facts.len];
+        break;
+    }
+    add_words(r, field, number_text(r, v), first, last);
+}
+
+static bool unit_in(tn_str unit, const char *const *list)
+{
+    for (; *list; list++)
+        if (tn_str_is(unit, *list))
+            return true;
+    return false;
+}
+
+static double rounded(double v)
+{
+    return (double)(int64_t)(v * 10000 + 0.5) / 10000;
+}
+
+static void read_limits(tn_reader *r)
+{
+    static const char *const milli[] = {"ms", "msec", "millisecond", "milliseconds", "millisekunden", "millisecondes", "milisegundos", "millisecondi", "milliseconden", "мс", "毫秒", "mili", "milisaniye", NULL};
+    static const char *const second[] = {"s", "sec", "secs", "second", "seconds", "sekunden", "sekunde", "secondes", "seconde", "segundos", "segundo", "secondi", "secondo", "sekund", "giây", "秒", "초",
+                                         "секунд", "секунды", "saniye", "detik", "seconden", NULL};
+    static const char *const rate[] = {"fps", "hz", "frames", "images", "bilder", NULL};
+    static const char *const gb[] = {"gb", "gib", "go", "гб", NULL}, *const mb[] = {"mb", "mib", "мб", NULL}, *const kb[] = {"kb", "kib", NULL};
+    static const char *const params[] = {"parameter*", "params", "param", "parameters", "paramètres", "parámetros", "parametern", "weights", NULL};
+    static const char *const limit[] = {"under", "below", "within", "most", "less", "max", "maximum", "maximal", "<", "<=", "≤", "limit", "latency", "p95", "p99", "p50", "answer*", "per", "request", "each", "a",
+                                        "reply", "respon*", "faster", "tops", "fine", "budget", "every", "for", "than", "up", "cycle", "behind", "time", "ok", "unter", "höchstens", "moins", "maximum", "máximo",
+                                        "menos", "meno", "dưới", "內", "内", "以", "real", "latence", "latencia", "latenz", "latenza", "to", "in", "an", "par", "por", "pro", "at", NULL};
+    static const char *const length[] = {"clip*", "recording*", "long", "audio", "video*", "snippet*", "segment*", "window*", "sample*", "first", "utterance*", "microphone", "excerpt*", "pieces", "old", "ago", NULL};
+    static const char *const not_memory[] = {"text*", "data", "corpus", "statutes", "logs", "articles", "recordings", "disk", "storage", "traffic", "documents", "pages", "legal", "scans", "footage", "files", "archive",
+                                             "csv", "books", "mail", "crawl", "web", "code", "plain", "raw", "uncompressed", "of", NULL};
+    static const char *const compute[] = {"gpu*", "train*", "compute", "budget", "fine-tuning", "cpu", "machine", "rechenzeit", "entraînement", "entrenamiento", "training", NULL};
+    for (size_t i = 0; i < r->words.len; i++) {
+        number n;
+        if (!number_at(r, i, &n) || !(n.value > 0))
+            continue;
+        bool ms = unit_in(n.unit, milli), s = unit_in(n.unit, second);
+        bool cued = near(r, i, 6, 6, limit);
+        bool bounded = near(r, i, 4, 0, (const char *const[]){"under", "below", "within", "latency", "most", "<", "max", "p95", "p99", "limit", NULL});
+        bool of_length = !bounded && (near(r, n.last, 0, 2, length) || near(r, i, 3, 0, length));
+        if ((ms || (s && cued)) && !(s && of_length) && n.value * (s ? 1000 : 1) <= 3600000)
+            keep_least(r, "max_latency_ms", ms ? n.value : n.value * 1000, i, n.last);
+        if (tn_str_is(n.unit, "fps") || (tn_str_is(n.unit, "frames") && near(r, i, 0, 3, (const char *const[]){"second", "sec", NULL})) ||
+            (unit_in(n.unit, rate) && near(r, i, 0, 3, (const char *const[]){"second", NULL})))
+            keep_least(r, "max_latency_ms", rounded(1000 / n.value), i, n.last);
+        bool is_gb = unit_in(n.unit, gb), is_mb = unit_in(n.unit, mb), is_kb = unit_in(n.unit, kb);
+        if (is_gb || is_mb || is_kb) {
+            static const char *const memory[] = {"ram", "memory", "model*", "vram", "gpu", "footprint", "size", "card", "speicher", "arbeitsspeicher", "mémoire", "memoria", "memória", "geheugen", "bộ", "pod*", "heap",
+                                                 "flash", "device", "рам", "озу", "память", "内存", "显存", "bellek", "pamięci", "memori", "app", "file", "graphics", "container*", "weights", "instance*", "limit",
+                                                 "max*", "most", "under", "below", "less", "with", "each", NULL};
+            tn_str unit_word = word(r, n.last);
+            size_t next = n.last + 1;
+            (void)unit_word;
+            bool of = tn_str_is(word(r, next), "of") && same_clause(r, n.last, next);
+            bool data = of ? !near(r, next, 0, 2, memory) : same_clause(r, n.last, next) && word_in(r, next, not_memory);
+            /* In brackets behind a card's name ("A10, 24 GB"), with "RAM" or "model" near, or as a limit. */
+            bool bracket = r->words.ptr[i].from && (r->brief->text.ptr[r->words.ptr[i].from - 1] == '(');
+            bool card = near(r, i, 4, 3, (const char *const[]){"a10*", "a100", "a40", "a30", "l4", "l40s", "t4", "v100", "h100", "h200", "rtx*", "gpu", "gpus", "3090", "4090", "4080", "a6000", "nvidia", "jetson", "p100", NULL});
+            if (!data && (bracket || card || near(r, i, 8, 4, memory)))
+                keep_least(r, "max_memory_mb", is_gb ? n.value * 1024 : is_kb ? n.value / 1024 : n.value, i, n.last);
+        }
+        bool billions = n.own_unit && (tn_str_is(n.unit, "b") || tn_str_is(n.unit, "bn"));
+        bool named = near(r, i, 4, 4, params);
+        if (billions || named) {
+            static const char *const up_to[] = {"up", "under", "below", "most", "max", "maximum", "<", "<=", "less", "than", "smaller", "fewer", "no", "unter", "höchstens", "moins", "bis", "within", "limit", "until", NULL};
+            double v = billions ? n.value * 1000 : n.value / 1e6;
+            if (near(r, i, 5, 0, up_to) && v >= 0.001)
+                keep_least(r, "max_params_m", v, i, n.last);
+        }
+        bool minutes = tn_str_is(n.unit, "minutes") || tn_str_is(n.unit, "min") || tn_str_is(n.unit, "minute") || tn_str_is(n.unit, "minuten") || tn_str_is(n.unit, "mins") || tn_str_is(n.unit, "minutos") ||
+                       tn_str_is(n.unit, "minuti");
+        bool hours = tn_str_is(n.unit, "hours") || tn_str_is(n.unit, "hour") || tn_str_is(n.unit, "h") || tn_str_is(n.unit, "gpu-hours") || tn_str_is(n.unit, "stunden") || tn_str_is(n.unit, "heures") ||
+                     tn_str_is(n.unit, "horas") || tn_str_is(n.unit, "ore");
+        static const char *const material[] = {"recordings", "recorded", "audio", "speech", "transcribed", "studio", "calls", "footage", "labelled", "video", "data", NULL};
+        if ((minutes || hours) && near(r, i, 6, 6, compute) && !near(r, n.last, 0, 4, material))
+            keep_least(r, "budget_minutes", hours ? n.value * 60 : n.value, i, n.last);
+        if ((tn_str_is(n.unit, "gpu") || tn_str_is(n.unit, "gpu-")) && near(r, n.last, 0, 1, (const char *const[]){"hours", "hour", "minutes", NULL}))
+            keep_least(r, "budget_minutes", tn_str_starts(word(r, n.last + 1), "hour") ? n.value * 60 : n.value, i, n.last + 1);
+    }
+}
+
+/* ---- target metrics ---- */
+
+static void read_metrics(tn_reader *r)
+{
+    static const char *const present[] = {"now", "today", "currently", "current", "present", "get", "gets", "has", "got", "reaches", "reached", "vendor", "baseline", "dropped", "drops", "heute", "aktuell", "published",
+                                          "reports", "existing", "rises", "rise", "increase", "increases", "more", "gain", "better", "than", "points", "point", "only", "still", "was", "were", NULL};
+    static const char *const firm[] = {"least", "above", "over", "must", "reach*", "minimum", "min", ">=", ">", "≥", "≤", "<", "<=", "under", "below", "target", "target*", "need*", "should", "at", "required", "require*", "exceed",
+                                       "exceeds", "aim", "goal", "want", "mindestens", "moins", "menos", "meno", "minst", "minimo", "mínimo", "tối", "ít", "至", "以", "decide*", "better", "or", "most", "within", "enough",
+                                       "useful", "accept*", "worth", "=", "otherwise", "stop", "up", "wenigstens", "über", "unter", "supérieur*", "superior*", "beat", "minimaal", "не", "выше", "ниже", "moreover", "en", "az",
+                                       "minimal", "co", "najmniej", "setidaknya", "しきい値", "이상", "이하", "超", "than", NULL};
+    size_t used[8], n_used = 0;
+    for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "metric", h));) {
+        size_t best = SIZE_MAX, best_distance = SIZE_MAX;
+        number found = {0};
+        if (h->weight < 2 && !near(r, h->first, 6, 6, firm))
+            continue;
+        for (size_t i = h->first >= 6 ? h->first - 6 : 0; i <= h->last + 7 && i < r->words.len; i++) {
+            number n;
+            if ((i >= h->first && i <= h->last) || !same_sentence(r, i, h->first) || !number_at(r, i, &n))
+                continue;
+            bool share = tn_str_is(n.unit, "%") || tn_str_is(n.unit, "percent") || tn_str_is(n.unit, "prozent") || tn_str_is(n.unit, "per") || tn_str_is(n.unit, "pct");
+            bool scale = tn_str_is(h->value, "bleu") || tn_str_is(h->value, "chrf") || tn_str_is(h->value, "mae") || tn_str_is(h->value, "rmse") || tn_str_is(h->value, "mos") || tn_str_is(h->value, "perplexity") ||
+                         tn_str_is(h->value, "rouge") || tn_str_is(h->value, "rougel");
+            bool fraction = n.value <= 1 && n.value > 0;
+            bool bare = !share && !fraction && !scale && n.value > 1 && n.value <= 100 && near(r, i, 3, 0, firm) && (!n.own_unit && !n.unit.len);
+            if (!share && !fraction && !scale && !bare)
+                continue;
+            if (tn_str_is(n.unit, "k") || tn_str_is(n.unit, "ms") || tn_str_is(n.unit, "gb"))
+                continue;
+            /* A clause apart is only near when nothing but a comma lies between. */
+            size_t distance = i > h->last ? i - h->last : (h->first - i) + 2;
+            for (size_t k = 0; k < n_used; k++)
+                distance += used[k] == i ? 100 : 0;
+            if (!same_clause(r, i, h->first))
+                distance += 4;
+            if (distance < best_distance) {
+                best = i;
+                best_distance = distance;
+                found = n;
+                found.value = share || bare ? n.value / 100 : n.value;
+                if (scale && (share || bare))
+                    found.value = tn_str_is(h->value, "mae") || tn_str_is(h->value, "rmse") ? n.value / 100 : n.value;
+            }
+        }
+        if (best == SIZE_MAX || best_distance > 9)
+            continue;
+        bool target = near(r, best, 4, 2, firm);
+        if (!target && near(r, best, 4, 3, present))
+            continue;
+        if (near(r, best, 2, 3, (const char *const[]){"points", "point", "pp", "gain", NULL}) || near(r, best, 3, 0, (const char *const[]){"has", "get", "gets", "dropped", "from", "currently", "today", "now", NULL}))
+            continue;
+        static const char *const falls[] = {"wer", "cer", "mae", "rmse", "mape", "der", "perplexity", "fid", "false_positive_rate", "eer", "log_loss"};
+        const char *op = ">=";
+        for (size_t k = 0; k < TN_COUNT(falls); k++)
+            if (tn_str_is(h->value, falls[k]))
+                op = "<=";
+        tn_str name = h->value;
+        if (tn_str_is(name, "mae") && tn_str_is(found.unit, "%"))
+            name = TN_STR("mape");
+        tn_str text = tn_str_format(r->arena, "%.*s %s %.12g", TN_ARG(name), op, found.value);
+        size_t last = best > h->last ? best + (found.last > best) : h->last, first = best < h->first ? best : h->first;
+        if (n_used < TN_COUNT(used))
+            used[n_used++] = best;
+        if (text.ptr)
+            add_words(r, "min_metric", text, first, last < r->words.len ? last : best);
+        else
+            r->no_memory = true;
+    }
+}
+
+/* ---- labels ---- */
+
+static bool takes_labels(const tn_reader *r)
+{
+    for (const tn_fact *f = NULL; (f = tn_brief_fact(r->brief, "task", f));)
+        if (is_classification(f->value) || tn_str_is(f->value, "token-classification") || tn_str_is(f->value, "object-detection") || tn_str_is(f->value, "image-segmentation") ||
+            tn_str_is(f->value, "zero-shot-object-detection"))
+            return true;
+    return false;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+/* A name of a class: up to five words, no number in front, no verb of the prose around it. */
+static bool is_name(const tn_reader *r, tn_str name)
+{
+    static const char *const no[] = {"we", "the", "is", "are", "was", "it", "which", "that", "must", "should", "can", "will", "have", "has", "of", "to", "from", "with", "our", "by", "on", "this", "they", "i", "at", "every",
+                                     "each", "about", "for", "in", "so", "etc", "per", "then", "because", "who", "only", "labelled", "labeled", "annotated", "e.g", NULL};
+    if (!name.len || name.len > 60 || memchr(name.ptr, '\n', name.len) == name.ptr)
+        return false;
+    size_t words = 1;
+    for (size_t i = 0; i < name.len; i++)
+        words += is_blank(name.ptr[i]);
+    if (words > 4)
+        return false;
+    size_t from = (size_t)(name.ptr - r->brief->text.ptr), low = 0, high = r->words.len;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (r->words.ptr[mid].from < from)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    if (low >= r->words.len || r->words.ptr[low].from >= from + name.len)
+        return false;
+    for (size_t i = low; i < r->words.len && r->words.ptr[i].from < from + name.len; i++)
+        if (word_in(r, i, no) && !(i > low && (word_in(r, i, (const char *const[]){"with", "of", "to", "in", "for", NULL}))))
+            return false;
+    return true;
+}
+
+typedef struct {
+    tn_str name[128];
+    size_t n;
+    size_t from, to; /* bytes */
+} name_list;
+
+/* Cuts text[from, to) at commas, slashes, semicolons and the last "and"/"or": names, all of them, or nothing. */
+static bool cut_names(const tn_reader *r, size_t from, size_t to, size_t least, name_list *out)
+{
+    static const char *const joint[] = {" and ", " or ", " und ", " oder ", " et ", " ou ", " y ", " o ", " e ", " en ", " of ", " và ", " hoặc ", " dan ", " atau ", " ve ", " veya ", " i ", " lub ", " albo ", " и ", " или ",
+                                        " vs ", " vs. ", " versus "};
+    tn_str s = r->brief->text;
+    bool slash = false;
+    out->n = 0;
+    out->from = from;
+    out->to = to;
+    for (size_t i = from; i + 2 < to; i++)
+        slash |= s.ptr[i] == '/' && s.ptr[i + 1] == ' ' && s.ptr[i - 1] == ' ';
+    bool comma = memchr(s.ptr + from, ',', to - from) != NULL;
+    size_t start = from;
+    for (size_t i = from; i <= to; i++) {
+        size_t skip = 0;
+        if (i == to)
+            skip = 1;
+        else if (s.ptr[i] == ',' || s.ptr[i] == ';' || s.ptr[i] == '|')
+            skip = 1;
+        else if (s.ptr[i] == '/' && (slash ? s.ptr[i - 1] == ' ' : !comma))
+            skip = 1;
+        else if (to - i > 3 && (memcmp(s.ptr + i, "\xE3\x80\x81", 3) == 0 || memcmp(s.ptr + i, "\xEF\xBC\x8C", 3) == 0))
+            skip = 3;
+        else if (s.ptr[i] == ' ' && !slash)
+            for (size_t k = 0; k < TN_COUNT(joint) && !skip; k++)
+                if (to - i > strlen(joint[k]) && strncasecmp(s.ptr + i, joint[k], strlen(joint[k])) == 0)
+                    skip = strlen(joint[k]);
+        if (!skip)
+            continue;
+        tn_str name = tn_str_trim(tn_str_sub(s, start, i));
+        static const char *const lead[] = {"and ", "or ", "und ", "oder ", "et ", "ou ", "y ", "a ", "an ", "the ", "either "};
+        for (size_t k = 0; k < TN_COUNT(lead); k++)
+            if (tn_str_starts(name, lead[k]))
+                name = tn_str_trim(tn_str_sub(name, strlen(lead[k]), name.len));
+        while (name.len > 1 && (name.ptr[0] == '"' || name.ptr[0] == '\'' || name.ptr[0] == '`'))
+            name = tn_str_sub(name, 1, name.len);
+        while (name.len > 1 && strchr("\"'`:.", name.ptr[name.len - 1]))
+            name = tn_str_sub(name, 0, name.len - 1);
+        start = i + skip;
+        i = start > i ? start - 1 : i;
+        if (!name.len || tn_str_is(name, "...") || tn_str_is(name, "\xE2\x80\xA6") || tn_str_is(name, "etc"))
+            continue;
+        if (!is_name(r, name) || out->n == TN_COUNT(out->name))
+            return false;
+        out->name[out->n++] = name;
+    }
+    return out->n >= least;
+}
+
+/* Where a list that starts at `at` ends: at a full stop, semicolon, bracket, dash or line's end. */
+static size_t list_end(const tn_reader *r, size_t at, char open)
+{
+    tn_str s = r->brief->text;
+    size_t i = at;
+    for (; i < s.len && i < at + 600; i++) {
+        char c = s.ptr[i];
+        if (open == '(' ? c == ')' : c == '(' || c == ')' || c == ';' || (c == '\n' && (i + 1 >= s.len || s.ptr[i + 1] == '\n' || s.ptr[i + 1] == '-')) ||
+                                         (c == '.' && (i + 1 >= s.len || is_blank(s.ptr[i + 1]))) || c == '?' || c == ':')
+            break;
+        if (open != '(' && c == ' ' && i + 4 < s.len && ((s.ptr[i + 1] == '-' && s.ptr[i + 2] == ' ') || (unsigned char)s.ptr[i + 1] == 0xE2))
+            break;
+        if (open != '(' && (unsigned char)c == 0xE3 && i + 2 < s.len && memcmp(s.ptr + i, "\xE3\x80\x82", 3) == 0)
+            break;
+    }
+    return i;
+}
+
+/* Drops trailing pieces that are no names ("good / crack / other. some cells …" ends at the stop already; "billing, bug and
+ * returns with 3k labelled" does not): a list may be cut short at a comma when the rest is prose. */
+static bool names_from(const tn_reader *r, size_t from, char open, name_list *out)
+{
+    tn_str s = r->brief->text;
+    size_t end = list_end(r, from, open);
+    if (cut_names(r, from, end, 2, out))
+        return true;
+    if (open == '(')
+        return false;
+    for (size_t i = end; i > from; i--)
+        if ((s.ptr[i - 1] == ',' || (s.ptr[i - 1] == ' ' && i + 5 < s.len && (memcmp(s.ptr + i, "with ", 5) == 0 || memcmp(s.ptr + i, "from ", 5) == 0 || memcmp(s.ptr + i, "for ", 4) == 0 ||
+                                                                      memcmp(s.ptr + i, "on ", 3) == 0 || memcmp(s.ptr + i, "in ", 3) == 0 || memcmp(s.ptr + i, "using ", 5) == 0 || memcmp(s.ptr + i, "so ", 3) == 0))) &&
+            cut_names(r, from, i - 1, 2, out))
+            return true;
+    return false;
+}
+
+static void add_names(tn_reader *r, const name_list *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        size_t from = (size_t)(list->name[i].ptr - r->brief->text.ptr);
+        tn_reader_add(r, "label", list->name[i], from, from + list->name[i].len);
+    }
+}
+
+static bool sentence_has(const tn_reader *r, const char *field, size_t i)
+{
+    for (const tn_phrase_hit *h = NULL; (h = next_hit(r, field, h));)
+        if (same_sentence(r, h->first, i))
+            return true;
+    return false;
+}
+
+/* The first word that starts at byte `at` or behind it. */
+static size_t word_at(const tn_reader *r, size_t at)
+{
+    size_t low = 0, high = r->words.len;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (r->words.ptr[mid].from < at)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+static bool of_the_task(const tn_reader *r, size_t i)
+{
+    tn_brief_part part = i < r->words.len ? part_of(r, i) : TN_WHEN;
+    return part == TN_WHAT || part == TN_N_PARTS;
+}
+
+/* Names of languages are classes only where the language is what is asked for. */
+static bool names_languages(const tn_reader *r, const name_list *list)
+{
+    for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "task", h));)
+        for (uint32_t i = h->first; i <= h->last; i++)
+            if (tn_str_starts(word(r, i), "language") && is_classification(h->value))
+                return false;
+    for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "language", h));)
+        if (r->words.ptr[h->first].from >= list->from && r->words.ptr[h->first].from < list->to)
+            return true;
+    return false;
+}
+
+/* "42 intents", "six teams: motor, property, other". True when names were added; *count is the number, 0 without one. */
+static bool read_counted(tn_reader *r, double *count)
+{
+    tn_str s = r->brief->text;
+    name_list list;
+    for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "classes", h));) {
+        double v = 0;
+        size_t at = h->first;
+        if (!of_the_task(r, h->first))
+            continue;
+        for (size_t back = 1; back <= 3 && back <= h->first && !v; back++) {
+            number n;
+            size_t i = h->first - back;
+            if (!same_clause(r, i, h->first))
+                break;
+            v = number_word(r, i);
+            if (!v && number_at(r, i, &n) && n.value >= 2 && n.value <= 100000 && n.value == (double)(int)n.value && !n.own_unit)
+                v = n.value;
+            at = i;
+        }
+        size_t pos = r->words.ptr[h->last].to;
+        while (pos < s.len && s.ptr[pos] == ' ')
+            pos++;
+        char open = pos < s.len ? s.ptr[pos] : 0;
+        if ((open == ':' || open == '(' || (open == '-' && is_blank(s.ptr[pos + 1]))) && names_from(r, pos + 1, open == '(' ? '(' : ':', &list) && (!v || (double)list.n <= v)) {
+            if (v)
+                add_words(r, "labels", number_text(r, v), at, h->last);
+            add_names(r, &list);
+            return true;
+        }
+        if (v && *count == 0 && h->weight >= 2) {
+            add_words(r, "labels", number_text(r, v), at, h->last);
+            *count = v;
+        }
+    }
+    return false;
+}
+
+/* Lists behind a colon or in brackets, in a sentence that speaks of the task or of labelled data. */
+static bool read_listed(tn_reader *r, double count, char open)
+{
+    tn_str s = r->brief->text;
+    name_list list;
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] != open)
+            continue;
+        size_t w = word_at(r, i), about = w ? w - 1 : w;
+        if (!of_the_task(r, w) || !of_the_task(r, about) || r->words.ptr[about].sentence != r->words.ptr[w].sentence)
+            continue;
+        bool context = sentence_has(r, "task", about) || sentence_has(r, "op", about) || sentence_has(r, "labelled", about) || sentence_has(r, "classes", about);
+        bool digits = false;
+        size_t end = list_end(r, i + 1, open);
+        for (size_t k = i; open == '(' && k < end; k++) {
+            digits |= s.ptr[k] >= '0' && s.ptr[k] <= '9';
+            if (s.ptr[k] == ':') /* "(English: ok, spam)" is read from its colon */
+                digits = true;
+        }
+        if (!context || digits || !names_from(r, i + 1, open, &list) || names_languages(r, &list) || (count > 0 && (double)list.n != count))
+            continue;
+        if (open == ':' && list.n < 3 && (memchr(s.ptr + list.from, ',', list.to - list.from) || list.n < 2))
+            continue;
+        add_names(r, &list);
+        return true;
+    }
+    return false;
+}
+
+/* "into", "as", "->" open a list in a sentence of the task. */
+static bool read_opened(tn_reader *r, double count)
+{
+    tn_str s = r->brief->text;
+    name_list list;
+    for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "list", h));) {
+        if (h->negated || !of_the_task(r, h->first) || !(sentence_has(r, "task", h->first) || sentence_has(r, "op", h->first) || sentence_has(r, "classes", h->first)))
+            continue;
+        size_t pos = r->words.ptr[h->last].to;
+        while (pos < s.len && (s.ptr[pos] == ' ' || s.ptr[pos] == ':'))
+            pos++;
+        char open = pos < s.len ? s.ptr[pos] : 0;
+        if (names_from(r, open == '(' ? pos + 1 : pos, open, &list) && !names_languages(r, &list) && (count == 0 || (double)list.n == count)) {
+            add_names(r, &list);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool read_polarity(tn_reader *r)
+{
+    for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "polarity", h));) {
+        size_t n = 0;
+        for (const tn_phrase_hit *k = h; k && same_sentence(r, k->first, h->first) && k->first <= h->first + 12; k = next_hit(r, "polarity", k))
+            n++;
+        if (n < 2 || !of_the_task(r, h->first))
+            continue;
+        for (const tn_phrase_hit *k = h; k && same_sentence(r, k->first, h->first) && k->first <= h->first + 12; k = next_hit(r, "polarity", k))
+            tn_reader_add(r, "label", tn_str_sub(r->brief->text, r->words.ptr[k->first].from, r->words.ptr[k->last].to), r->words.ptr[k->first].from, r->words.ptr[k->last].to);
+        return true;
+    }
+    return false;
+}
+
+/* "Count pallets in", "extract skills and job titles from": the things between the verb and the preposition. */
+static bool read_objects(tn_reader *r)
+{
+    static const char *const preposition[] = {"in", "on", "from", "at", "with", "within", "using", "around", "across", "under", "by", "inside", "for", "over", "im", "auf", "aus", "dans", "sur", "en", "de", "nelle",
+                                              "da", "em", "sobre", "trong", "that", "which", "and", "before", NULL};
+    static const char *const generic[] = {"entities", "entity", "information", "objects", "object", "things", "fields", "field", "data", "values", "text", "texts", "it", "them", "everything", "anything", "what", "where",
+                                          "which", "how", "whether", "if", "when", "out", "images", "photos", "areas", "regions", "any", "similar", "mentions", "named", "personal", "key", "relevant", "whatever", "terms",
+                                          "keywords", "facts", "passages", "each", "every", "all", "a", "an", "new", NULL};
+    static const char *const lead[] = {"the", "our", "their", "all", "its", "both", NULL};
+    name_list list;
+    for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "objects", h));) {
+        size_t first = h->last + 1, last;
+        while (first < r->words.len && (word_in(r, first, lead) || tn_str_ends(word(r, first), "'")))
+            first++;
+        if (first < r->words.len && r->words.ptr[first].to < r->brief->text.len && r->brief->text.ptr[r->words.ptr[first].to] == '\'') /* "customers' addresses" */
+            first++;
+        if (h->negated || !of_the_task(r, h->first) || !same_sentence(r, h->first, first) || word_in(r, first, generic) || word_in(r, first, preposition) || word_in(r, first, (const char *const[]){"or", NULL}))
+            continue;
+        bool verb = false;
+        for (const tn_phrase_hit *o = NULL; (o = next_hit(r, "objects", o));)
+            verb |= o->first == first;
+        for (last = first; last + 1 < r->words.len && same_sentence(r, last + 1, first) && last < first + 12; last++)
+            if (word_in(r, last + 1, preposition) && !(word_in(r, last + 1, (const char *const[]){"and", NULL})))
+                break;
+        size_t from = r->words.ptr[first].from, to = r->words.ptr[last].to;
+        if (verb || !cut_names(r, from, to, 1, &list) || names_languages(r, &list))
+            continue;
+        add_names(r, &list);
+        return true;
+    }
+    return false;
+}
+
+/* How many classes, and their names when all are listed: the surest form first. */
+static void read_labels(tn_reader *r)
+{
+    double count = 0;
+    if (!takes_labels(r))
+        return;
+    bool classes = false, things = false;
+    for (const tn_fact *f = NULL; (f = tn_brief_fact(r->brief, "task", f));) {
+        classes |= is_classification(f->value) && !tn_str_is(f->value, "zero-shot-classification");
+        things |= tn_str_is(f->value, "object-detection") || tn_str_is(f->value, "image-segmentation") || tn_str_is(f->value, "token-classification") ||
+                  tn_str_is(f->value, "zero-shot-object-detection");
+    }
+    if (first_of(r, "problem", "regression") && classes && !first_of(r, "problem", "multi-label") && !first_of(r, "classes", NULL))
+        return;
+    if (read_counted(r, &count) || read_listed(r, count, '(') || read_listed(r, count, ':') || (has(r, "task", "text-classification") && count == 0 && read_polarity(r)) || read_opened(r, count) || count > 0)
+        return;
+    for (const tn_phrase_hit *h = NULL; classes && (h = next_hit(r, "binary", h));) {
+        if (!of_the_task(r, h->first))
+            continue;
+        if (tn_str_is(h->value, "yes")) {
+            tn_reader_add(r, "label", TN_STR("yes"), r->words.ptr[h->first].from, r->words.ptr[h->first].to);
+            tn_reader_add(r, "label", TN_STR("no"), r->words.ptr[h->last].from, r->words.ptr[h->last].to);
+        } else {
+            add_c(r, "labels", "2", h->first, h->last);
+        }
+        return;
+    }
+    if (things)
+        read_objects(r);
+}
+
+/* ---- data ---- */
+
+/* "14,200 labelled e-mails", "a csv of tickets", "no data yet": data that exist, or a statement that none do. The value
+ * is the number of items when it is stated. */
+static void read_data(tn_reader *r)
+{
+    static const char *const rate[] = {"per", "day", "week", "hour", "year", "month", "second", "minute", "daily", "monthly", "ads", "jahr", "tag", NULL};
+    if (tn_json_get(r->brief->front, "data"))
+        tn_reader_add(r, "data", TN_STR("front matter"), 0, 0);
+    for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "data", h));)
+        add_words(r, "data", h->value, h->first, h->last);
+    for (size_t i = 0; i < r->words.len; i++) {
+        number n;
+        if (!number_at(r, i, &n))
+            continue;
+        tn_brief_part part = part_of(r, i);
+        for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "items", h));) {
+            if (h->first <= i && h->first != i)
+                continue;
+            if (h->first > i + 5)
+                break;
+            if (h->first < i || !same_clause(r, i, h->first) || near(r, h->last, 0, 3, rate) || part == TN_WHY)
+                continue;
+            if (part == TN_WHEN || (h->weight >= 2 && n.value < 20))
+                continue;
+            add_words(r, "data", h->weight < 2 ? TN_STR("named") : number_text(r, n.value), i, h->last);
+            break;
+        }
+    }
+}
+
+/* ---- rules that the brief touches ---- */
+
+static const char *const rule_order[] = {"govern-pii", "govern-responsible", "govern-ethics", "govern-userdata", "govern-licence", "govern-compatible",
+                                         "govern-provenance", "constraint-evaluate", "data-splits", "data-leak", "constraint-overfit", "constraint-pretrained", "constraint-compute", "data-fit",
+                                         "who-open", "format-phases", "data-versions", "eval-baselines", "eval-criteria", "eval-evidence", "eval-benchmark", "eval-kpi", "style-no-hype"};
+
+/* Whether the wish is one for machine learning, as far as it can be told; nothing said is nothing else either. */
+static bool is_job(const tn_reader *r)
+{
+    bool empty = true;
+    for (int p = 0; p < TN_N_PARTS; p++)
+        empty = empty && !r->brief->part[p].len;
+    return empty || tn_brief_fact(r->brief, "task", NULL) || first_of(r, "ml", NULL);
+}
+
+static void read_rules(tn_reader *r)
+{
+    const tn_brief *b = r->brief;
+    for (size_t k = 0; k < TN_COUNT(rule_order); k++) {
+        const char *id = rule_order[k];
+        if (strcmp(id, "govern-pii") == 0)
+            for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "person", h));)
+                if (!h->negated && is_job(r) && (h->weight >= 2 || in_part(r, h->first, TN_WHAT)))
+                    add_words(r, "rule", tn_str_of(id), h->first, h->last);
+        if (strcmp(id, "govern-responsible") == 0 && is_job(r))
+            for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "sensitive", h));)
+                if (h->weight >= 1)
+                    add_words(r, "rule", tn_str_of(id), h->first, h->last);
+        for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "rule", h));)
+            if (tn_str_is(h->value, id) && (!h->negated || h->weight >= 3))
+                add_words(r, "rule", tn_str_of(id), h->first, h->last);
+        if (strcmp(id, "constraint-overfit") == 0 && has(r, "action", "fine-tune")) {
+            double most = 0;
+            const tn_fact *from = NULL;
+            for (const tn_fact *f = NULL; (f = tn_brief_fact(b, "data", f));) {
+                double v;
+                if (tn_str_to_f64(f->value, &v) && v > most) {
+                    most = v;
+                    from = f;
+                }
+            }
+            if (from && most < 1000) {
+                size_t at = (size_t)(from->words.ptr - b->text.ptr);
+                tn_reader_add(r, "rule", tn_str_of(id), at, at + from->words.len);
+            }
+        }
+    }
+}
+
+/* ---- what is missing ---- */
+
+static bool wants_language(const tn_reader *r)
+{
+    static const char *const human[] = {"text-classification", "token-classification", "question-answering", "table-question-answering", "zero-shot-classification", "translation", "summarization", "text-generation",
+                                        "fill-mask", "sentence-similarity", "feature-extraction", "text-ranking", "multiple-choice", "text-to-speech", "automatic-speech-recognition", "image-to-text",
+                                        "image-text-to-text", "visual-question-answering", "document-question-answering", "visual-document-retrieval", "zero-shot-image-classification", "audio-text-to-text",
+                                        "video-text-to-text", "table-to-text", "tabular-to-text", "text-retrieval", "text-to-image", "text-to-video", NULL};
+    for (int i = 0; human[i]; i++)
+        if (has(r, "task", human[i]))
+            return true;
+    return false;
+}
+
+void tn_reader_note_missing(tn_reader *r)
+{
+    const tn_brief *b = r->brief;
+    bool unclear = false, labels = false;
+    bool named = tn_brief_fact(b, "labels", NULL) || tn_brief_fact(b, "label", NULL) || first_of(r, "tag-set", NULL);
+    for (const tn_fact *f = NULL; (f = tn_brief_fact(b, "task", f));) {
+        unclear |= is_classification(f->value) && !tn_brief_fact(b, "problem", NULL);
+        labels |= (is_classification(f->value) && !tn_str_is(f->value, "zero-shot-classification") && !has(r, "problem", "regression")) || tn_str_is(f->value, "token-classification") ||
+                  tn_str_is(f->value, "object-detection") || tn_str_is(f->value, "image-segmentation");
+    }
+    bool hardware = has(r, "environment", "edge") || has(r, "environment", "cloud-gpu") || has(r, "environment", "cloud-cpu");
+    bool serves = has(r, "environment", "production") || has(r, "environment", "edge") || has(r, "action", "deploy");
+    const tn_phrase_hit *careful = first_of(r, "privacy", NULL);
+    bool job = is_job(r);
+    const struct {
+        const char *code;
+        bool missing;
+    } row[] = {
+        {"task", !tn_brief_fact(b, "task", NULL)},
+        {"modality", job && !tn_brief_fact(b, "modality", NULL)},
+        {"action", job && !tn_brief_fact(b, "action", NULL)},
+        {"goal", job && !tn_brief_fact(b, "goal", NULL)},
+        {"environment", job && !tn_brief_fact(b, "environment", NULL)},
+        {"phase", job && !tn_brief_fact(b, "phase", NULL)},
+        {"language", job && wants_language(r) && !tn_brief_fact(b, "language", NULL)},
+        {"labels", job && labels && !named},
+        {"label-cardinality", job && unclear},
+        {"data", job && !tn_brief_fact(b, "data", NULL)},
+        {"metric", job && !tn_brief_fact(b, "min_metric", NULL)},
+        {"hardware", job && !hardware},
+        {"latency", job && serves && !tn_brief_fact(b, "max_latency_ms", NULL) && !first_of(r, "batch", NULL)},
+        {"licence-use", job && !tn_brief_fact(b, "licence_use", NULL)},
+        {"privacy", job && has(r, "rule", "govern-pii") && !careful},
+        {"contradiction", job && ((has(r, "goal", "production") && has(r, "rule", "constraint-evaluate")) || first_of(r, "contradiction", NULL))},
+    };
+    for (size_t i = 0; i < TN_COUNT(row); i++)
+        if (row[i].missing && !TN_PUSH(&r->brief->missing, row[i].code))
+            r->no_memory = true;
+}
+
+void tn_reader_run(tn_reader *r)
+{
+    read_data(r);
+    read_task(r);
+    read_actions(r);
+    read_metrics(r);
+    read_labels(r);
+    read_problem(r);
+    read_languages(r);
+    read_domain(r);
+    read_goals(r);
+    read_phases(r);
+    read_limits(r);
+    read_environment(r);
+    read_use(r);
+    read_rules(r);
+}
