@@ -16,6 +16,7 @@ typedef struct {
     tn_arena *arena;             /* scratch, freed when the source is done */
     tn_findings *findings;
     const char *rule;            /* of the row that runs */
+    const struct tn_py_training *training; /* py_train.h; NULL until a rule asks */
     tn_err *err;
 } tn_py_check;
 

@@ -33,17 +33,16 @@ static bool keras_evaluates(const tn_py_event *fit)
 
 static tn_status look_evaluate(tn_py_check *c)
 {
-    tn_py_training t;
     if (!tn_py_whole(c) || (c->source->repository && c->source->repository->has_evaluation))
         return TN_OK;
-    tn_py_training_find(c, &t);
-    if (!t.first || t.evaluates || !t.is_own)
+    const tn_py_training *t = tn_py_training_of(c);
+    if (!t->first || t->evaluates || !t->is_own)
         return TN_OK;
-    if (t.first == t.train && (t.is_trainer ? !t.trainer || trainer_evaluates(&t) : keras_evaluates(t.train)))
+    if (t->first == t->train && (t->is_trainer ? !t->trainer || trainer_evaluates(t) : keras_evaluates(t->train)))
         return TN_OK;
-    if (t.first == t.backward && !t.saves) /* a loop that keeps nothing ships nothing */
+    if (t->first == t->backward && !t->saves) /* a loop that keeps nothing ships nothing */
         return TN_OK;
-    return tn_py_say(c, t.first->node, NULL, "hold rows out before training, and compute the agreed metric on them for the weights that ship",
+    return tn_py_say(c, t->first->node, NULL, "hold rows out before training, and compute the agreed metric on them for the weights that ship",
                      "this file trains and never evaluates on rows that it did not train on");
 }
 
@@ -51,18 +50,17 @@ static tn_status look_evaluate(tn_py_check *c)
 
 static tn_status look_reproduce(tn_py_check *c)
 {
-    tn_py_training t;
     if (!tn_py_whole(c))
         return TN_OK;
-    tn_py_training_find(c, &t);
-    if (!t.first || !t.is_own || t.seeds || (t.first == t.train && !t.is_trainer)) /* which estimators draw is not known here */
+    const tn_py_training *t = tn_py_training_of(c);
+    if (!t->first || !t->is_own || t->seeds || (t->first == t->train && !t->is_trainer)) /* which estimators draw is not known here */
         return TN_OK;
-    if ((t.trainer && t.trainer->open_args) || (t.args && t.args->open_args) || (t.is_trainer && !t.args && t.trainer && !tn_py_lacks(t.trainer, "args", 1)))
+    if ((t->trainer && t->trainer->open_args) || (t->args && t->args->open_args) || (t->is_trainer && !t->args && t->trainer && !tn_py_lacks(t->trainer, "args", 1)))
         return TN_OK; /* the seed may come from there */
     for (size_t i = 0; i < c->flow->n_imports; i++) /* own modules may seed */
         if (tn_str_find(c->flow->import[i], TN_STR("seed"), 0) != SIZE_MAX || tn_str_starts(c->flow->import[i], "."))
             return TN_OK;
-    return tn_py_say(c, t.first->node, NULL, "call transformers.set_seed(seed), or torch.manual_seed, before the model and the split are made, with the seed in the configuration",
+    return tn_py_say(c, t->first->node, NULL, "call transformers.set_seed(seed), or torch.manual_seed, before the model and the split are made, with the seed in the configuration",
                      "this file trains and sets no seed, so no run can be repeated");
 }
 
@@ -76,21 +74,20 @@ static bool says_none(const tn_py_value *v)
 
 static tn_status look_track(tn_py_check *c)
 {
-    tn_py_training t;
     if (!tn_py_whole(c))
         return TN_OK;
-    tn_py_training_find(c, &t);
-    if (!t.first || t.records)
+    const tn_py_training *t = tn_py_training_of(c);
+    if (!t->first || t->records)
         return TN_OK;
-    if (t.first == t.train && t.is_trainer && t.args) {
-        const tn_py_value *to = tn_py_arg(t.args, "report_to", -1), *logging = tn_py_arg(t.args, "logging_strategy", -1), *save = tn_py_arg(t.args, "save_strategy", -1);
-        if (says_none(to) && (says_none(logging) || says_none(save) || tn_py_arg(t.args, "overwrite_output_dir", -1)))
-            return tn_py_say(c, t.args->node, "report_to none, and nothing else is written", "let it report somewhere (report_to=\"tensorboard\"), and write configuration and metrics into the run's own folder",
+    if (t->first == t->train && t->is_trainer && t->args) {
+        const tn_py_value *to = tn_py_arg(t->args, "report_to", -1), *logging = tn_py_arg(t->args, "logging_strategy", -1), *save = tn_py_arg(t->args, "save_strategy", -1);
+        if (says_none(to) && (says_none(logging) || says_none(save) || tn_py_arg(t->args, "overwrite_output_dir", -1)))
+            return tn_py_say(c, t->args->node, "report_to none, and nothing else is written", "let it report somewhere (report_to=\"tensorboard\"), and write configuration and metrics into the run's own folder",
                              "this run leaves no record of its settings and metrics");
         return TN_OK;
     }
-    if (t.first == t.backward && t.is_own && t.saves && !c->flow->has_config && !c->flow->has_cli)
-        return tn_py_say(c, t.backward->node, NULL, "write configuration and metrics to a file of the run, or use a tracker and keep its export",
+    if (t->first == t->backward && t->is_own && t->saves && !c->flow->has_config && !c->flow->has_cli)
+        return tn_py_say(c, t->backward->node, NULL, "write configuration and metrics to a file of the run, or use a tracker and keep its export",
                          "this loop trains and saves a model, and keeps no record of settings and metrics");
     return TN_OK;
 }
@@ -193,34 +190,33 @@ static double rows_at_most(const tn_py_value *v)
 
 static tn_status look_overfit(tn_py_check *c)
 {
-    tn_py_training t;
     double epochs = 3, steps = 0, batch = 8;
     bool best = false;
-    tn_py_training_find(c, &t);
-    if (t.train && t.trainer && t.is_trainer && t.args && !t.trainer->open_args && !t.args->open_args) {
-        bool stated = tn_py_as_f64(tn_py_arg(t.args, "num_train_epochs", -1), &epochs);
-        tn_py_as_f64(tn_py_arg(t.args, "max_steps", -1), &steps);
-        tn_py_as_f64(tn_py_arg(t.args, "per_device_train_batch_size", -1), &batch);
-        tn_py_as_bool(tn_py_arg(t.args, "load_best_model_at_end", -1), &best);
-        const tn_py_value *eval = tn_py_arg(t.trainer, "eval_dataset", -1);
-        bool none = (!eval && tn_py_lacks(t.trainer, "eval_dataset", -1)) || (eval && eval->kind == TN_PV_NONE);
-        double rows = rows_at_most(tn_py_arg(t.trainer, "train_dataset", -1));
+    const tn_py_training *t = tn_py_training_of(c);
+    if (t->train && t->trainer && t->is_trainer && t->args && !t->trainer->open_args && !t->args->open_args) {
+        bool stated = tn_py_as_f64(tn_py_arg(t->args, "num_train_epochs", -1), &epochs);
+        tn_py_as_f64(tn_py_arg(t->args, "max_steps", -1), &steps);
+        tn_py_as_f64(tn_py_arg(t->args, "per_device_train_batch_size", -1), &batch);
+        tn_py_as_bool(tn_py_arg(t->args, "load_best_model_at_end", -1), &best);
+        const tn_py_value *eval = tn_py_arg(t->trainer, "eval_dataset", -1);
+        bool none = (!eval && tn_py_lacks(t->trainer, "eval_dataset", -1)) || (eval && eval->kind == TN_PV_NONE);
+        double rows = rows_at_most(tn_py_arg(t->trainer, "train_dataset", -1));
         if (best && eval && tn_py_role_of(eval) == TN_ROLE_TEST)
-            return tn_py_say(c, t.trainer->node, "load_best_model_at_end with the test rows as eval_dataset", "choose the checkpoint on validation rows; open the test once, at the end",
+            return tn_py_say(c, t->trainer->node, "load_best_model_at_end with the test rows as eval_dataset", "choose the checkpoint on validation rows; open the test once, at the end",
                              "the best epoch is chosen on the test rows");
         if (rows > 0 && rows <= 2000 && steps * batch >= rows * 30)
-            return tn_py_say(c, t.args->node, NULL, "fit steps to rows: a few passes, a probe or LoRA, early stopping on validation", "%.0f steps of %.0f rows on at most %.0f rows: each is seen %.0f times", steps, batch, rows,
+            return tn_py_say(c, t->args->node, NULL, "fit steps to rows: a few passes, a probe or LoRA, early stopping on validation", "%.0f steps of %.0f rows on at most %.0f rows: each is seen %.0f times", steps, batch, rows,
                              steps * batch / rows);
         if (rows > 0 && rows <= 2000 && steps <= 0 && stated && epochs >= 15 && none)
-            return tn_py_say(c, t.args->node, NULL, "use few passes, early stopping on validation, or a probe on frozen embeddings", "%.0f epochs on at most %.0f rows, and no validation", epochs, rows);
+            return tn_py_say(c, t->args->node, NULL, "use few passes, early stopping on validation, or a probe on frozen embeddings", "%.0f epochs on at most %.0f rows, and no validation", epochs, rows);
         if (none && stated && steps <= 0 && epochs >= 20)
-            return tn_py_say(c, t.args->node, NULL, "hold out validation rows, evaluate each epoch, and stop when they get worse", "%.0f epochs and no validation: nothing shows when the model begins to memorise", epochs);
+            return tn_py_say(c, t->args->node, NULL, "hold out validation rows, evaluate each epoch, and stop when they get worse", "%.0f epochs and no validation: nothing shows when the model begins to memorise", epochs);
         return TN_OK;
     }
     /* A loop over `for epoch in range(100)` with nothing that looks at other rows. */
-    if (!t.backward || t.evaluates || !tn_py_whole(c))
+    if (!t->backward || t->evaluates || !tn_py_whole(c))
         return TN_OK;
-    for (const tn_py_node *p = t.backward->node; p; p = p->parent) {
+    for (const tn_py_node *p = t->backward->node; p; p = p->parent) {
         double n;
         if (p->kind != TN_PY_FOR || p->y->kind != TN_PY_CALL || !tn_str_is(p->y->x->str, "range") || !tn_py_argument(p->y, 0))
             continue;
@@ -263,24 +259,23 @@ static tn_str part_before_from(const tn_py_event *e)
 
 static tn_status look_pretrained(tn_py_check *c)
 {
-    tn_py_training t;
     if (!tn_py_whole(c))
         return TN_OK;
-    tn_py_training_find(c, &t);
-    if (!t.first)
+    const tn_py_training *t = tn_py_training_of(c);
+    if (!t->first)
         return TN_OK;
     for (size_t i = 0; i < c->flow->n_events; i++) {
         const tn_py_event *e = c->flow->event[i];
         tn_str id;
-        if (e->run != 0 || e->maybe || e->index > t.first->index || !tn_str_starts(e->callee, "transformers."))
+        if (e->run != 0 || e->maybe || e->index > t->first->index || !tn_str_starts(e->callee, "transformers."))
             continue;
         const tn_py_event *config = tn_py_maker(tn_py_arg(e, "config", 0));
         bool fresh = (tn_py_named(e, "from_config") && is_head(part_before_from(e))) || (is_head(e->name) && config && (tn_str_ends(config->name, "Config") || tn_py_named(config, "for_model")));
         if (fresh && !tn_py_explained(c, e->node, 3, "from scratch|random init|ablation|baseline"))
             return tn_py_say(c, e->node, NULL, "start from a pretrained checkpoint (from_pretrained), or measure one on the same rows and show that it loses", "a network is trained from scratch and compared with no pretrained one");
         if (tn_py_named(e, "from_pretrained") && is_head(part_before_from(e)) && tn_py_as_str(tn_py_arg(e, "pretrained_model_name_or_path", 0), &id) && does_a_task(id) &&
-            !(t.evaluates && t.evaluates->index < t.first->index) && !tn_py_explained(c, e->node, 3, "as is|zero-shot|untouched|baseline"))
-            return tn_py_say(c, t.first->node, NULL, "evaluate the checkpoint as it is on the validation rows first; fine-tune when that is worse by more than the interval",
+            !(t->evaluates && t->evaluates->index < t->first->index) && !tn_py_explained(c, e->node, 3, "as is|zero-shot|untouched|baseline"))
+            return tn_py_say(c, t->first->node, NULL, "evaluate the checkpoint as it is on the validation rows first; fine-tune when that is worse by more than the interval",
                              "%.*s already does this kind of task, and is fine-tuned before anyone measured it as it is", TN_ARG(id));
     }
     return TN_OK;

@@ -68,7 +68,8 @@ static bool is_about_a_model(const tn_py_check *c, const tn_py_event *e)
         statement = statement->parent;
     if (statement->kind == TN_PY_ASSIGN && statement->parent && statement->parent->kind == TN_PY_WITH)
         statement = statement->parent;
-    return has_any(tn_str_sub(tn_py_source(c->tree, statement), 0, 400), words, TN_COUNT(words));
+    tn_str text = tn_str_sub(tn_py_source(c->tree, statement), 0, 400);
+    return has_any(text, words, TN_COUNT(words)) && !has_fold(text, "dumps(");
 }
 
 static tn_status look_provenance(tn_py_check *c)
@@ -84,6 +85,8 @@ static tn_status look_provenance(tn_py_check *c)
         if (tn_py_is_any(e, "torch.load|torch.serialization.load") && !e->open_args && !is_true(tn_py_arg(e, "weights_only", -1)) && (is_false(tn_py_arg(e, "weights_only", -1)) || tn_py_lacks(e, "weights_only", -1)) &&
             !is_written_here(c, tn_py_arg(e, "f", 0)))
             TN_TRY(tn_py_say(c, e->node, NULL, "load safetensors; or torch.load(..., weights_only=True), which reads tensors and nothing else", "torch.load without weights_only=True runs whatever the file's author put in"));
+        if (tn_py_is_test(c))
+            continue; /* a test reads what it has just written */
         bool joblib = tn_py_is_any(e, "joblib.load|sklearn.externals.joblib.load");
         bool pickle = tn_py_is_any(e, "pickle.load|pickle.loads|cPickle.load|dill.load|cloudpickle.load|cloudpickle.pickle.load|pandas.read_pickle");
         if ((joblib && !is_written_here(c, tn_py_arg(e, "filename", 0))) || (pickle && is_about_a_model(c, e)))
@@ -267,7 +270,7 @@ static bool holds_person(tn_str s, tn_pii_kind *kind)
 
 static bool reads_text(const tn_py_event *e)
 {
-    return tn_py_named(e, "predict|encode|generate|tokenize|decode_and_predict|classify|summarize|ner|classifier|sentiment|pipe") || tn_py_typed(e->receiver, "transformers.*Pipeline|transformers.pipeline|*Tokenizer|*TokenizerFast|*SentenceTransformer") ||
+    return tn_py_named(e, "predict|encode|generate|tokenize|decode_and_predict|classify|summarize|ner|classifier|sentiment|pipe") || tn_py_typed(e->receiver, "*Pipeline|transformers.pipeline|*Tokenizer|*TokenizerFast|*SentenceTransformer") ||
            tn_py_is_any(e, "transformers.pipeline.__call__") || (tn_py_maker(e->receiver) && tn_py_is(tn_py_maker(e->receiver), "transformers.pipeline"));
 }
 
@@ -339,7 +342,7 @@ static tn_status look_open(tn_py_check *c)
     bool told = false;
     for (size_t i = 0; i < c->flow->n_events; i++) {
         const tn_py_event *e = c->flow->event[i];
-        bool closed = (tn_str_starts(e->callee, "openai.") && tn_py_named(e, "create|parse|ChatCompletion|Completion|OpenAI|AzureOpenAI|AsyncOpenAI")) ||
+        bool closed = (tn_str_starts(e->callee, "openai.") && !tn_str_starts(e->callee, "openai.types") && tn_py_named(e, "create|parse|ChatCompletion|Completion|OpenAI|AzureOpenAI|AsyncOpenAI")) ||
                       (tn_str_starts(e->callee, "anthropic.") && tn_py_named(e, "create|stream|Anthropic|AsyncAnthropic")) || (tn_str_starts(e->callee, "cohere.") && tn_py_named(e, "Client|ClientV2|generate|chat|embed|classify")) ||
                       tn_str_starts(e->callee, "google.generativeai.GenerativeModel") || tn_str_starts(e->callee, "google.genai.Client") || tn_str_starts(e->callee, "langchain_openai.") || tn_str_starts(e->callee, "langchain_anthropic.");
         /* The same client speaks to servers of open models. */
@@ -396,11 +399,10 @@ static tn_status look_downstream(tn_py_check *c)
 {
     const tn_py_event *save = NULL, *state = NULL, *reader = NULL, *counted = NULL;
     bool saves_reader = false;
-    tn_py_training t;
     double n;
     if (!tn_py_whole(c))
         return TN_OK;
-    tn_py_training_find(c, &t);
+    const tn_py_training *t = tn_py_training_of(c);
     for (size_t i = 0; i < c->flow->n_events; i++) {
         const tn_py_event *e = c->flow->event[i];
         if (e->run != 0)
@@ -420,11 +422,11 @@ static tn_status look_downstream(tn_py_check *c)
                 state = state ? state : e;
         }
     }
-    if (state && !save && t.first)
+    if (state && !save && t->first)
         TN_TRY(tn_py_say(c, state->node, NULL, "model.save_pretrained(folder) and tokenizer.save_pretrained(folder): weights, config and tokenizer in one place", "a transformers model is saved as bare weights: config, label names and tokenizer are lost"));
     if (save && reader && !saves_reader)
         TN_TRY(tn_py_say(c, save->node, NULL, "save the tokenizer into the same folder: tokenizer.save_pretrained(folder), or processing_class=tokenizer in the Trainer", "the model is saved without its tokenizer"));
-    if (save && counted && t.first && !sets_label_names(c))
+    if (save && counted && t->first && !sets_label_names(c))
         TN_TRY(tn_py_say(c, counted->node, NULL, "give id2label and label2id to from_pretrained", "the saved model will call its classes LABEL_0, LABEL_1: no label names are set"));
     return TN_OK;
 }
@@ -433,18 +435,17 @@ static tn_status look_downstream(tn_py_check *c)
 
 static tn_status look_phases(tn_py_check *c)
 {
-    tn_py_training t;
-    tn_py_training_find(c, &t);
-    if (!t.first)
+    const tn_py_training *t = tn_py_training_of(c);
+    if (!t->first)
         return TN_OK;
     for (size_t i = 0; i < c->flow->n_events; i++) {
         const tn_py_event *e = c->flow->event[i];
         bool serves = tn_py_is_any(e, "uvicorn.run|gunicorn.run|waitress.serve|hypercorn.run|bentoml.serve|ray.serve.run|mlflow.models.serve") ||
                       (tn_py_named(e, "run") && tn_py_typed(e->receiver, "flask.Flask|flask.app.Flask|sanic.Sanic|bottle.Bottle|aiohttp.web.Application")) || tn_py_is_any(e, "aiohttp.web.run_app|bottle.run") ||
                       (tn_py_named(e, "launch|queue") && e->receiver && tn_str_starts(e->receiver->type, "gradio."));
-        if (serves && e->run == 0 && !e->maybe && e->index > t.first->index)
+        if (serves && e->run == 0 && !e->maybe && e->index > t->first->index)
             return tn_py_say(c, e->node, NULL, "one entry point a phase: train.py writes a checkpoint, evaluate.py its metrics, serve.py loads an evaluated folder",
-                             "one script trains (line %u) and serves what it has just trained", t.first->node->line);
+                             "one script trains (line %u) and serves what it has just trained", t->first->node->line);
     }
     return TN_OK;
 }

@@ -1,4 +1,7 @@
+/* The whole of a file in nine answers, found once for all rules. */
 #include "check/py_train.h"
+
+#include "base/file.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -10,7 +13,7 @@ const tn_py_event *tn_py_maker(const tn_py_value *v)
 
 bool tn_py_is_trainer(const tn_py_value *v)
 {
-    return tn_py_typed(v, "*Trainer") && !tn_py_typed(v, "lightning.*|pytorch_lightning.Trainer|lightning.Trainer|lightning.pytorch.Trainer");
+    return tn_py_typed(v, "*Trainer") && !tn_py_typed(v, "pytorch_lightning.Trainer|lightning.Trainer|lightning.pytorch.Trainer");
 }
 
 static bool is_keras(const tn_py_value *v)
@@ -21,7 +24,7 @@ static bool is_keras(const tn_py_value *v)
 /* Estimators that predict; a scaler or a vectoriser is no model. */
 static bool is_predictor(const tn_py_value *v)
 {
-    return tn_py_typed(v, "*Classifier|*Regressor|*Regression|*SVC|*SVR|*NB|*LightningTrainer|lightning.Trainer|pytorch_lightning.Trainer|lightning.pytorch.Trainer|setfit.SetFitTrainer");
+    return tn_py_typed(v, "*Classifier|*Regressor|*Regression|*SVC|*SVR|*NB|lightning.Trainer|pytorch_lightning.Trainer|lightning.pytorch.Trainer|setfit.SetFitTrainer");
 }
 
 static bool is_training(const tn_py_event *e)
@@ -76,10 +79,22 @@ static bool is_record(const tn_py_event *e)
            tn_str_starts(e->callee, "aim.") || tn_str_starts(e->callee, "trackio.") || tn_str_starts(e->callee, "swanlab.") || tn_py_is_any(e, "json.dump|yaml.dump|yaml.safe_dump|pickle.dump|logging.basicConfig|json.dumps|omegaconf.OmegaConf.save");
 }
 
-void tn_py_training_find(const tn_py_check *c, tn_py_training *t)
+/* A test trains to see that training works. */
+static bool is_test(tn_str path)
+{
+    tn_str name = tn_path_name(path);
+    return tn_str_starts(name, "test_") || tn_str_ends(name, "_test.py") || tn_str_is(name, "conftest.py") || tn_str_find(path, TN_STR("tests/"), 0) != SIZE_MAX;
+}
+
+bool tn_py_is_test(const tn_py_check *c)
+{
+    return is_test(c->source->path);
+}
+
+/* Most files do not train, and for them the rest is not asked. */
+static void find(const tn_py_check *c, tn_py_training *t)
 {
     bool loads = false;
-    *t = (tn_py_training){0};
     for (size_t i = 0; i < c->flow->n_events; i++) {
         const tn_py_event *e = c->flow->event[i];
         if (!t->train && is_training(e)) {
@@ -89,20 +104,35 @@ void tn_py_training_find(const tn_py_check *c, tn_py_training *t)
         }
         if (!t->backward && e->run == 0 && !e->maybe && e->in_loop && tn_py_named(e, "backward"))
             t->backward = e;
+    }
+    t->first = !t->train ? t->backward : !t->backward || t->train->index < t->backward->index ? t->train : t->backward;
+    for (size_t i = 0; t->first && i < c->flow->n_events; i++) {
+        const tn_py_event *e = c->flow->event[i];
         t->evaluates = t->evaluates ? t->evaluates : may_evaluate(e) ? e : NULL;
         t->saves = t->saves ? t->saves : is_saving(e) ? e : NULL;
         t->seeds = t->seeds ? t->seeds : is_seeding(e) ? e : NULL;
         t->records = t->records ? t->records : is_record(e) ? e : NULL;
         loads = loads || tn_py_named(e, "from_pretrained|from_config|load_dataset|read_csv|read_json|load_from_disk|ImageFolder|read_parquet");
     }
+    t->is_own = loads;
     if (t->trainer && t->is_trainer) {
-        const tn_py_value *args = tn_py_arg(t->trainer, "args", 1), *model = tn_py_arg(t->trainer, "model", 0), *rows = tn_py_arg(t->trainer, "train_dataset", -1);
-        t->args = tn_py_maker(args);
+        const tn_py_value *model = tn_py_arg(t->trainer, "model", 0), *rows = tn_py_arg(t->trainer, "train_dataset", -1);
+        t->args = tn_py_maker(tn_py_arg(t->trainer, "args", 1));
         t->is_own = is_known(model) && (is_known(rows) || !rows) && loads;
-    } else {
-        t->is_own = loads;
     }
-    t->first = !t->train ? t->backward : !t->backward || t->train->index < t->backward->index ? t->train : t->backward;
+}
+
+const tn_py_training *tn_py_training_of(tn_py_check *c)
+{
+    static const tn_py_training none;
+    if (c->training)
+        return c->training;
+    tn_py_training *t = tn_arena_calloc(c->arena, sizeof *t);
+    if (!t)
+        return &none; /* the next allocation will say so */
+    if (!is_test(c->source->path))
+        find(c, t);
+    return c->training = t;
 }
 
 /* ---- words around a place ---- */

@@ -8,7 +8,7 @@
 
 #include "check/py_check.h"
 
-typedef struct {
+typedef struct tn_py_training {
     const tn_py_event *train;    /* the first Trainer.train, keras or scikit-learn fit of a predictor, or NULL */
     const tn_py_event *trainer;  /* the constructor of its receiver */
     const tn_py_event *args;     /* its TrainingArguments */
@@ -22,7 +22,10 @@ typedef struct {
     const tn_py_event *records;  /* writes metrics or configuration somewhere */
 } tn_py_training;
 
-void tn_py_training_find(const tn_py_check *c, tn_py_training *out);
+/// Made on the first call, kept in the check. A test file never trains.
+const tn_py_training *tn_py_training_of(tn_py_check *c);
+/// test_x.py, x_test.py, conftest.py, tests/.
+bool tn_py_is_test(const tn_py_check *c);
 
 /// "*Trainer" of transformers and its kin, not lightning's.
 bool tn_py_is_trainer(const tn_py_value *v);

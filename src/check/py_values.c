@@ -133,15 +133,24 @@ const pv *tn_pv_join(py_run *r, const pv *a, const pv *b)
 
 /* ---- rows ---- */
 
+/* Most words differ in their first letters, so they are compared where they stand, and the next bar is looked for behind. */
 bool tn_py_word_in(tn_str s, const char *words)
 {
-    for (const char *w = words;;) {
-        size_t n = strcspn(w, "|");
-        if (*w == '*' ? s.len >= n - 1 && memcmp(s.ptr + s.len - (n - 1), w + 1, n - 1) == 0 : s.len == n && memcmp(s.ptr, w, n) == 0)
-            return true;
-        if (!w[n])
+    for (const char *w = words;; w++) {
+        size_t n = 0;
+        if (*w == '*') {
+            n = (size_t)(strchrnul(w, '|') - w);
+            if (s.len >= n - 1 && memcmp(s.ptr + s.len - (n - 1), w + 1, n - 1) == 0)
+                return true;
+        } else {
+            while (n < s.len && w[n] == s.ptr[n] && w[n] != '|' && w[n])
+                n++;
+            if (n == s.len && (w[n] == '|' || !w[n]))
+                return true;
+        }
+        w = strchrnul(w + n, '|');
+        if (!*w)
             return false;
-        w += n + 1;
     }
 }
 
