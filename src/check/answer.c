@@ -193,12 +193,17 @@ static bool code_has(const tn_md *m, const char *const *mark, size_t n)
     return false;
 }
 
+tn_status tn_answer_code_form(tn_prose *p)
+{
+    TN_TRY(code_outside(p));
+    return fence_languages(p);
+}
+
 static tn_status code(tn_prose *p, void *facts)
 {
     const tn_answer *a = facts;
     const tn_md *m = p->md;
-    TN_TRY(code_outside(p));
-    TN_TRY(fence_languages(p));
+    TN_TRY(tn_answer_code_form(p));
     if (!a->whole)
         return TN_OK;
     static const char *const inference[] = {"pipeline(", "predict", ".generate(", ".encode(", "model(", "logits", "InferenceClient", "/predict", "curl", "infer", "classify(", "tenet serve"};
@@ -212,7 +217,7 @@ static tn_status code(tn_prose *p, void *facts)
 }
 
 /* Three or more models weighed against each other in sentences or items, and no table that holds two of them. */
-static size_t distinct_models(const tn_prose *p, tn_md_range r, size_t max)
+size_t tn_answer_models(const tn_prose *p, tn_md_range r, size_t max)
 {
     tn_str seen[16];
     size_t n = 0, at = r.from;
@@ -231,7 +236,7 @@ static tn_status tables(tn_prose *p, void *facts)
 {
     const tn_md *m = p->md;
     for (size_t i = 0; i < m->n_blocks; i++)
-        if (m->block[i].kind == TN_MD_TABLE && distinct_models(p, tn_md_block_range(m, i), 2) >= 2)
+        if (m->block[i].kind == TN_MD_TABLE && tn_answer_models(p, tn_md_block_range(m, i), 2) >= 2)
             return TN_OK;
     for (size_t i = 0; i < m->n_blocks; i++) {
         if (m->block[i].kind != TN_MD_PARAGRAPH && m->block[i].kind != TN_MD_ITEM)
@@ -244,7 +249,7 @@ static tn_status tables(tn_prose *p, void *facts)
         r.to = tn_md_block_range(m, last).to;
         if (i > 0 && m->block[i - 1].level == TN_MD_RUN_IN)
             r.from = tn_md_block_range(m, i - 1).from;
-        if (distinct_models(p, r, 3) >= 3 &&
+        if (tn_answer_models(p, r, 3) >= 3 &&
             tn_md_has(m, r, "faster|slower|smaller|larger|bigger|better|worse|stronger|weaker|older|newer|lighter|heavier|cheaper|accurate|fast|slow|large|small|while|whereas|compared|compare|versus|vs|good for|than|but|pros|cons"))
             return tn_prose_say(p, r, "compare them in a table: one row each, with licence, size, fit and the measured metric as columns", "models are compared in prose");
         i = last;
@@ -288,7 +293,7 @@ static const char reasons[] = "language|languages|multilingual|monolingual|vietn
                               "size|latency|cpu|gpu|memory|ram|vram|mb|gb|ms|fits|fit|tokenizer|tokens|token|context|your brief|the brief|you asked|you ask|brief asks|supports|measured|measure|validation|domain|offline|"
                               "on device|budget|cost|cheap|cheaper|accents|diacritics|cased|probe|macro|accuracy|f1|bleu|rouge|wer|recall|precision|fertility|open weights|already|compatible|labels|task";
 
-static tn_status justify(tn_prose *p, void *facts)
+tn_status tn_answer_justify(tn_prose *p, void *facts)
 {
     const tn_answer *a = facts;
     const tn_md *m = p->md;
@@ -437,7 +442,7 @@ static tn_status alone(tn_prose *p, void *facts)
     if (tn_md_has(m, p->body, compared))
         return TN_OK;
     for (size_t i = 0; i < m->n_blocks; i++) { /* a table of several models */
-        if (m->block[i].kind == TN_MD_TABLE && distinct_models(p, tn_md_block_range(m, i), 2) >= 2 && tn_md_has(m, tn_md_block_range(m, i), "f1|accuracy|macro|score|auc|mcc|bleu|wer"))
+        if (m->block[i].kind == TN_MD_TABLE && tn_answer_models(p, tn_md_block_range(m, i), 2) >= 2 && tn_md_has(m, tn_md_block_range(m, i), "f1|accuracy|macro|score|auc|mcc|bleu|wer"))
             return TN_OK;
     }
     tn_md_range in = p->body, found;
@@ -522,9 +527,36 @@ static tn_status absent(tn_prose *p, const tn_answer *a)
 
 #define REMEDY_EVIDENCE "name the run and the numbers that motivate it, repeat seeds, and test the difference on the same rows"
 
-static const tn_claim claims[] = {
+/* What cards claim too. */
+const tn_claim tn_answer_claims[] = {
     {"style-limits", "no significant limitations|no limitations|no known limitations|without limitations|without any limitations|no real limitations|no major limitations|no limits|no weaknesses|has no limitations|no downsides|no drawbacks",
      NULL, "there are no|never says|do not say|claim*", NULL, TN_CLAIM_SOURCE, "limits are denied", "say where it is weak, with the number: the weakest class and slice, examples of failure, what was not measured"},
+    {"eval-kpi",
+     "revenue|sales|profit|profits|conversion|conversions|conversion rate|churn|roi|return on investment|customer satisfaction|market share|nps|savings|save money|headcount|retention|turnover|cart value",
+     "f1|accuracy|auc|precision|recall|mcc|rouge|bleu|macro|score",
+     "assum*|assumption|estimate*|cost matrix|costs|cost of|per missed|a missed|false alarm|if|unless|separate*|separately|not|does not|kpi|kpis|measured separately|a b test|experiment|apart|business metric*", NULL, TN_CLAIM_NEGATED,
+     "a business result is derived from a model's score", "keep two tables, model metrics and business KPIs, and state the assumed cost of each kind of error that leads from one to the other"},
+    {"eval-tradeoff", "highest accuracy|highest f1|highest macro f1|highest score|best accuracy|best f1|best score|top accuracy|top score|most accurate|best performing|highest performing|highest metric",
+     "choose|chose|chosen|select|selected|pick|picked|use|recommend|take|took|went with|go with|deploy|winner",
+     "latency|size|cost|memory|licence|license|speed|parameters|trade|trade off|trade offs|faster|smaller|interval|slower|cheaper|ms|gb|mb|budget|cpu|standard error|within|probe|validation|checkpoint|epoch|early stopping|params",
+     NULL, TN_CLAIM_NEGATED, "the choice looks at one number only", "show quality, latency, memory and licence together, and give the reason for the chosen point from the user's goal"},
+    {"eval-cost",
+     "fast enough|light enough|lightweight enough|small enough|cheap enough|efficient enough|quick enough|low latency|blazing fast|very fast|super fast|really fast|fast and light|runs fast|real time|in real time|fast inference|minimal latency", "production|deploy*|api|serve|serving|server|endpoint|live|users|traffic",
+     "ms|p50|p95|p99|measure*|benchmark*|latency budget|seconds|per second|target|require*|must|need*|brief|goal|throughput|load test*", NULL, TN_CLAIM_NUMBER | TN_CLAIM_SOURCE | TN_CLAIM_NEGATED, "speed is claimed and not measured",
+     "measure p50, p95 and p99, throughput, peak memory and size at the deployment's batch and threads"},
+    {"who-pragmatic", "production ready|ready for production|production grade|enterprise ready|ready to ship|ready for release|ready for deployment|ready to deploy|ready to go live|safe to deploy|deploy it today|ship it today|ship it now",
+     "ten|five|twenty|a few|few|handful|some examples|notebook|demo|prototype|toy|quick test|tried|eyeballed|looked at|spot check|one seed|one run|sample sentences|# reviews|# examples|# sentences|# samples|by hand",
+     "not|no|never|isn|yet|before|until|unless|more than", NULL, TN_CLAIM_NEGATED, "prototype evidence is called ready for production",
+     "say what was traded for speed, how wide the interval is, and what is missing before release"},
+    {"govern-responsible",
+     "automatically reject|automatically rejects|rejects applicants automatically|reject applicants automatically|automatically deny|automatically denies|automatically approve|automatically approves|auto reject|auto rejects|rejects unsuitable candidates|reject unsuitable candidates|"
+     "without human review|without a human|no human review|no human in the loop|without any human|replaces the doctor|replace the doctor|replaces doctors|diagnoses patients automatically|diagnose patients automatically|decides automatically|decide automatically|fully automated decision*|"
+     "fully automatic decision*",
+     NULL, "not|never|no model should|must not|do not|don t|avoid|unless|instead of|except|prohibit*|forbid*", NULL, TN_CLAIM_NEGATED, "a decision about people with no human review", "plan a review by a person who may overrule the model, and say who is answerable"},
+    {NULL},
+};
+
+static const tn_claim claims[] = {
     {"eval-evidence",
      "should be better|should work better|should perform better|should do better|should improve accuracy|should improve performance|should improve results|should improve the results|should improve the f1|should improve f1|"
      "should boost accuracy|should boost performance|should give better|should get better|will surely improve|will definitely improve|will certainly improve|will probably be better|is probably better|probably works better|"
@@ -544,23 +576,6 @@ static const tn_claim claims[] = {
      "pick the metric after|choose the metric later|pick a metric later|metric that looks|metric which looks|whichever metric|best looking metric|success can be defined later|define success later|define success after|success criteria after|"
      "we ll know it when we see it|see what we get|decide afterwards|once we see the results|after seeing the results|after we see the results|threshold afterwards|threshold later|set the threshold after|threshold once",
      NULL, "not|never|before|fixed|do not|don t|avoid|both|calibrat*|validation", NULL, TN_CLAIM_NEGATED, "the measure of success is chosen after the results", "fix metric, threshold and the baseline to beat before training, and report that one"},
-    {"eval-kpi",
-     "revenue|sales|profit|profits|conversion|conversions|conversion rate|churn|roi|return on investment|customer satisfaction|market share|nps|savings|save money|headcount|retention|turnover|cart value",
-     "f1|accuracy|auc|precision|recall|mcc|rouge|bleu|macro|score",
-     "assum*|assumption|estimate*|cost matrix|costs|cost of|per missed|a missed|false alarm|if|unless|separate*|separately|not|does not|kpi|kpis|measured separately|a b test|experiment|apart|business metric*", NULL, TN_CLAIM_NEGATED,
-     "a business result is derived from a model's score", "keep two tables, model metrics and business KPIs, and state the assumed cost of each kind of error that leads from one to the other"},
-    {"eval-tradeoff", "highest accuracy|highest f1|highest macro f1|highest score|best accuracy|best f1|best score|top accuracy|top score|most accurate|best performing|highest performing|highest metric",
-     "choose|chose|chosen|select|selected|pick|picked|use|recommend|take|took|went with|go with|deploy|winner",
-     "latency|size|cost|memory|licence|license|speed|parameters|trade|trade off|trade offs|faster|smaller|interval|slower|cheaper|ms|gb|mb|budget|cpu|standard error|within|probe|validation|checkpoint|epoch|early stopping|params",
-     NULL, TN_CLAIM_NEGATED, "the choice looks at one number only", "show quality, latency, memory and licence together, and give the reason for the chosen point from the user's goal"},
-    {"eval-cost",
-     "fast enough|light enough|lightweight enough|small enough|cheap enough|efficient enough|quick enough|low latency|blazing fast|very fast|super fast|really fast|fast and light|runs fast|real time|in real time|fast inference|minimal latency", "production|deploy*|api|serve|serving|server|endpoint|live|users|traffic",
-     "ms|p50|p95|p99|measure*|benchmark*|latency budget|seconds|per second|target|require*|must|need*|brief|goal|throughput|load test*", NULL, TN_CLAIM_NUMBER | TN_CLAIM_SOURCE | TN_CLAIM_NEGATED, "speed is claimed and not measured",
-     "measure p50, p95 and p99, throughput, peak memory and size at the deployment's batch and threads"},
-    {"who-pragmatic", "production ready|ready for production|production grade|enterprise ready|ready to ship|ready for release|ready for deployment|ready to deploy|ready to go live|safe to deploy|deploy it today|ship it today|ship it now",
-     "ten|five|twenty|a few|few|handful|some examples|notebook|demo|prototype|toy|quick test|tried|eyeballed|looked at|spot check|one seed|one run|sample sentences|# reviews|# examples|# sentences|# samples|by hand",
-     "not|no|never|isn|yet|before|until|unless|more than", NULL, TN_CLAIM_NEGATED, "prototype evidence is called ready for production",
-     "say what was traded for speed, how wide the interval is, and what is missing before release"},
     {"who-open",
      "gpt 4|gpt 4o|gpt 3.5|gpt 5|gpt4|chatgpt|openai api|openai|claude|claude 3|claude opus|claude sonnet|anthropic api|gemini pro|gemini api|gemini flash|gemini 1.5|cohere api|gpt 4 turbo|gpt 4o mini|closed api",
      "use|call|send|recommend|choose|go with|rely on|query|through|via|with|just|prompt|ask",
@@ -590,11 +605,6 @@ static const tn_claim claims[] = {
      NULL, "not|never|avoid|instead of|rather than|don t|do not|without", NULL, TN_CLAIM_NEGATED, "phases are mixed: a decision is taken on the test, or before the evaluation", "decide on validation, open the test once, deploy only an evaluated run"},
     {"format-terms", "sentiment ai|accuracy model|model zoo|hf zoo|ai brain|nlp ai|language ai|sentiment engine|text ai|bert ai|ai engine|magic ai|huggingface ai model|classification ai|training the ai|train the ai|teach the ai|the ai learns", NULL,
      "not|say|instead of|avoid|term|terms|called|random", NULL, TN_CLAIM_NEGATED, "not a term of the Hub", "use the Hub's terms: pipeline tag (text-classification), model id, revision, split, checkpoint"},
-    {"govern-responsible",
-     "automatically reject|automatically rejects|rejects applicants automatically|reject applicants automatically|automatically deny|automatically denies|automatically approve|automatically approves|auto reject|auto rejects|rejects unsuitable candidates|reject unsuitable candidates|"
-     "without human review|without a human|no human review|no human in the loop|without any human|replaces the doctor|replace the doctor|replaces doctors|diagnoses patients automatically|diagnose patients automatically|decides automatically|decide automatically|fully automated decision*|"
-     "fully automatic decision*",
-     NULL, "not|never|no model should|must not|do not|don t|avoid|unless|instead of|except|prohibit*|forbid*", NULL, TN_CLAIM_NEGATED, "a decision about people with no human review", "plan a review by a person who may overrule the model, and say who is answerable"},
     {NULL},
 };
 
@@ -628,7 +638,7 @@ static tn_status hand_made(tn_prose *p, void *facts)
 }
 
 static const tn_prose_rule rules[] = {
-    {"format-five", five},         {"format-code", code},     {"format-tables", tables},        {"style-task-first", task_first}, {"style-justify", justify},
+    {"format-five", five},         {"format-code", code},     {"format-tables", tables},        {"style-task-first", task_first}, {"style-justify", tn_answer_justify},
     {"data-fit", fit},             {"eval-benchmark", benchmark}, {"eval-baselines", alone},    {"govern-responsible", responsible}, {"data-pipeline", hand_made},
     {NULL, NULL},
 };
@@ -645,6 +655,7 @@ tn_status tn_check_answer(const tn_check_source *source, tn_findings *findings, 
     tn_answer_read(&m, &a);
     TN_TRY(tn_prose_common(&p));
     TN_TRY(tn_prose_run(&p, rules, &a));
+    TN_TRY(tn_prose_claims(&p, tn_answer_claims));
     TN_TRY(tn_prose_claims(&p, claims));
     TN_TRY(absent(&p, &a));
     return tn_prose_fences(&p);

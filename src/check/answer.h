@@ -25,4 +25,12 @@ const char *tn_section_name(tn_section s);
 
 tn_checker tn_check_answer;
 
+/// For cards, which say such things too: claims about results, cost, use and limits; code outside of fences and fences
+/// without their language (format-code); fame as the only reason for a model (style-justify; `answer` may be NULL);
+/// distinct models named in a range, by family, up to max.
+extern const tn_claim tn_answer_claims[];
+tn_status tn_answer_code_form(tn_prose *p);
+tn_status tn_answer_justify(tn_prose *p, void *answer);
+size_t tn_answer_models(const tn_prose *p, tn_md_range r, size_t max);
+
 #endif

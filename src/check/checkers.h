@@ -7,6 +7,7 @@
 /* Python and notebooks: one parse, then every rule about code; see the table in the Python checker. */
 /* Documents */
 tn_checker tn_check_answer; /* check/answer.h */
+tn_checker tn_check_model_card, tn_check_data_card;
 /* Folders */
 tn_checker tn_check_model;
 tn_checker tn_check_repository;

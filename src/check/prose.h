@@ -4,7 +4,7 @@
 ///
 /// A claim is a phrase that must not stand there without its excuse: "state-of-the-art" with no number and no source. An
 /// absence is a word that a whole document of its kind must hold: an evaluation that names no baseline. A new rule over
-/// prose is a row in one of the tables (prose.c, answer.c, card.c), or a function of a table of rules.
+/// prose is a row in one of the tables (prose.c, answer.c, cards.c), or a function of a table of rules.
 
 #include "check/check.h"
 #include "check/markdown.h"

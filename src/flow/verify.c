@@ -105,9 +105,8 @@ static tn_status check_number(check *c, const char *page, tn_str text, size_t at
 }
 
 /* Markdown: `0.812 <!-- eval/metrics.json#/test/macro_f1 -->`; YAML: `value: 0.8125 # eval/...`. */
-static tn_status check_markdown(check *c, const char *page, tn_err *err)
+static tn_status check_numbers(check *c, const char *page, tn_str text, tn_err *err)
 {
-    tn_str text = tn_records_text(c->records, page);
     for (size_t at = 0; (at = tn_str_find(text, TN_STR(" <!-- "), at)) != SIZE_MAX;) {
         size_t end = tn_str_find(text, TN_STR(" -->"), at);
         if (end == SIZE_MAX)
@@ -126,6 +125,11 @@ static tn_status check_markdown(check *c, const char *page, tn_err *err)
             TN_TRY(check_number(c, page, text, (size_t)(line.ptr - text.ptr), tn_str_sub(line, mark + 3, line.len), tn_str_sub(line, value + 7, mark), true, err));
     }
     return TN_OK;
+}
+
+static tn_status check_markdown(check *c, const char *page, tn_err *err)
+{
+    return check_numbers(c, page, tn_records_text(c->records, page), err);
 }
 
 static tn_status check_html(check *c, const char *page, tn_err *err)
@@ -246,6 +250,22 @@ tn_status tn_verify(const char *dir, tn_findings *findings, tn_verify_counts *co
     TN_GO(check_metrics(&c, err));
     TN_GO(check_openings(&c, err));
 done:
+    if (c.records && tn_records_status(c.records, NULL) != TN_OK)
+        st = tn_records_status(c.records, err);
+    tn_records_close(c.records);
+    tn_arena_free(c.arena);
+    return st;
+}
+
+tn_status tn_verify_page(const char *dir, const char *page, tn_str text, tn_findings *findings, tn_verify_counts *counts, tn_err *err)
+{
+    *counts = (tn_verify_counts){0};
+    check c = {.dir = dir, .arena = tn_arena_new(0), .findings = findings, .counts = counts};
+    if (!c.arena)
+        return tn_fail_nomem(err, 65536);
+    tn_status st = tn_records_open(dir, &c.records, err);
+    if (st == TN_OK)
+        st = check_numbers(&c, page, text, err);
     if (c.records && tn_records_status(c.records, NULL) != TN_OK)
         st = tn_records_status(c.records, err);
     tn_records_close(c.records);

@@ -20,6 +20,10 @@ typedef struct {
 /// then; another status only when the folder cannot be read at all.
 tn_status tn_verify(const char *dir, tn_findings *findings, tn_verify_counts *counts, tn_err *err);
 
+/// The numbers alone of a Markdown page that names its records, `0.812 <!-- eval/metrics.json#/test/macro_f1 -->`: `text` is
+/// the page, `page` its name in findings (govern-cards), `dir` the run's folder.
+tn_status tn_verify_page(const char *dir, const char *page, tn_str text, tn_findings *findings, tn_verify_counts *counts, tn_err *err);
+
 /// Compares the byte-equal set of two runs: one finding a file that differs or is missing. *n_same counts equal files.
 tn_status tn_verify_same_bytes(const char *a, const char *b, tn_findings *findings, size_t *n_same, tn_err *err);
 
