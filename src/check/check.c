@@ -10,11 +10,13 @@
 #include "check/baseline.h"
 #include "check/checkers.h"
 #include "check/folder.h"
+#include "check/ignore.h"
 #include "check/secret.h"
 #include "check/suppress.h"
 #include "check/walk.h"
 #include "data/pii.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,6 +54,7 @@ typedef struct {
     const tn_check_options *options;
     TN_VEC(source) list;
     tn_arena *arena; /* of the list: paths, repositories */
+    tn_ignore ignore; /* of tenet.yaml */
     worker *worker;  /* [n_workers] */
     int n_workers;
 } job;
@@ -284,6 +287,19 @@ static tn_status join(job *j, const char *folder, tn_str name, tn_str *out, tn_e
     return out->ptr ? TN_OK : tn_fail_nomem(err, name.len);
 }
 
+/* What the project leaves out (tenet.yaml, ignore): the path or a folder above it. A path that was named is looked at. */
+static bool is_ignored(const job *j, tn_str path, bool is_folder)
+{
+    char buffer[PATH_MAX];
+    tn_str inside;
+    if (!j->ignore.line.len || !tn_rules_relative(j->options->rules, path, buffer, sizeof buffer, &inside))
+        return false;
+    for (size_t i = 0; i < inside.len; i++)
+        if (inside.ptr[i] == '/' && tn_ignore_has(&j->ignore, tn_str_sub(inside, 0, i), true))
+            return true;
+    return tn_ignore_has(&j->ignore, inside, is_folder);
+}
+
 static tn_status add_folder(job *j, const char *root, size_t max_files, tn_check_result *out, tn_err *err)
 {
     tn_repository *r = tn_arena_calloc(j->arena, sizeof *r);
@@ -304,6 +320,8 @@ static tn_status add_folder(job *j, const char *root, size_t max_files, tn_check
             source s = {.kind = folder[i].kind, .repository = r, .path = shown, .named = folder[i].name.len == 0};
             if (folder[i].name.len)
                 TN_TRY(join(j, at, folder[i].name, &s.path, err));
+            if (!s.named && is_ignored(j, s.path, true))
+                continue;
             s.place = tn_path_join(j->arena, root, folder[i].name.len ? folder[i].name.ptr : ".");
             if (!s.place)
                 return tn_fail_nomem(err, 64);
@@ -318,6 +336,8 @@ static tn_status add_folder(job *j, const char *root, size_t max_files, tn_check
             continue;
         source s = {.kind = wanted, .repository = r};
         TN_TRY(join(j, at, r->file[i].name, &s.path, err));
+        if (is_ignored(j, s.path, false))
+            continue;
         s.place = tn_path_join(j->arena, root, r->file[i].name.ptr);
         if (!s.place)
             return tn_fail_nomem(err, 64);
@@ -361,6 +381,10 @@ static tn_status job_open(job *j, const tn_check_options *options, tn_check_resu
     j->worker = tn_mem_calloc((size_t)j->n_workers * sizeof *j->worker);
     if (!j->arena || !j->worker)
         return tn_fail_nomem(err, (size_t)j->n_workers * sizeof *j->worker);
+    j->ignore.arena = j->arena;
+    const tn_settings *settings = options->rules ? tn_rules_settings(options->rules) : NULL;
+    for (size_t i = 0; settings && i < settings->n_ignore; i++)
+        TN_TRY(tn_ignore_add(&j->ignore, TN_STR(""), settings->ignore[i], err));
     for (int i = 0; i < j->n_workers; i++) {
         worker *w = &j->worker[i];
         w->scratch = tn_arena_new(0);
@@ -381,6 +405,7 @@ static void job_close(job *j)
     }
     tn_mem_free(j->worker);
     TN_VEC_FREE(&j->list);
+    TN_VEC_FREE(&j->ignore.line);
     tn_arena_free(j->arena);
 }
 

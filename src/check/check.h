@@ -92,9 +92,9 @@ typedef struct {
     size_t n_skipped;
 } tn_check_result;
 
-/// Looks at files and at everything below folders but what .gitignore leaves out, caches, environments and build outputs
-/// (check/walk.h). A path that is not there, or that was named and cannot be read, is a failure; below a folder it is a
-/// skip. Findings name paths as given: `tenet check src` says "src/train.py". What is wrong with the project's settings
+/// Looks at files and at everything below folders but what .gitignore and the project's `ignore` leave out, caches,
+/// environments and build outputs (check/walk.h). A path that is not there, or that was named and cannot be read, is a
+/// failure; below a folder it is a skip. Findings name paths as given: `tenet check src` says "src/train.py". What is wrong with the project's settings
 /// (an expired waiver) is among the findings.
 tn_status tn_check_paths(const char *const *path, size_t n, const tn_check_options *options, tn_check_result *out, tn_err *err);
 /// Looks at a text that may be on no disk: an editor's buffer, what an assistant is about to write, stdin. `path` gives

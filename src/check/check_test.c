@@ -208,6 +208,29 @@ static void make_folder(void)
     }
 }
 
+static void a_project_leaves_paths_out(void **state)
+{
+    static const struct {
+        const char *path, *ignore;
+        size_t n;
+    } row[] = {{"left", "", 2}, {"left", "ignore: [third_party/]", 1}, {"left/third_party/lib", "ignore: [third_party/]", 0}, {"./left/../left", "ignore: [/third_party, \"m*.py\"]", 0},
+               {"left/third_party/lib/x.py", "ignore: [third_party/]", 1} /* named */, {"left", "ignore: [left/]", 2}};
+    tn_err err;
+    for (size_t i = 0; i < TN_COUNT(row); i++) {
+        tn_arena *a = tn_arena_new(0);
+        tn_check_result r;
+        put("left/main.py", "t = '" TOKEN "'\n");
+        put("left/third_party/lib/x.py", "t = '" TOKEN "'\n");
+        put("left/tenet.yaml", row[i].ignore);
+        tn_check_options o = {.rules = rules_of(a, "left"), .kind = TN_KIND_PYTHON};
+        ASSERT_OK(tn_check_paths(&row[i].path, 1, &o, &r, &err), &err);
+        if (r.findings.list.len != row[i].n)
+            fail_msg("%s, %s: %zu findings", row[i].path, row[i].ignore, r.findings.list.len);
+        tn_check_result_free(&r);
+        tn_arena_free(a);
+    }
+}
+
 static void results_do_not_depend_on_threads(void **state)
 {
     const char *path[] = {"p/"};
@@ -361,6 +384,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_name_or_its_text_says_the_kind),
         cmocka_unit_test(patterns_match_as_in_gitignore),
+        cmocka_unit_test(a_project_leaves_paths_out),
         cmocka_unit_test(a_hostile_pattern_is_bounded),
         cmocka_unit_test(a_suppression_holds_for_its_line_with_a_reason),
         cmocka_unit_test(secrets_are_found_and_never_shown),

@@ -235,21 +235,44 @@ static int by_place(const void *x, const void *y)
     return a->place != b->place ? (a->place < b->place ? -1 : 1) : tn_str_cmp(a->id, b->id);
 }
 
+/* base/path as one absolute path without ".", ".." and doubled slashes; by its letters, links are not asked. */
+static bool absolute(const char *base, tn_str path, char *out, size_t cap)
+{
+    size_t len = 0;
+    tn_str whole[2] = {path.len && path.ptr[0] == '/' ? TN_STR("") : tn_str_of(base), path}, part;
+    for (size_t i = 0; i < 2; i++)
+        while (tn_str_cut(&whole[i], '/', &part)) {
+            if (part.len == 0 || tn_str_is(part, "."))
+                continue;
+            if (tn_str_is(part, "..")) {
+                while (len && out[--len] != '/')
+                    ;
+                continue;
+            }
+            if (part.len + 2 > cap - len)
+                return false;
+            out[len++] = '/';
+            memcpy(out + len, part.ptr, part.len);
+            len += part.len;
+        }
+    out[len] = 0;
+    return true;
+}
+
 /* Where findings' paths start from and lead to, looked up once. Without it only waivers are lost, so no failure. */
 static tn_status note_places(tn_rules *set, tn_arena *a, tn_err *err)
 {
     char buffer[PATH_MAX];
     tn_str kept[3] = {TN_STR(""), TN_STR(""), TN_STR("")};
     bool known[3] = {false};
-    if ((known[0] = getcwd(buffer, sizeof buffer) != NULL))
-        kept[0] = tn_str_dup(a, tn_str_of(buffer));
+    if ((known[0] = getcwd(buffer, sizeof buffer) != NULL) && !(kept[0] = tn_str_dup(a, tn_str_of(buffer))).ptr)
+        return tn_fail_nomem(err, PATH_MAX);
     if ((known[1] = realpath(set->dir, buffer) != NULL))
         kept[1] = tn_str_dup(a, tn_str_of(buffer));
-    if ((known[2] = set->dir[0] == '/' || known[0]))
-        kept[2] = set->dir[0] == '/' ? tn_str_of(set->dir) : tn_str_format(a, "%s/%s", kept[0].ptr ? kept[0].ptr : "", set->dir);
-    for (size_t i = 0; i < 3; i++)
-        if (!kept[i].ptr)
-            return tn_fail_nomem(err, PATH_MAX);
+    if ((known[2] = (set->dir[0] == '/' || known[0]) && absolute(kept[0].ptr, tn_str_of(set->dir), buffer, sizeof buffer)))
+        kept[2] = tn_str_dup(a, tn_str_of(buffer));
+    if (!kept[1].ptr || !kept[2].ptr)
+        return tn_fail_nomem(err, PATH_MAX);
     set->cwd = known[0] ? kept[0].ptr : NULL;
     set->root[0] = known[1] ? kept[1].ptr : NULL;
     set->root[1] = known[2] ? kept[2].ptr : NULL;
@@ -349,43 +372,33 @@ const tn_finding *tn_rules_problems(const tn_rules *r, size_t *n)
     return r->problem;
 }
 
-/* base/path as one absolute path without ".", ".." and doubled slashes; by its letters, links are not asked. */
-static bool absolute(const char *base, tn_str path, char *out, size_t cap)
+bool tn_rules_relative(const tn_rules *r, tn_str path, char *buffer, size_t size, tn_str *out)
 {
-    size_t len = 0;
-    tn_str whole[2] = {path.len && path.ptr[0] == '/' ? TN_STR("") : tn_str_of(base), path}, part;
-    for (size_t i = 0; i < 2; i++)
-        while (tn_str_cut(&whole[i], '/', &part)) {
-            if (part.len == 0 || tn_str_is(part, "."))
-                continue;
-            if (tn_str_is(part, "..")) {
-                while (len && out[--len] != '/')
-                    ;
-                continue;
-            }
-            if (part.len + 2 > cap - len)
-                return false;
-            out[len++] = '/';
-            memcpy(out + len, part.ptr, part.len);
-            len += part.len;
-        }
-    out[len] = 0;
-    return true;
+    if (!r->dir || !path.len || (!r->cwd && path.ptr[0] != '/') || !absolute(r->cwd ? r->cwd : "", path, buffer, size))
+        return false;
+    for (size_t k = 0; k < TN_COUNT(r->root); k++) {
+        size_t n = r->root[k] ? strlen(r->root[k]) : 0;
+        if (!r->root[k] || strncmp(buffer, r->root[k], n) != 0 || (buffer[n] && buffer[n] != '/'))
+            continue;
+        *out = buffer[n] && buffer[n + 1] ? tn_str_of(buffer + n + 1) : TN_STR(".");
+        return true;
+    }
+    return false;
 }
 
 const tn_waiver *tn_rules_waiver(const tn_rules *r, const tn_finding *f)
 {
-    char at[PATH_MAX], waived[PATH_MAX];
-    if (!f->path.len || !r->settings.n_waivers || (!r->cwd && f->path.ptr[0] != '/') || !absolute(r->cwd ? r->cwd : "", f->path, at, sizeof at))
+    char buffer[PATH_MAX];
+    tn_str path;
+    if (!r->settings.n_waivers || !tn_rules_relative(r, f->path, buffer, sizeof buffer, &path))
         return NULL;
     for (size_t i = 0; i < r->settings.n_waivers; i++) {
         const tn_waiver *w = &r->settings.waiver[i];
         if (w->expired || !tn_str_is(w->rule, f->rule) || (w->at_line && w->at_line != f->line) ||
             (w->match.len && tn_str_find(f->message, w->match, 0) == SIZE_MAX && tn_str_find(f->evidence, w->match, 0) == SIZE_MAX))
             continue;
-        for (size_t k = 0; k < TN_COUNT(r->root); k++)
-            if (r->root[k] && absolute(r->root[k], w->path, waived, sizeof waived) && strcmp(at, waived) == 0)
-                return w;
+        if (tn_str_eq(path, w->path))
+            return w;
     }
     return NULL;
 }

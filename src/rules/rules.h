@@ -69,9 +69,12 @@ const tn_rule *tn_rules_find(const tn_rules *r, tn_str id);
 
 /// What is wrong with the settings themselves: expired changes and waivers, each an error of the rule it was for.
 const tn_finding *tn_rules_problems(const tn_rules *r, size_t *n);
-/// The waiver that covers this finding today, or NULL. The finding's path is absolute, or relative to the folder that the
-/// program worked in when the rules were loaded.
+/// The waiver that covers this finding today, or NULL. The finding's path as for tn_rules_relative.
 const tn_waiver *tn_rules_waiver(const tn_rules *r, const tn_finding *f);
+/// A path as it stands below the project's folder ("src/a.py"; "." is the folder itself), by its letters. False when it lies
+/// outside or there is no project. `path` is absolute, or relative to the folder that the program worked in when the rules
+/// were loaded; *out points into `buffer`.
+bool tn_rules_relative(const tn_rules *r, tn_str path, char *buffer, size_t size, tn_str *out);
 /// Who the assistant is: the project's persona, or the statement of who-persona.
 tn_str tn_rules_persona(const tn_rules *r);
 /// True when the project names no licences, or this one (a catalogue id in any case) is among them.
