@@ -386,11 +386,19 @@ static tn_status check_limits(tn_flow *f, const bench *x, tn_err *err)
     return TN_OK;
 }
 
+/* Only now, evaluated, the checkpoint becomes the artefact (format-phases). */
+static tn_status release_model(tn_flow *f, tn_err *err)
+{
+    const char *from = tn_folder_path(&f->folder, "tune/model"), *to = tn_folder_path(&f->folder, "deploy/model");
+    return from && to ? tn_file_replace_dir(from, to, err) : tn_fail_nomem(err, 64);
+}
+
 tn_status tn_stage_deploy(tn_flow *f, tn_err *err)
 {
     double start = tn_clock_seconds();
     bench x = {0};
     tn_buf b = TN_BUF_INIT;
+    TN_TRY(release_model(f, err));
     TN_TRY(measure(f, &x, err));
     TN_TRY(write_bench(f, &x, err));
     TN_TRY(check_limits(f, &x, err));

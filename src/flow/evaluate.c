@@ -129,7 +129,7 @@ static tn_status write_metrics(tn_flow *f, const contender *model, const contend
     tn_json_writer w;
     tn_interval interval[4][TN_N_METRICS]; /* of the model, then of the baselines */
     char sha[65];
-    TN_TRY(tn_folder_digest(&f->folder, "deploy/model/model.safetensors", sha, err));
+    TN_TRY(tn_folder_digest(&f->folder, "tune/model/model.safetensors", sha, err));
     for (int i = 0; i < 4; i++) {
         TN_TRY(tn_interrupt_check(err));
         TN_TRY(intervals_of(f, i ? &baseline[i - 1].test : &model->test, interval[i], err));
@@ -458,12 +458,12 @@ tn_status tn_stage_evaluate(tn_flow *f, tn_err *err)
     TN_TRY(tn_plan_str(f->plan, "evaluation/metric", &metric_name, err));
     if (!tn_metric_parse(metric_name, &metric))
         return tn_fail(err, TN_EINVALID, "plan: evaluation/metric \"%.*s\" is unknown", TN_ARG(metric_name));
-    TN_TRY(tn_folder_digest(&f->folder, "deploy/model/model.safetensors", sha, err));
+    TN_TRY(tn_folder_digest(&f->folder, "tune/model/model.safetensors", sha, err));
     TN_TRY(tn_flow_rows(f, f->row[TN_SPLIT_TEST], n, f->arena, &label, &text, &id, err));
     float *p = probabilities(f, n);
     if (!p)
         return tn_fail_nomem(err, n * sizeof *p);
-    TN_GO(tn_model_open(f->engine, tn_folder_path(&f->folder, "deploy/model"), &(tn_model_options){0}, &m, err));
+    TN_GO(tn_model_open(f->engine, tn_folder_path(&f->folder, "tune/model"), &(tn_model_options){0}, &m, err));
     bool held = f->n_row[TN_SPLIT_VALIDATION] > 0;
     if (held)
         TN_GO(score_split(f, m, TN_SPLIT_VALIDATION, &validation, err));

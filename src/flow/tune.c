@@ -169,7 +169,7 @@ tn_status tn_stage_tune(tn_flow *f, tn_err *err)
     TN_GO(encode(f, m, TN_SPLIT_TRAIN, &train, err));
     TN_GO(encode(f, m, TN_SPLIT_VALIDATION, &validation, err));
     tn_learner learner = tn_learner_of(m);
-    const char *dir = tn_folder_path(&f->folder, "tune"), *model = tn_folder_path(&f->folder, "deploy/model");
+    const char *dir = tn_folder_path(&f->folder, "tune"), *model = tn_folder_path(&f->folder, "tune/model");
     if (!dir || !model) {
         st = tn_fail_nomem(err, 64);
         goto done;

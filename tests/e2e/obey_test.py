@@ -51,6 +51,17 @@ def who_pragmatic():
     assert list(plan["phases"]) == ["experiment", "tune", "deploy"] and all(len(p["trade_off"]) > 20 for p in plan["phases"].values())
 
 
+def format_phases():
+    assert list(plan["phases"]) == ["experiment", "tune", "deploy"]
+    stopped = work / "stopped"  # the evaluation fails: nothing is deployed
+    (stopped / "eval/predictions.csv").mkdir(parents=True)
+    (stopped / "eval/predictions.csv/in-the-way").write_text("x")
+    failed = run("run", brief, "--out", stopped, "--yes", check=False)
+    assert failed.returncode in (2, 3), (failed.returncode, failed.stderr)
+    assert (stopped / "tune/model/model.safetensors").exists() and not (stopped / "deploy/model").exists()
+    assert (first / "deploy/model").exists() and not (first / "tune/model").exists()
+
+
 def who_downstream():
     model = first / "deploy/model"
     assert all((model / f).exists() for f in ("model.safetensors", "tokenizer.json", "tokenizer_config.json", "README.md"))

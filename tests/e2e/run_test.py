@@ -63,6 +63,7 @@ for _ in range(6):
     time.sleep(rng.uniform(0.05, 1.2))
     process.kill()
     process.wait()
+    assert not (killed / "deploy/model").exists() or (killed / "eval/metrics.json").exists(), "deployed before it was evaluated"
 same(first, tune("killed", "--resume"))
 process = subprocess.Popen([str(TENET), "run", str(brief), "--out", str(work / "stopped"), "--yes"], stderr=subprocess.PIPE, text=True)
 while not (work / "stopped/tune/steps.jsonl").exists():
