@@ -153,12 +153,14 @@ static tn_status look_literals(tn_py_check *c)
     return TN_OK;
 }
 
-static bool is_logging(const tn_py_event *e)
+/* print, logging.info, loguru, and `logger.info` of a logger that came from elsewhere. */
+static bool is_logging(const tn_py_check *c, const tn_py_event *e)
 {
     if (tn_py_is(e, "print"))
         return true;
-    return tn_py_named(e, "info|debug|warning|error|critical|log|exception") && (tn_str_starts(e->callee, "logging.") || tn_str_starts(e->callee, "loguru.") || tn_str_find(e->callee, TN_STR("log"), 0) != SIZE_MAX ||
-                                                                                 tn_py_typed(e->receiver, "logging.Logger|*Logger"));
+    if (!tn_py_named(e, "info|debug|warning|error|critical|log|exception"))
+        return false;
+    return has_fold(tn_str_sub(tn_py_source(c->tree, e->node->x), 0, 40), "log") || tn_py_typed(e->receiver, "*Logger");
 }
 
 static bool names_a_person(tn_str key)
@@ -233,7 +235,7 @@ static tn_status look_userdata(tn_py_check *c)
             if (named && a->value->kind == TN_PV_STRING && a->value->literal && a->node && a->node->kind != TN_PY_NAME && is_secret(a->value->text) && !(a->node->x && a->node->x->kind == TN_PY_NAME))
                 TN_TRY(say_secret(c, a->node, a->name));
         }
-        if (is_logging(e)) {
+        if (is_logging(c, e)) {
             tn_str key = person_in(e->node);
             if (key.len)
                 TN_TRY(tn_py_say(c, e->node, NULL, "log counts and ids, never the value", "personal data (%.*s) goes into the log", TN_ARG(key)));
@@ -337,25 +339,48 @@ static tn_status look_pii(tn_py_check *c)
 
 static const char reasons[] = "because|reason|compared|baseline|instead of|open model|open-weight|open weights|open candidate|licence|license agreed|approved|decision|benchmark|fallback|contract|see docs|judge";
 
+/* A call that a closed service answers, or the client for one. */
+static bool is_closed(const tn_py_event *e, bool *is_client)
+{
+    static const char *const makers[] = {"openai.", "anthropic.", "cohere.", "google.generativeai.", "google.genai.", "langchain_openai.", "langchain_anthropic."};
+    bool known = false;
+    for (size_t i = 0; i < TN_COUNT(makers); i++)
+        known = known || tn_str_starts(e->callee, makers[i]);
+    if (!known || tn_str_starts(e->callee, "openai.types") || e->open_args || tn_py_arg(e, "base_url", -1))
+        return false;
+    /* The same client speaks to servers of open models. */
+    const tn_py_event *client = tn_py_maker(e->receiver);
+    if (client && (client->open_args || tn_py_arg(client, "base_url", -1)))
+        return false;
+    *is_client = tn_py_named(e, "OpenAI|AzureOpenAI|AsyncOpenAI|Anthropic|AsyncAnthropic|Client|ClientV2|GenerativeModel|ChatOpenAI|ChatAnthropic|OpenAIEmbeddings");
+    return *is_client || tn_py_named(e, "create|parse|stream|generate|chat|embed|classify|generate_content|invoke");
+}
+
 static tn_status look_open(tn_py_check *c)
 {
-    bool told = false;
+    /* Where a call is seen, it is told and its client is not. */
+    const tn_py_event *call = NULL, *client = NULL;
+    static const char *const services[] = {".completions.", ".responses.", ".messages.", ".embeddings."};
+    bool explained = false;
     for (size_t i = 0; i < c->flow->n_events; i++) {
         const tn_py_event *e = c->flow->event[i];
-        bool closed = (tn_str_starts(e->callee, "openai.") && !tn_str_starts(e->callee, "openai.types") && tn_py_named(e, "create|parse|ChatCompletion|Completion|OpenAI|AzureOpenAI|AsyncOpenAI")) ||
-                      (tn_str_starts(e->callee, "anthropic.") && tn_py_named(e, "create|stream|Anthropic|AsyncAnthropic")) || (tn_str_starts(e->callee, "cohere.") && tn_py_named(e, "Client|ClientV2|generate|chat|embed|classify")) ||
-                      tn_str_starts(e->callee, "google.generativeai.GenerativeModel") || tn_str_starts(e->callee, "google.genai.Client") || tn_str_starts(e->callee, "langchain_openai.") || tn_str_starts(e->callee, "langchain_anthropic.");
-        /* The same client speaks to servers of open models. */
-        const tn_py_event *client = tn_py_maker(e->receiver);
-        if (tn_py_arg(e, "base_url", -1) || e->open_args || (client && tn_py_arg(client, "base_url", -1)))
-            closed = false;
-        if (closed && tn_py_named(e, "OpenAI|AzureOpenAI|AsyncOpenAI|Anthropic|AsyncAnthropic|Client|ClientV2") && !tn_py_whole(c))
-            continue; /* the call itself will say it */
-        if (closed && !told && !tn_py_explained(c, e->node, 6, reasons)) {
-            told = true;
-            TN_TRY(tn_py_say(c, e->node, NULL, "put an open model into the comparison; where the closed one stays, write the reason, the price and what leaves the machine beside the call",
-                             "a closed service does the work, and no reason is given"));
-        }
+        bool is_client = false;
+        /* client.chat.completions.create: what hangs at the client is not followed. */
+        bool hangs = client && tn_py_named(e, "create|parse|stream") && has_any(tn_str_sub(tn_py_source(c->tree, e->node->x), 0, 200), services, TN_COUNT(services));
+        if (!hangs && !is_closed(e, &is_client))
+            continue;
+        explained = explained || tn_py_explained(c, e->node, 6, reasons);
+        if (is_client)
+            client = client ? client : e;
+        else
+            call = call ? call : e;
+    }
+    call = call ? call : client;
+    if (call && !explained)
+        TN_TRY(tn_py_say(c, call->node, NULL, "put an open model into the comparison; where the closed one stays, write the reason, the price and what leaves the machine beside the call",
+                         "a closed service does the work, and no reason is given"));
+    for (size_t i = 0; i < c->flow->n_events; i++) {
+        const tn_py_event *e = c->flow->event[i];
         tn_str id;
         tn_catalog_row row;
         if (tn_py_named(e, "from_pretrained|pipeline|snapshot_download|LLM") && tn_py_as_str(tn_py_arg(e, tn_py_named(e, "pipeline|LLM") ? "model" : "pretrained_model_name_or_path", tn_py_named(e, "pipeline") ? 1 : 0), &id) &&
