@@ -114,6 +114,20 @@ static tn_status emit(cli *c, tn_err *err)
 
 /* ---- verifying ---- */
 
+/* As the project weighs them: severities, a rule that is off, waivers. */
+static void weigh(tn_findings *f, const tn_rules *rules)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < f->list.len; i++) {
+        tn_finding x = f->list.ptr[i];
+        const tn_rule *rule = tn_rules_find(rules, tn_str_of(x.rule));
+        x.severity = rule->severity;
+        if (!rule->off && !tn_rules_waiver(rules, &x))
+            f->list.ptr[n++] = x;
+    }
+    f->list.len = n;
+}
+
 static tn_status print_findings(const cli *c, const tn_findings *f, tn_err *err)
 {
     tn_buf b = TN_BUF_INIT;
@@ -141,8 +155,10 @@ static tn_status verify(cli *c, tn_err *err)
         TN_TRY(tn_assistants_choose(list, rules, &files, err));
     TN_TRY(tn_findings_init(&f, err));
     tn_status st = tn_assistants_verify(dir, rules, files, c->arena, &f, err);
-    if (st == TN_OK)
+    if (st == TN_OK) {
+        weigh(&f, rules);
         st = print_findings(c, &f, err);
+    }
     tn_findings_free(&f);
     return st;
 }

@@ -67,6 +67,9 @@ static tn_status run(cli *c, tn_err *err)
         tn_fail_prefix(err, "%s", path);
     if (st != TN_OK)
         goto done;
+    uint32_t line, column, cp;
+    if (!c->quiet && tn_prompt_unseen(tn_str_from_bytes(bytes), &line, &column, &cp))
+        fprintf(stderr, "%s:%u:%u: U+%04X is not seen by a reader, but by a model; it is kept: look whether it is yours\n", path, line, column, cp);
     if (t && !c->quiet && !c->json)
         say_what_left(&prompt, &in, tokenizer);
     if (c->json) {

@@ -224,6 +224,22 @@ tn_status tn_prompt_compose(const tn_prompt_input *in, tn_arena *a, tn_prompt *o
     return write_page(in, brief, a, out, &context, err);
 }
 
+bool tn_prompt_unseen(tn_str text, uint32_t *line, uint32_t *column, uint32_t *cp)
+{
+    *line = *column = 1;
+    for (size_t at = 0; at < text.len; ++*column) {
+        uint32_t c = *cp = tn_utf8_next(text, &at);
+        bool control = (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || (c >= 0x7F && c < 0xA0);
+        if (control || (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || (c >= 0xE0000 && c <= 0xE007F))
+            return true;
+        if (c == '\n') {
+            ++*line;
+            *column = 0;
+        }
+    }
+    return false;
+}
+
 /* ---- output ---- */
 
 static void write_part(tn_json_writer *w, const char *key, tn_str part)

@@ -37,6 +37,11 @@ tn_status tn_prompt_compose(const tn_prompt_input *in, tn_arena *a, tn_prompt *o
 /// left_out [{id, severity, reason}]}. What is not there is null. `tokenizer` names who counted, or is NULL.
 void tn_prompt_write_json(const tn_prompt *p, const tn_prompt_input *in, const char *tokenizer, tn_json_writer *w);
 
+/// The first character of a text that a reader does not see and a model does: a control character, an order for the
+/// direction of writing, a tag character. It stays in the prompt, where it is a quotation like the rest; whoever wrote it
+/// should know. Places from 1, columns in code points. False when there is none.
+bool tn_prompt_unseen(tn_str text, uint32_t *line, uint32_t *column, uint32_t *cp);
+
 /// The names that `host` may have, ended by NULL. They change the wrapping (headings or tags), not a word.
 const char *const *tn_prompt_hosts(void);
 

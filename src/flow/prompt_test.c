@@ -273,6 +273,29 @@ static void json_says_what_is_in_and_what_is_not(void **state)
     done(&p);
 }
 
+static void what_a_reader_does_not_see_is_found(void **state)
+{
+    static const struct {
+        const char *text;
+        uint32_t line, column, cp; /* line 0: nothing */
+    } row[] = {
+        {"", 0, 0, 0},
+        {"T\xC3\xA2ng:\t\xF0\x9F\x91\x8D \xE2\x80\x8D\xE2\x80\x8C\r\n", 0, 0, 0}, /* joiners belong to scripts and emoji */
+        {"a\nb\xC3\xA2\033[2J", 2, 3, 0x1B},
+        {"\xE2\x80\xAE", 1, 1, 0x202E},
+        {"q\xE2\x81\xA6", 1, 2, 0x2066},
+        {"\n\n \xF3\xA0\x81\x81", 3, 2, 0xE0041},
+        {"x\xC2\x85", 1, 2, 0x85},
+        {"x\x7F", 1, 2, 0x7F},
+    };
+    for (size_t i = 0; i < TN_COUNT(row); i++) {
+        uint32_t line, column, cp;
+        assert_int_equal(tn_prompt_unseen(tn_str_of(row[i].text), &line, &column, &cp), row[i].line != 0);
+        if (row[i].line)
+            assert_true(line == row[i].line && column == row[i].column && cp == row[i].cp);
+    }
+}
+
 static tn_status compose_again(const tn_prompt_input *in, tn_err *err)
 {
     tn_prompt out;
@@ -307,6 +330,7 @@ int main(void)
         {"over_budget_rules_leave_in_order_by_unigram", over_budget_rules_leave_in_order, NULL, NULL, unigram},
         cmocka_unit_test(a_host_changes_the_wrapping_only),
         cmocka_unit_test(a_brief_without_a_task_is_refused),
+        cmocka_unit_test(what_a_reader_does_not_see_is_found),
         cmocka_unit_test(json_says_what_is_in_and_what_is_not),
         cmocka_unit_test(every_failed_allocation_is_reported),
     };
