@@ -56,7 +56,7 @@ static tn_status run(cli *c, tn_err *err)
     in.budget = (size_t)budget;
     TN_TRY(tn_file_read(path, MAX_BRIEF_FILE, c->arena, &bytes, err));
     TN_TRY(cli_rules(c, strcmp(path, "-") == 0 ? "." : path, &in.rules, err));
-    tn_status st = tn_brief_parse(tn_str_from_bytes(bytes), path, c->arena, &brief, err);
+    tn_status st = tn_brief_parse_in(tn_str_from_bytes(bytes), path, tn_rules_settings(in.rules)->defaults, c->arena, &brief, err);
     if (st == TN_OK && (budget || c->json || cli_get(c, "tokenizer")))
         st = open_tokenizer(c, &t, &tokenizer, err);
     if (st != TN_OK)

@@ -118,11 +118,11 @@ static tn_status read_brief(const tn_mcp_call *call, tn_str *text, const char **
 }
 
 /* A brief may name data and a model; it may not lead out of the project. */
-static tn_status check_reach(const tn_mcp_call *call, tn_str text, const char *path, tn_err *err)
+static tn_status check_reach(const tn_mcp_call *call, const tn_rules *rules, tn_str text, const char *path, tn_err *err)
 {
     tn_brief brief = TN_BRIEF_INIT;
-    tn_status st = tn_brief_parse(text, path, call->arena, &brief, err);
-    const tn_json *data = tn_json_get(brief.front, "data"), *model = tn_json_get(brief.front, "model"), *v = tn_json_type(data) == TN_JSON_OBJECT ? tn_json_first(data) : data;
+    tn_status st = tn_brief_parse_in(text, path, tn_rules_settings(rules)->defaults, call->arena, &brief, err);
+    const tn_json *data = tn_json_get(brief.front, "data"), *model = tn_brief_front(&brief, "model", NULL, NULL), *v = tn_json_type(data) == TN_JSON_OBJECT ? tn_json_first(data) : data;
     tn_str dir = tn_path_dir(tn_str_of(path));
     for (; st == TN_OK && v; v = v == data ? NULL : tn_json_next(v)) {
         static const char *const file[] = {"path", "train", "validation", "test"};
@@ -149,8 +149,8 @@ static tn_status brief_options(const tn_mcp_call *call, tn_run_options *o, tn_er
     const mcp_project *p = call->self;
     *o = (tn_run_options){.hub = {cli_get(p->c, "hub-cache"), cli_get(p->c, "hub") != NULL}, .progress = call->progress};
     TN_TRY(read_brief(call, &o->text, &o->path, err));
-    TN_TRY(check_reach(call, o->text, o->path, err));
     TN_TRY(load_rules(call, &o->rules, err));
+    TN_TRY(check_reach(call, o->rules, o->text, o->path, err));
     return engine(call, &o->engine, err);
 }
 
@@ -197,7 +197,7 @@ static tn_status compose_prompt(const tn_mcp_call *call, tn_prompt_input *in, tn
     in->brief = brief;
     in->host = host ? tn_json_str(host).ptr : NULL;
     in->budget = (size_t)budget;
-    tn_status st = tn_brief_parse(text, path, call->arena, brief, err);
+    tn_status st = tn_brief_parse_in(text, path, tn_rules_settings(in->rules)->defaults, call->arena, brief, err);
     if (st == TN_OK && budget) {
         const mcp_project *p = call->self;
         st = tn_hub_any_tokenizer(&(tn_hub_where){cli_get(p->c, "hub-cache"), cli_get(p->c, "hub") != NULL}, call->arena, &t, counted, err);

@@ -276,16 +276,14 @@ static const char *wrong_form(const tn_json *v)
     return NULL;
 }
 
-static tn_status check_front(const tn_brief *b, const char *path, tn_err *err)
+static tn_status check_front(const tn_json *front, const char *path, tn_err *err)
 {
     static const char *const known[] = {"data", "model", "recipe", "budget", "use", "target", "language"};
-    if (!b->front)
+    if (!front || tn_json_type(front) == TN_JSON_NULL)
         return TN_OK;
-    if (tn_json_type(b->front) == TN_JSON_NULL)
-        return TN_OK;
-    if (tn_json_type(b->front) != TN_JSON_OBJECT)
+    if (tn_json_type(front) != TN_JSON_OBJECT)
         return tn_fail(err, TN_EFORMAT, "%s:1: front matter must be keys and values (data: reviews.csv)", path);
-    for (const tn_json *c = tn_json_first(b->front); c; c = tn_json_next(c)) {
+    for (const tn_json *c = tn_json_first(front); c; c = tn_json_next(c)) {
         bool ok = false;
         for (size_t i = 0; i < TN_COUNT(known); i++)
             ok |= tn_str_is(tn_json_key(c), known[i]);
@@ -301,29 +299,63 @@ static tn_status check_front(const tn_brief *b, const char *path, tn_err *err)
     return TN_OK;
 }
 
-static void read_front(tn_reader *r)
+static void read_front(tn_reader *r, const tn_json *front)
 {
-    const tn_json *v = tn_json_get(r->brief->front, "use");
+    const tn_json *v = tn_json_get(front, "use");
     if (v && tn_json_type(v) == TN_JSON_STRING)
         tn_reader_add(r, "licence_use", tn_json_str(v), 0, 0);
-    if ((v = tn_json_get(r->brief->front, "language")) && tn_json_type(v) == TN_JSON_STRING)
+    if ((v = tn_json_get(front, "language")) && tn_json_type(v) == TN_JSON_STRING)
         tn_reader_add(r, "language", tn_json_str(v), 0, 0);
     for (const tn_json *c = tn_json_type(v) == TN_JSON_ARRAY ? tn_json_first(v) : NULL; c; c = tn_json_next(c))
         tn_reader_add(r, "language", tn_json_str(c), 0, 0);
-    if ((v = tn_json_get(r->brief->front, "target")))
+    if ((v = tn_json_get(front, "target")))
         for (const tn_json *c = tn_json_first(v); c; c = tn_json_next(c)) {
             double x;
             if (tn_json_f64(c, &x))
                 tn_reader_add(r, "min_metric", tn_str_format(r->arena, "%.*s >= %.15g", TN_ARG(tn_json_key(c)), x), 0, 0);
         }
-    if ((v = tn_json_get(tn_json_get(r->brief->front, "budget"), "minutes")))
+    if ((v = tn_json_get(tn_json_get(front, "budget"), "minutes")))
         tn_reader_add(r, "budget_minutes", tn_json_text(v), 0, 0);
     int64_t bytes;
-    if ((v = tn_json_get(tn_json_get(r->brief->front, "budget"), "memory")) && bytes_of(tn_json_text(v), &bytes))
+    if ((v = tn_json_get(tn_json_get(front, "budget"), "memory")) && bytes_of(tn_json_text(v), &bytes))
         tn_reader_add(r, "budget_bytes", tn_str_format(r->arena, "%lld", (long long)bytes), 0, 0);
 }
 
+/* Facts of the defaults whose field the brief leaves open. */
+static void read_defaults(tn_reader *r)
+{
+    tn_brief *b = r->brief;
+    size_t n_said = b->facts.len, n = n_said;
+    read_front(r, b->defaults);
+    for (size_t i = n_said; i < b->facts.len; i++) {
+        bool said = false;
+        for (size_t k = 0; k < n_said; k++)
+            said |= strcmp(b->facts.ptr[k].field, b->facts.ptr[i].field) == 0;
+        b->facts.ptr[i].by_project = true;
+        if (!said)
+            b->facts.ptr[n++] = b->facts.ptr[i];
+    }
+    b->facts.len = n;
+}
+
+const tn_json *tn_brief_front(const tn_brief *b, const char *key, const char *setting, bool *by_project)
+{
+    const tn_json *own = tn_json_get(b->front, key), *theirs = strcmp(key, "data") == 0 ? NULL : tn_json_get(b->defaults, key);
+    if (setting) {
+        own = tn_json_get(own, setting);
+        theirs = tn_json_get(theirs, setting);
+    }
+    if (by_project)
+        *by_project = !own && theirs;
+    return own ? own : theirs;
+}
+
 tn_status tn_brief_parse(tn_str text, const char *path, tn_arena *a, tn_brief *out, tn_err *err)
+{
+    return tn_brief_parse_in(text, path, NULL, a, out, err);
+}
+
+tn_status tn_brief_parse_in(tn_str text, const char *path, const tn_json *defaults, tn_arena *a, tn_brief *out, tn_err *err)
 {
     *out = TN_BRIEF_INIT;
     if (text.len > MAX_BRIEF)
@@ -336,7 +368,9 @@ tn_status tn_brief_parse(tn_str text, const char *path, tn_arena *a, tn_brief *o
         return tn_fail_prefix(err, "%s", path);
     out->text = front.body;
     out->front_text = front.present ? front.yaml : TN_STR("");
-    TN_TRY(check_front(out, path, err));
+    out->defaults = defaults;
+    TN_TRY(check_front(out->front, path, err));
+    TN_TRY(check_front(defaults, "tenet.yaml", err));
     if (!blank_hints(&out->text, a) || !cut_parts(out, a))
         return tn_fail_nomem(err, text.len);
     tn_reader r = {.brief = out, .arena = a, .first_line = front.body_line};
@@ -346,8 +380,9 @@ tn_status tn_brief_parse(tn_str text, const char *path, tn_arena *a, tn_brief *o
     if (st == TN_OK)
         st = tn_phrases_find(&r.words, a, &r.hits, err);
     if (st == TN_OK) {
-        read_front(&r);
+        read_front(&r, out->front);
         tn_reader_run(&r);
+        read_defaults(&r);
         if (out->facts.len)
             qsort(out->facts.ptr, out->facts.len, sizeof *out->facts.ptr, by_field_then_place);
         tn_reader_note_missing(&r);

@@ -17,6 +17,7 @@ typedef struct {
     tn_str words;      /* the words of the brief it came from, as written */
     uint32_t line;     /* of those words, from 1, in the file */
     uint32_t order;    /* in which it was found */
+    bool by_project;   /* not in the brief: a default of the project's tenet.yaml; without words */
 } tn_fact;
 
 typedef enum { TN_WHAT, TN_WHY, TN_WHERE, TN_WHEN, TN_N_PARTS } tn_brief_part;
@@ -28,6 +29,7 @@ typedef struct {
     tn_str front_text;         /* front matter as written, without its lines of dashes; empty when there is none */
     bool has_parts;            /* a head was found */
     const tn_json *front;      /* front matter, or NULL */
+    const tn_json *defaults;   /* the project's, as given; or NULL */
     TN_VEC(tn_fact) facts;     /* by field, then in order of mention */
     TN_VEC(const char *) missing; /* codes: "task", "goal", "environment", "phase", "data", "metric", ... */
 } tn_brief;
@@ -42,7 +44,14 @@ extern const char tn_brief_template[];
 /// a value of another form is an error that says which: nothing that was stated is passed over.
 /// Fails with TN_EFORMAT (not UTF-8, broken front matter), TN_ELIMIT over 1 MiB, TN_ENOMEM.
 tn_status tn_brief_parse(tn_str text, const char *path, tn_arena *a, tn_brief *out, tn_err *err);
+/// The same in a project: `defaults` (NULL, or an object of front-matter keys: tenet.yaml) speaks where the brief, front
+/// matter and prose, is silent. Its data is never used: whose data it is, only the brief says.
+tn_status tn_brief_parse_in(tn_str text, const char *path, const tn_json *defaults, tn_arena *a, tn_brief *out, tn_err *err);
 void tn_brief_free(tn_brief *b);
+
+/// The value of a front-matter key, or of a setting in it ("recipe", "epochs"; setting NULL: the whole): the brief's, else
+/// the project's default, else NULL. *by_project (may be NULL) tells which.
+const tn_json *tn_brief_front(const tn_brief *b, const char *key, const char *setting, bool *by_project);
 
 /// The first fact of a field, or NULL; `after` NULL starts, else continues behind it.
 const tn_fact *tn_brief_fact(const tn_brief *b, const char *field, const tn_fact *after);

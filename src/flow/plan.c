@@ -184,12 +184,19 @@ static void put_text(maker *m, tn_json *at, const char *key, tn_str value, const
     put(m, at, key, tn_json_new_str(m->a, value), origin, reason, fact);
 }
 
-/* The value stated in the front matter's recipe, else the given one. */
+/* Where a value that prose cannot say was stated. */
+static const char *place_of(bool by_project)
+{
+    return by_project ? "the project's tenet.yaml" : "the brief's front matter";
+}
+
+/* The value stated in the front matter's recipe or the project's, else the given one. */
 static void put_recipe(maker *m, tn_json *recipe, const char *key, tn_json *value, const char *reason)
 {
-    const tn_json *stated = tn_json_get(tn_json_get(m->in->brief->front, "recipe"), key);
+    bool by_project;
+    const tn_json *stated = tn_brief_front(m->in->brief, "recipe", key, &by_project);
     if (stated)
-        put(m, recipe, key, tn_json_dup(m->a, stated), "stated", "stated in the brief's front matter", NULL);
+        put(m, recipe, key, tn_json_dup(m->a, stated), "stated", by_project ? "stated in the project's tenet.yaml" : "stated in the brief's front matter", NULL);
     else
         put(m, recipe, key, value, "assumed", reason, NULL);
 }
@@ -203,7 +210,7 @@ static void put_fact(maker *m, tn_json *at, const char *key, const char *field, 
 {
     const tn_fact *f = tn_brief_fact(m->in->brief, field, NULL);
     if (f)
-        put_text(m, at, key, f->value, origin_of(f), f->words.len ? "the brief's own words" : "the brief's front matter", f);
+        put_text(m, at, key, f->value, origin_of(f), f->words.len ? "the brief's own words" : place_of(f->by_project), f);
     else if (fallback)
         put_text(m, at, key, tn_str_of(fallback), "assumed", reason, NULL);
 }
@@ -224,7 +231,7 @@ static void put_facts(maker *m, tn_json *at, const char *key, const char *field,
     tn_fact quoted = {.words = tn_buf_view(&words)};
     if (first || fallback)
         put(m, at, key, list, first ? origin_of(first) : "assumed",
-            !first ? reason : first->words.len ? "the brief's own words" : "the brief's front matter", first ? &quoted : NULL);
+            !first ? reason : first->words.len ? "the brief's own words" : place_of(first->by_project), first ? &quoted : NULL);
     tn_buf_free(&words);
 }
 
@@ -265,9 +272,10 @@ static void make_task(maker *m)
 static void make_model(maker *m)
 {
     tn_json *s = section(m, "model");
-    const tn_json *stated = tn_json_get(m->in->brief->front, "model");
+    bool by_project;
+    const tn_json *stated = tn_brief_front(m->in->brief, "model", NULL, &by_project);
     if (stated)
-        put_text(m, s, "choice", tn_json_text(stated), "stated", "fixed in the brief's front matter", NULL);
+        put_text(m, s, "choice", tn_json_text(stated), "stated", by_project ? "fixed in the project's tenet.yaml" : "fixed in the brief's front matter", NULL);
     else
         put_text(m, s, "choice", TN_STR("select"), "assumed",
                  "models at hand are measured on this data: fit of the tokenizer, licence, then a linear probe on frozen features", NULL);
@@ -446,7 +454,7 @@ static void make_compute(maker *m, const tn_plan_candidate *c)
     put(m, s, "threads", tn_json_new_i64(m->a, m->in->threads), "assumed", "results do not depend on it", NULL);
     put_text(m, s, "isa", tn_str_of(m->in->isa), "assumed", "results do not depend on it", NULL);
     if (bytes && tn_str_to_i64(bytes->value, &memory) && (uint64_t)memory <= m->in->memory)
-        put(m, s, "memory_bytes", tn_json_new_i64(m->a, memory), "stated", "the budget in the brief's front matter", NULL);
+        put(m, s, "memory_bytes", tn_json_new_i64(m->a, memory), "stated", bytes->by_project ? "the budget in the project's tenet.yaml" : "the budget in the brief's front matter", NULL);
     else
         put(m, s, "memory_bytes", tn_json_new_i64(m->a, (int64_t)m->in->memory), "assumed", "what this machine can give", NULL);
     if (minutes && tn_str_to_f64(minutes->value, &limit))
@@ -526,14 +534,19 @@ static const tn_plan_candidate *largest_fitting(const tn_plan_input *in)
 /* A stated setting or target that no part of the plan takes up would be passed over in silence. */
 static tn_status check_stated(const maker *m, tn_err *err)
 {
-    const tn_json *front = m->in->brief->front, *recipe = tn_json_get(m->plan, "recipe");
-    for (const tn_json *c = tn_json_first(tn_json_get(front, "recipe")); c; c = tn_json_next(c))
-        if (!tn_json_get_str(recipe, tn_json_key(c)))
-            return tn_fail(err, TN_EINVALID, "%s:%u: recipe has no setting \"%.*s\"; `tenet plan` without it lists the settings", m->in->brief_path,
-                           tn_json_line(c), TN_ARG(tn_json_key(c)));
+    const tn_json *recipe = tn_json_get(m->plan, "recipe");
+    const struct {
+        const tn_json *front;
+        const char *path;
+    } said[] = {{m->in->brief->front, m->in->brief_path}, {m->in->brief->defaults, "tenet.yaml"}};
+    for (size_t i = 0; i < TN_COUNT(said); i++)
+        for (const tn_json *c = tn_json_first(tn_json_get(said[i].front, "recipe")); c; c = tn_json_next(c))
+            if (!tn_json_get_str(recipe, tn_json_key(c)))
+                return tn_fail(err, TN_EINVALID, "%s:%u: recipe has no setting \"%.*s\"; `tenet plan` without it lists the settings", said[i].path,
+                               tn_json_line(c), TN_ARG(tn_json_key(c)));
     if (!tn_brief_has(m->in->brief, "task", "text-classification"))
         return TN_OK;
-    for (const tn_json *c = tn_json_first(tn_json_get(front, "target")); c; c = tn_json_next(c))
+    for (const tn_json *c = tn_json_first(tn_json_get(m->in->brief->front, "target")); c; c = tn_json_next(c))
         if (!our_metric(tn_json_key(c)))
             return tn_fail(err, TN_EINVALID, "%s:%u: \"%.*s\" is no target of text classification; accuracy, macro_f1 and mcc are", m->in->brief_path,
                            tn_json_line(c), TN_ARG(tn_json_key(c)));

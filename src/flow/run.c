@@ -19,6 +19,11 @@ static uint64_t machine_memory(void)
     return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size / 4 * 3 : (uint64_t)4 << 30; /* three quarters: others live here too */
 }
 
+static const tn_json *defaults_of(const tn_flow *f)
+{
+    return f->o->rules ? tn_rules_settings(f->o->rules)->defaults : NULL;
+}
+
 /* ---- questions at a terminal ---- */
 
 static tn_status ask_questions(tn_flow *f, tn_str *text, tn_err *err)
@@ -47,7 +52,7 @@ static tn_status ask_questions(tn_flow *f, tn_str *text, tn_err *err)
     tn_buf_free(&b);
     if (st == TN_OK && answered) {
         tn_brief_free(&f->brief);
-        st = tn_brief_parse(*text, f->o->path, f->arena, &f->brief, err);
+        st = tn_brief_parse_in(*text, f->o->path, defaults_of(f), f->arena, &f->brief, err);
     }
     return st;
 }
@@ -92,11 +97,11 @@ static tn_status find_expired(tn_flow *f, tn_err *err)
 static tn_status plan_from_brief(tn_flow *f, tn_str *text, tn_err *err)
 {
     TN_TRY(find_expired(f, err));
-    TN_TRY(tn_brief_parse(*text, f->o->path, f->arena, &f->brief, err));
+    TN_TRY(tn_brief_parse_in(*text, f->o->path, defaults_of(f), f->arena, &f->brief, err));
     if (f->o->ask)
         TN_TRY(ask_questions(f, text, err));
     TN_TRY(keep_reading(f, err));
-    const tn_json *source = tn_json_get(f->brief.front, "data"), *model = tn_json_get(f->brief.front, "model");
+    const tn_json *source = tn_json_get(f->brief.front, "data"), *model = tn_brief_front(&f->brief, "model", NULL, NULL);
     tn_plan_input in = {.brief = &f->brief, .brief_path = f->o->path, .rules = f->o->rules, .threads = tn_engine_threads(f->engine),
                         .isa = tn_engine_isa(f->engine), .memory = machine_memory()};
     tn_plan_data data = {0};
@@ -279,7 +284,7 @@ static void say_understood(const tn_flow *f)
     for (size_t i = 0; i < f->brief.facts.len; i++) {
         const tn_fact *x = &f->brief.facts.ptr[i];
         tn_progress_say(f->progress, "  %-12s %-22.*s %s%.*s%s", x->field, TN_ARG(x->value), x->words.len ? "“" : "", TN_ARG(x->words),
-                        x->words.len ? "”" : "(front matter)");
+                        x->words.len ? "”" : x->by_project ? "(tenet.yaml)" : "(front matter)");
     }
     for (const tn_plan_question *q = tn_plan_questions(); q->code; q++)
         if (tn_brief_is_missing(&f->brief, q->code))

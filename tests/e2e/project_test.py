@@ -62,6 +62,22 @@ late = lines((work / "late/findings.jsonl").read_text())
 assert any(f["rule"] == "data-config" and f["severity"] == "error" and f["path"] == "tenet.yaml" and f["line"] == 5 for f in late), late
 assert "exceptions" not in (work / "late/plan.yaml").read_text()
 
+# Defaults speak where the brief is silent, and the plan says whose words they are.
+settings.write_text("defaults: {use: research, recipe: {batch_size: 4, learning_rate: 2e-5}, budget: {minutes: 7}, language: en, target: {accuracy: 0.1}}\n")
+read = json.loads(run("plan", brief, "--json").stdout)
+plan = read["plan"]
+assert plan["recipe"]["batch_size"]["value"] == 8 and plan["recipe"]["batch_size"]["reason"] == "stated in the brief's front matter"
+assert plan["recipe"]["learning_rate"] == {"value": 2e-5, "origin": "stated", "reason": "stated in the project's tenet.yaml"}
+assert plan["brief"]["use"]["words"] == "e-commerce" and plan["task"]["languages"]["value"] == ["vi"], "prose goes before a default"
+assert plan["compute"]["budget_minutes"]["value"] == 7 and plan["evaluation"]["metric"]["value"] == "accuracy" and plan["evaluation"]["threshold"]["value"] == 0.1
+assert "metric" not in read["brief"]["missing"]
+(work / "quiet.md").write_text(brief.read_text().split("Task:")[0] + "Task: classify reviews by sentiment.\n")
+plan = json.loads(run("plan", work / "quiet.md", "--json").stdout)["plan"]
+assert plan["brief"]["use"] == {"value": "research", "origin": "stated", "reason": "the project's tenet.yaml"}, plan["brief"]["use"]
+for bad, said in (("{use: private}", "tenet.yaml:1: use must be commercial or research"), ("{recipe: {epoch: 3}}", 'tenet.yaml:1: recipe has no setting "epoch"')):
+    settings.write_text(f"defaults: {bad}\n")
+    assert said in run("plan", brief, code=2).stderr, bad
+
 # A setting that cannot be read stops every command that would heed it.
 settings.write_text("rulez: {}\n")
 for command in ("plan", "run", "select", "prompt"):
