@@ -214,8 +214,9 @@ static void place_words(tn_brief *b, tn_words *words)
     tn_str piece;
     while (next_piece(b->text, &at, &part, &piece)) {
         b->has_parts |= part != TN_WHAT || (piece.len && piece.ptr != tn_str_trim(b->text).ptr);
+        size_t own = (size_t)(piece.ptr - b->text.ptr); /* the head's words, before it, stand in no part */
         for (; i < words->len && words->ptr[i].from < at; i++)
-            words->ptr[i].part = (uint8_t)part;
+            words->ptr[i].part = words->ptr[i].from < own ? TN_IN_HEAD : (uint8_t)part;
     }
     for (i = 0; !b->has_parts && i < words->len; i++)
         words->ptr[i].part = TN_N_PARTS;

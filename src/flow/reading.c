@@ -56,6 +56,12 @@ static tn_brief_part part_of(const tn_reader *r, size_t i)
     return (tn_brief_part)r->words.ptr[i].part;
 }
 
+/* A head's words say nothing ("Task", "Why it matters"). */
+static bool in_head(const tn_reader *r, size_t i)
+{
+    return r->words.ptr[i].part == TN_IN_HEAD;
+}
+
 static bool in_part(const tn_reader *r, size_t i, tn_brief_part part)
 {
     tn_brief_part p = part_of(r, i);
@@ -117,7 +123,7 @@ static const tn_phrase_hit *next_hit(const tn_reader *r, const char *field, cons
         }
     }
     for (; i < r->hits.len && tn_str_is(r->hits.ptr[i].field, field); i++)
-        if (!tn_str_is(r->hits.ptr[i].value, "-"))
+        if (!tn_str_is(r->hits.ptr[i].value, "-") && !in_head(r, r->hits.ptr[i].first))
             return &r->hits.ptr[i];
     return NULL;
 }
@@ -376,6 +382,17 @@ static void read_task(tn_reader *r)
             best = more;
         }
     }
+    /* No word for the task, but labelled things: they are to be told apart. */
+    const tn_phrase_hit *data = first_of(r, "labelled", NULL);
+    tn_str task;
+    if (best == 0 && data) {
+        tn_phrase_hit as_if = *data;
+        as_if.value = TN_STR("classify");
+        if (object_of(r, &as_if, &task)) {
+            add_candidate(&c, task, 1, data->first, data->last);
+            best = 1;
+        }
+    }
     /* The heaviest stand alone, unless the brief says that there is more than one thing to do. */
     int least = best;
     for (const tn_phrase_hit *h = NULL; best > 2 && (h = next_hit(r, "several", h));)
@@ -565,6 +582,38 @@ static void read_languages(tn_reader *r)
             add_words(r, "language", code, h->first, h->last);
     }
     read_language_codes(r);
+    /* "in Spanish (Mexican Spanish)": the variety says it all. */
+    for (size_t i = 0; i < r->brief->facts.len; i++) {
+        tn_fact *f = &r->brief->facts.ptr[i];
+        bool variety = false;
+        for (const tn_fact *v = NULL; strcmp(f->field, "language") == 0 && !memchr(f->value.ptr, '-', f->value.len) && (v = tn_brief_fact(r->brief, "language", v));)
+            variety |= v->value.len > f->value.len && v->value.ptr[f->value.len] == '-' && memcmp(v->value.ptr, f->value.ptr, f->value.len) == 0;
+        if (variety)
+            r->brief->facts.ptr[i--] = r->brief->facts.ptr[--r->brief->facts.len];
+    }
+}
+
+/* Whether the wish is one for machine learning, as far as it can be told; nothing said is nothing else either. */
+static bool is_job(const tn_reader *r)
+{
+    bool empty = true;
+    for (int p = 0; p < TN_N_PARTS; p++)
+        empty = empty && !r->brief->part[p].len;
+    return empty || tn_brief_fact(r->brief, "task", NULL) || first_of(r, "ml", NULL);
+}
+
+/* Words for data about people; speech that is recognised is such data by nature. */
+static const tn_phrase_hit *personal(const tn_reader *r, tn_phrase_hit *buffer)
+{
+    for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "person", h));)
+        if (!h->negated && (h->weight >= 2 || in_part(r, h->first, TN_WHAT)))
+            return h;
+    for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "task", h));)
+        if (!h->negated && has(r, "task", "automatic-speech-recognition") && tn_str_starts(h->value, "automatic-speech-recognition")) {
+            *buffer = *h;
+            return buffer;
+        }
+    return NULL;
 }
 
 /* ---- why, where, when ---- */
@@ -586,7 +635,7 @@ static void read_goals(tn_reader *r)
         any |= part == TN_WHY || part == TN_N_PARTS;
     }
     const tn_phrase_hit *weak = first_of(r, "goal", "feature"), *measure = first_of(r, "action", "evaluate"), *science = first_of(r, "environment", "research");
-    if (any || hollow || !tn_brief_fact(r->brief, "task", NULL))
+    if (any || hollow || !is_job(r))
         return;
     if (!why && measure && science) { /* a comparison for its own sake */
         add_words(r, "goal", TN_STR("accuracy"), measure->first, measure->last);
@@ -640,6 +689,8 @@ static void read_environment(tn_reader *r)
     if (!has(r, "environment", "production") && !toy && !research) {
         const tn_phrase_hit *sign = NULL;
         bool served = has(r, "environment", "cloud-cpu") || has(r, "environment", "edge") || tn_brief_fact(r->brief, "max_latency_ms", NULL);
+        if (!weak)
+            weak = first_of(r, "use", "commercial");
         if (weak && served && !first_of(r, "phase", "experiment"))
             sign = weak;
         for (const tn_phrase_hit *h = NULL; !sign && (h = next_hit(r, "phase", h));)
@@ -649,7 +700,8 @@ static void read_environment(tn_reader *r)
             add_words(r, "environment", TN_STR("production"), sign->first, sign->last);
     }
     /* People's data in a field that the law watches. */
-    const tn_phrase_hit *person = first_of(r, "person", NULL), *field = NULL;
+    tn_phrase_hit buffer;
+    const tn_phrase_hit *person = personal(r, &buffer), *field = NULL;
     for (const tn_phrase_hit *h = NULL; !field && (h = next_hit(r, "sensitive", h));)
         field = h->weight >= 3 ? h : NULL;
     if (person && field)
@@ -765,7 +817,7 @@ static void read_limits(tn_reader *r)
             keep_least(r, "max_latency_ms", rounded(1000 / n.value), i, n.last);
         bool is_gb = unit_in(n.unit, gb), is_mb = unit_in(n.unit, mb), is_kb = unit_in(n.unit, kb);
         if (is_gb || is_mb || is_kb) {
-            static const char *const memory[] = {"ram", "memory", "model*", "vram", "gpu", "footprint", "size", "card", "speicher", "arbeitsspeicher", "mémoire", "memoria", "memória", "geheugen", "bộ", "pod*", "heap",
+            static const char *const memory[] = {"ram", "memory", "model*", "fit", "fits", "vram", "gpu", "footprint", "size", "card", "speicher", "arbeitsspeicher", "mémoire", "memoria", "memória", "geheugen", "bộ", "pod*", "heap",
                                                  "flash", "device", "рам", "озу", "память", "内存", "显存", "bellek", "pamięci", "memori", "app", "file", "graphics", "container*", "weights", "instance*", "limit",
                                                  "max*", "most", "under", "below", "less", "with", "each", NULL};
             tn_str unit_word = word(r, n.last);
@@ -826,7 +878,10 @@ static void read_metrics(tn_reader *r)
             bool bare = !share && !fraction && !scale && n.value > 1 && n.value <= 100 && near(r, i, 3, 0, firm) && (!n.own_unit && !n.unit.len);
             if (!share && !fraction && !scale && !bare)
                 continue;
-            if (tn_str_is(n.unit, "k") || tn_str_is(n.unit, "ms") || tn_str_is(n.unit, "gb"))
+            bool items = false;
+            for (const tn_phrase_hit *o = NULL; !share && (o = next_hit(r, "items", o));)
+                items |= o->first == n.last || o->first == i + 1;
+            if (items || tn_str_is(n.unit, "k") || tn_str_is(n.unit, "ms") || tn_str_is(n.unit, "gb"))
                 continue;
             /* A clause apart is only near when nothing but a comma lies between. */
             size_t distance = i > h->last ? i - h->last : (h->first - i) + 2;
@@ -889,13 +944,13 @@ static bool is_blank(char c)
 static bool is_name(const tn_reader *r, tn_str name)
 {
     static const char *const no[] = {"we", "the", "is", "are", "was", "it", "which", "that", "must", "should", "can", "will", "have", "has", "of", "to", "from", "with", "our", "by", "on", "this", "they", "i", "at", "every",
-                                     "each", "about", "for", "in", "so", "etc", "per", "then", "because", "who", "only", "labelled", "labeled", "annotated", "e.g", NULL};
+                                     "each", "about", "for", "in", "so", "etc", "per", "then", "because", "who", "only", "labelled", "labeled", "annotated", "e.g", "live", "sensor", "tabular", "model", "english", "low-resource", NULL};
     if (!name.len || name.len > 60 || memchr(name.ptr, '\n', name.len) == name.ptr)
         return false;
     size_t words = 1;
     for (size_t i = 0; i < name.len; i++)
         words += is_blank(name.ptr[i]);
-    if (words > 4)
+    if (words > 4 || (words > 1 && name.ptr[0] >= '0' && name.ptr[0] <= '9'))
         return false;
     size_t from = (size_t)(name.ptr - r->brief->text.ptr), low = 0, high = r->words.len;
     while (low < high) {
@@ -1257,24 +1312,15 @@ static const char *const rule_order[] = {"govern-pii", "govern-responsible", "go
                                          "govern-provenance", "constraint-evaluate", "data-splits", "data-leak", "constraint-overfit", "constraint-pretrained", "constraint-compute", "data-fit",
                                          "who-open", "format-phases", "data-versions", "eval-baselines", "eval-criteria", "eval-evidence", "eval-benchmark", "eval-kpi", "style-no-hype"};
 
-/* Whether the wish is one for machine learning, as far as it can be told; nothing said is nothing else either. */
-static bool is_job(const tn_reader *r)
-{
-    bool empty = true;
-    for (int p = 0; p < TN_N_PARTS; p++)
-        empty = empty && !r->brief->part[p].len;
-    return empty || tn_brief_fact(r->brief, "task", NULL) || first_of(r, "ml", NULL);
-}
-
 static void read_rules(tn_reader *r)
 {
     const tn_brief *b = r->brief;
     for (size_t k = 0; k < TN_COUNT(rule_order); k++) {
         const char *id = rule_order[k];
-        if (strcmp(id, "govern-pii") == 0)
-            for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "person", h));)
-                if (!h->negated && is_job(r) && (h->weight >= 2 || in_part(r, h->first, TN_WHAT)))
-                    add_words(r, "rule", tn_str_of(id), h->first, h->last);
+        tn_phrase_hit buffer;
+        const tn_phrase_hit *person = strcmp(id, "govern-pii") == 0 && is_job(r) ? personal(r, &buffer) : NULL;
+        if (person)
+            add_words(r, "rule", tn_str_of(id), person->first, person->last);
         if (strcmp(id, "govern-responsible") == 0 && is_job(r))
             for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "sensitive", h));)
                 if (h->weight >= 1)

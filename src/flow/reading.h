@@ -4,6 +4,8 @@
 #include "flow/brief.h"
 #include "flow/phrase.h"
 
+enum { TN_IN_HEAD = TN_N_PARTS + 1 }; /* tn_word.part of a word that only heads a part; TN_N_PARTS in free prose */
+
 typedef struct {
     tn_brief *brief;
     tn_arena *arena;
