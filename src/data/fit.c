@@ -4,6 +4,7 @@
  * normaliser: "bán", "bạn" and "ban" for one that strips accents. */
 #include "data/fit.h"
 
+#include "base/clock.h"
 #include "base/map.h"
 #include "data/fold.h"
 #include "text/unicode.h"
@@ -183,6 +184,8 @@ static tn_status measure(fitter *f, const tn_str *text, size_t n, int32_t limit,
     uint32_t n_special = tn_tokenizer_n_special(f->t, false);
     for (size_t i = 0; i < n; i++) {
         tn_encoding e;
+        if (i % 1024 == 0)
+            TN_TRY(tn_interrupt_check(err));
         tn_arena_reset(f->scratch);
         TN_TRY(tn_tokenizer_encode(f->t, text[i], &(tn_encode_options){.plain = true}, f->scratch, &e, err));
         out->n_tokens += e.n;

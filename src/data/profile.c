@@ -3,6 +3,7 @@
  * by its function words. */
 #include "data/profile.h"
 
+#include "base/clock.h"
 #include "codec/json.h"
 #include "data/fold.h"
 
@@ -151,6 +152,8 @@ static tn_status count_tokens(const tn_dataset *d, const tn_tokenizer *t, const 
     for (size_t i = 0; i < n; i++) {
         uint32_t *ids;
         size_t n_ids;
+        if (i % 1024 == 0)
+            TN_TRY(tn_interrupt_check(err));
         tn_arena_restore(scratch, mark);
         TN_TRY(tn_tokenizer_ids(t, d->row[row[i]].text, NULL, scratch, &ids, &n_ids, err));
         length[i] = (uint32_t)n_ids;

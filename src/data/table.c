@@ -3,6 +3,7 @@
  * nothing. Columns are the union over all records in order of first appearance. */
 #include "data/table.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/map.h"
 #include "codec/csv.h"
@@ -157,8 +158,10 @@ static tn_status read_rows(tn_table *t, tn_csv_reader *r, tn_arena *scratch, con
                                TN_ARG(name));
     }
     tn_arena_mark mark = tn_arena_save(scratch);
-    for (;;) {
+    for (size_t n = 0;; n++) {
         tn_arena_restore(scratch, mark);
+        if (n % 4096 == 0)
+            TN_TRY(tn_interrupt_check(err));
         TN_TRY(tn_csv_next(r, scratch, &row, &more, err));
         if (!more)
             return TN_OK;
