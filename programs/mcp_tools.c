@@ -4,6 +4,8 @@
 
 #include "base/file.h"
 #include "check/check.h"
+#include "check/repository.h"
+#include "check/walk.h"
 #include "data/profile.h"
 #include "data/split.h"
 #include "flow/plan.h"
@@ -21,7 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_BRIEF = 1 << 20, MAX_CARD = 4 << 20, MAX_FINDINGS = 200 };
+enum { MAX_BRIEF = 1 << 20, MAX_CARD = 4 << 20, MAX_FINDINGS = 200, MAX_WALK = 20000 };
 
 /* ---- shared ---- */
 
@@ -314,7 +316,13 @@ static tn_status check(const tn_mcp_call *call, tn_json **out, tn_str *text, tn_
     const tn_json *least = tn_json_get(call->arguments, "severity");
     o.min_severity = tn_json_is_str(least, "error") ? TN_ERROR : tn_json_is_str(least, "warning") ? TN_WARNING : TN_ADVICE;
     tn_json_i64(tn_json_get(call->arguments, "max_findings"), &max);
-    tn_status st = tn_json_get(call->arguments, "text") ? tn_check_text(name ? tn_json_str(name) : TN_STR("answer.md"), text_of(call, "text"), &o, &r, err)
+    tn_repository around;
+    bool cut;
+    if (tn_json_get(call->arguments, "text")) {
+        TN_TRY(tn_walk(p->root, TN_STR(""), MAX_WALK, call->arena, &around, &cut, err));
+        o.repository = &around;
+    }
+    tn_status st = o.repository ? tn_check_text(name ? tn_json_str(name) : TN_STR("answer.md"), text_of(call, "text"), &o, &r, err)
                                                         : check_paths(call, &o, &r, err);
     if (st == TN_OK) {
         shorten_paths(&r, p->root);

@@ -508,7 +508,7 @@ tn_status tn_check_text(tn_str path, tn_str text, const tn_check_options *option
     TN_ASSERT(!is_folder_kind(options->kind));
     tn_status st = job_open(&j, options, out, err);
     if (st == TN_OK)
-        st = add_source(&j, (source){.path = shown_path(path), .kind = options->kind, .text = text, .in_memory = true, .named = true}, err);
+        st = add_source(&j, (source){.path = shown_path(path), .kind = options->kind, .text = text, .repository = options->repository, .in_memory = true, .named = true}, err);
     if (st == TN_OK)
         st = run(&j, out, err);
     job_close(&j);

@@ -6,7 +6,9 @@
 #include "base/child.h"
 #include "base/file.h"
 #include "check/check.h"
+#include "check/repository.h"
 #include "check/shell.h"
+#include "check/walk.h"
 #include "codec/json.h"
 #include "rules/rules.h"
 
@@ -15,13 +17,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MAX_FILE = 16 << 20, MAX_CHANGES = 5000, MAX_SHOWN = 20, MAX_EVENT_TEXT = 64 << 20 };
+enum { MAX_FILE = 16 << 20, MAX_CHANGES = 5000, MAX_SHOWN = 20, MAX_WALK = 20000, MAX_EVENT_TEXT = 64 << 20 };
 
 typedef struct {
     tn_arena *a;
     const char *dir; /* paths are shown from here on */
     const tn_rules *rules;
     bool no_suppressions;
+    tn_repository *repository; /* NULL before a finding asks what lies beside it */
     tn_findings found;
     size_t n_changed;
 } judge;
@@ -51,6 +54,18 @@ static tn_str shown_path(const judge *j, const char *path)
     return strncmp(path, j->dir, n) == 0 && path[n] == '/' ? tn_str_of(path + n + 1) : tn_str_of(path);
 }
 
+/* What lies in the folder, by names alone: looked at once, and only when there is something to say. */
+static tn_status know_repository(judge *j, tn_err *err)
+{
+    bool cut;
+    if (j->repository)
+        return TN_OK;
+    j->repository = tn_arena_calloc(j->a, sizeof *j->repository);
+    if (!j->repository)
+        return tn_fail_nomem(err, sizeof *j->repository);
+    return tn_walk(j->dir, TN_STR(""), MAX_WALK, j->a, j->repository, &cut, err);
+}
+
 /* The error findings of a text that are new against the same file's older text; `before` without ptr: all are new. */
 static tn_status look(judge *j, tn_str path, tn_str before, tn_str after, tn_err *err)
 {
@@ -62,12 +77,17 @@ static tn_status look(judge *j, tn_str path, tn_str before, tn_str after, tn_err
     if (after.len > MAX_FILE || (before.ptr && tn_str_eq(before, after)))
         return TN_OK;
     j->n_changed++;
+    o.repository = j->repository;
     TN_GO(tn_check_text(path, after, &o, &is, err));
-    if (before.ptr && before.len <= MAX_FILE && tn_findings_count(&is.findings, TN_ERROR)) {
-        TN_GO(tn_check_text(path, before, &o, &was, err));
-        TN_GO(tn_baseline_write(&was.findings, &b, err));
-        TN_GO(tn_baseline_parse(tn_buf_view(&b), j->a, &known, err));
-        o.baseline = known;
+    if (tn_findings_count(&is.findings, TN_ERROR)) {
+        TN_GO(know_repository(j, err));
+        o.repository = j->repository;
+        if (before.ptr && before.len <= MAX_FILE) {
+            TN_GO(tn_check_text(path, before, &o, &was, err));
+            TN_GO(tn_baseline_write(&was.findings, &b, err));
+            TN_GO(tn_baseline_parse(tn_buf_view(&b), j->a, &known, err));
+            o.baseline = known;
+        }
         tn_check_result_free(&is);
         is = (tn_check_result){0};
         TN_GO(tn_check_text(path, after, &o, &is, err));

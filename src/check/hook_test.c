@@ -118,6 +118,18 @@ static void edits_are_judged_by_what_they_bring(void **state)
     assert_true(claude("PreToolUse", rows[0].event, "govern-userdata"));
 }
 
+/* A script that trains and never evaluates is an error where it stands alone, and none beside one that evaluates. */
+static void what_lies_beside_a_file_counts(void **state)
+{
+    static const char train[] = TOOL("Write", "\"file_path\":\"train.py\",\"content\":\"from transformers import AutoModelForCausalLM, Trainer, TrainingArguments, set_seed\\nset_seed(1)\\n"
+                                     "trainer = Trainer(model=AutoModelForCausalLM.from_pretrained('a/b', revision='0123456789012345678901234567890123456789'), "
+                                     "args=TrainingArguments('out', seed=1), train_dataset=rows())\\ntrainer.train()\\n\"");
+    fresh();
+    assert_true(claude("PreToolUse", train, "constraint-evaluate"));
+    put("evaluate.py", good);
+    assert_false(claude("PreToolUse", train, NULL));
+}
+
 static void events_that_are_none_are_told(void **state)
 {
     static const char *const rows[] = {"", "[]", "{", "7", "{\"hook_event_name\":7}", "{\"cwd\":\".\"}", "\xff"};
@@ -363,6 +375,7 @@ int main(void)
         setenv(who[i], i < 2 ? "test" : "test@localhost", 1);
     const struct CMUnitTest test[] = {
         cmocka_unit_test(edits_are_judged_by_what_they_bring),
+        cmocka_unit_test(what_lies_beside_a_file_counts),
         cmocka_unit_test(events_that_are_none_are_told),
         cmocka_unit_test(settings_that_cannot_be_read_open_no_gate),
         cmocka_unit_test(the_work_stops_once_for_its_errors),
