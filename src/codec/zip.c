@@ -10,7 +10,7 @@
 #include <string.h>
 #include <libdeflate.h>
 
-enum { EOCD = 22, CENTRAL = 46, LOCAL = 30, FLAG_ENCRYPTED = 1, FLAG_SIZES_FOLLOW = 8 };
+enum { EOCD = 22, EOCD64 = 56, LOCATOR64 = 20, CENTRAL = 46, LOCAL = 30, FLAG_ENCRYPTED = 1, FLAG_SIZES_FOLLOW = 8 };
 
 static uint32_t u16(const uint8_t *p)
 {
@@ -33,6 +33,23 @@ static const uint8_t *find_end(tn_bytes f)
             break;
     }
     return NULL;
+}
+
+static uint64_t u64(const uint8_t *p)
+{
+    return u32(p) | (uint64_t)u32(p + 4) << 32;
+}
+
+/* torch.save writes zip64's end record always, before the common one, which says the same when the archive is small:
+ * that much of zip64 is read. */
+static bool has_end64(tn_bytes f, size_t end_at, size_t n, size_t size, size_t start)
+{
+    if (end_at < EOCD64 + LOCATOR64)
+        return false;
+    const uint8_t *p = f.ptr + end_at - EOCD64 - LOCATOR64, *l = p + EOCD64;
+    return u32(p) == 0x06064B50 && u64(p + 4) == EOCD64 - 12 && u64(p + 24) == n && u64(p + 32) == n &&
+           u64(p + 40) == size && u64(p + 48) == start && u32(l) == 0x07064B50 &&
+           u64(l + 8) == end_at - EOCD64 - LOCATOR64;
 }
 
 static const char *shown(tn_arena *a, tn_str name)
@@ -141,6 +158,8 @@ tn_status tn_zip_parse(tn_bytes f, tn_arena *a, tn_zip *out, tn_err *err)
         return tn_fail(err, TN_EINVALID, "zip: a zip64 archive, which is not read here");
     if (u16(end + 4) != 0 || u16(end + 6) != 0 || u16(end + 8) != n)
         return tn_fail(err, TN_EINVALID, "zip: an archive of several disks");
+    if (has_end64(f, end_at, n, size, start))
+        end_at -= EOCD64 + LOCATOR64;
     if (start > end_at || size != end_at - start)
         return tn_fail(err, TN_EFORMAT, "zip: the directory of %zu bytes at %zu does not end at the end record", size,
                        start);

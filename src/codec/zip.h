@@ -20,7 +20,7 @@ typedef struct {
 
 /// `file` must outlive `out`. TN_EFORMAT for what is no archive or lies about itself (places outside the file, members
 /// that overlap, local headers that differ from the directory, unsafe or repeated names); TN_EINVALID for what is not
-/// read here: zip64, encryption, several disks, other methods; TN_ELIMIT beyond 65,535 members.
+/// read here: zip64 (but for an end record that only repeats the common one), encryption, several disks, other methods; TN_ELIMIT beyond 65,535 members.
 tn_status tn_zip_parse(tn_bytes file, tn_arena *a, tn_zip *out, tn_err *err);
 /// NULL when absent.
 const tn_zip_entry *tn_zip_find(const tn_zip *z, const char *name);
