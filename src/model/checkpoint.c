@@ -9,7 +9,7 @@
 #include "base/fmath.h"
 #include "base/map.h"
 #include "base/rng.h"
-#include "codec/safetensors.h"
+#include "codec/torch.h"
 #include "model/family.h"
 
 #include <errno.h>
@@ -22,7 +22,7 @@
 
 enum {
     MAX_FILES = 1024,           /* of one checkpoint */
-    MAX_INDEX_BYTES = 64 << 20, /* model.safetensors.index.json */
+    MAX_INDEX_BYTES = 64 << 20, /* of the list of files */
 };
 
 /* ---- which files ---- */
@@ -35,7 +35,7 @@ static tn_status open_one(tn_model *m, const char *path, tn_err *err)
         tn_file_close(&f);
         return tn_fail_nomem(err, sizeof f);
     }
-    return m->options.train ? tn_file_make_private(&m->file.ptr[m->file.len - 1], err) : TN_OK;
+    return m->options.train && !m->pickled ? tn_file_make_private(&m->file.ptr[m->file.len - 1], err) : TN_OK;
 }
 
 /* The index names a file for each tensor; each file is opened once, in the order of first mention. */
@@ -51,9 +51,10 @@ static tn_status open_sharded(tn_model *m, const char *index, tn_err *err)
     tn_status st = TN_OK;
     for (const tn_json *f = tn_json_first(files); f; f = tn_json_next(f)) {
         bool is_new;
-        if (!tn_path_is_safe(tn_json_str(f)) || !tn_str_ends(tn_json_str(f), ".safetensors"))
-            TN_GO(tn_fail(err, TN_EFORMAT, "%s:%u: \"%.*s\" is not the name of a safetensors file", index,
-                          tn_json_line(f), TN_ARG(tn_json_str(f))));
+        const char *ending = m->pickled ? ".bin" : ".safetensors";
+        if (!tn_path_is_safe(tn_json_str(f)) || !tn_str_ends(tn_json_str(f), ending))
+            TN_GO(tn_fail(err, TN_EFORMAT, "%s:%u: \"%.*s\" is not the name of a %s file", index, tn_json_line(f),
+                          TN_ARG(tn_json_str(f)), ending));
         if (!tn_map_put(&seen, tn_json_str(f), 0, &is_new))
             TN_GO(tn_fail_nomem(err, 64));
         if (!is_new)
@@ -70,22 +71,27 @@ done:
     return st;
 }
 
+/* safetensors before pickles, one file before several. */
 static tn_status open_files(tn_model *m, tn_err *err)
 {
-    const char *whole = tn_path_join(m->work, m->dir, "model.safetensors");
-    const char *index = tn_path_join(m->work, m->dir, "model.safetensors.index.json");
-    const char *pickle = tn_path_join(m->work, m->dir, "pytorch_model.bin");
-    if (!whole || !index || !pickle)
-        return tn_fail_nomem(err, 256);
-    if (!tn_file_exists(whole) && tn_file_exists(index))
-        return open_sharded(m, index, err);
-    if (!tn_file_exists(whole) && tn_file_exists(pickle))
-        return tn_fail(
-            err, TN_EINVALID,
-            "%s is a pickle, which can run code when it is read; ask for the repository's model.safetensors, or "
-            "convert it where you trust it",
-            pickle);
-    return open_one(m, whole, err);
+    static const struct {
+        const char *name;
+        bool pickled, sharded;
+    } choice[] = {{"model.safetensors", false, false},
+                  {"model.safetensors.index.json", false, true},
+                  {"pytorch_model.bin", true, false},
+                  {"pytorch_model.bin.index.json", true, true}};
+    const char *first = NULL;
+    for (size_t i = 0; i < TN_COUNT(choice); i++) {
+        const char *path = tn_path_join(m->work, m->dir, choice[i].name);
+        if (!path)
+            return tn_fail_nomem(err, 256);
+        first = first ? first : path;
+        m->pickled = choice[i].pickled;
+        if (tn_file_exists(path))
+            return choice[i].sharded ? open_sharded(m, path, err) : open_one(m, path, err);
+    }
+    return open_one(m, first, err); /* and say that it is missing */
 }
 
 /* ---- which tensor is which slot ---- */
@@ -211,11 +217,20 @@ static void draw(const tn_model *m, const tn_slot *s, float *out)
     }
 }
 
-/* Whether the weight is exactly this tensor of the file. */
-static bool stays_mapped(const tn_slot *s, const tn_st_entry *e)
+static bool is_mapped(const tn_model *m, const uint8_t *p)
+{
+    for (size_t i = 0; i < m->file.len; i++)
+        if ((uintptr_t)p - (uintptr_t)m->file.ptr[i].map < m->file.ptr[i].map_len)
+            return true;
+    return false;
+}
+
+/* Whether the weight is exactly this tensor of the file. Tensors of a pickle may share their elements, so those that are
+ * trained get their own. */
+static bool stays_mapped(const tn_model *m, const tn_slot *s, const tn_st_entry *e)
 {
     return e && e->dtype == TN_ST_F32 && s->size == tn_tensor_size(&s->weight->value) &&
-           (uintptr_t)e->data.ptr % sizeof(float) == 0;
+           (uintptr_t)e->data.ptr % sizeof(float) == 0 && !(m->pickled && m->options.train) && is_mapped(m, e->data.ptr);
 }
 
 static tn_status fill_slots(tn_model *m, const tn_st_entry **bound, tn_err *err)
@@ -225,7 +240,7 @@ static tn_status fill_slots(tn_model *m, const tn_st_entry **bound, tn_err *err)
         tn_weight *w = s->weight;
         if (!bound[i] && !s->head)
             return tn_fail(err, TN_EFORMAT, "tensor \"%.*s\" is missing", TN_ARG(s->name));
-        if (stays_mapped(s, bound[i])) {
+        if (stays_mapped(m, s, bound[i])) {
             w->value.data = (float *)(uintptr_t)bound[i]->data.ptr;
             continue;
         }
@@ -261,7 +276,7 @@ static tn_status bind_all(tn_model *m, const tn_map *slots, const tn_st_entry **
 {
     for (size_t f = 0; f < m->file.len; f++) {
         tn_st st;
-        TN_TRY(tn_st_parse(m->file.ptr[f].bytes, m->work, &st, err));
+        TN_TRY((m->pickled ? tn_torch_parse : tn_st_parse)(m->file.ptr[f].bytes, m->work, &st, err));
         for (size_t i = 0; i < st.n; i++)
             TN_TRY(bind_entry(m, slots, &st.entry[i], bound, keep_head, err));
     }

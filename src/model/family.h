@@ -66,6 +66,7 @@ struct tn_model {
     TN_VEC(tn_slot) slot;
     tn_param *param; /* one a slot */
     TN_VEC(tn_file) file;
+    bool pickled; /* the files are torch.save's */
     TN_VEC(void *) owned; /* blocks of weights and gradients */
     TN_VEC(tn_str) fresh;
     TN_VEC(tn_str) ignored;

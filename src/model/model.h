@@ -25,11 +25,12 @@ typedef struct {
     uint64_t seed;       /* of the parameters that the checkpoint lacks and the head needs */
 } tn_model_options;
 
-/// Opens config.json, model.safetensors (F32, F16 or BF16) and tokenizer.json. Weights stay in their mapping where that
+/// Opens config.json, model.safetensors (F32, F16 or BF16; or pytorch_model.bin by codec/torch.h where there is none;
+/// both also in parts, by their index) and tokenizer.json. Weights stay in their mapping where that
 /// is possible; every key is accounted for: used, a known buffer or head that we do not need, or an error.
 /// Without a pooler or classifier in the file, they are drawn from normal(0, initializer_range) by (seed, name), bias
 /// 0, and listed by tn_model_fresh. TN_ENOENT for a missing file, TN_EFORMAT for a missing, unexpected or misshapen
-/// tensor, TN_EINVALID for what tn_config_parse refuses and for pickled weights, TN_ELIMIT for over TN_MAX_LABELS labels.
+/// tensor, TN_EINVALID for what tn_config_parse and tn_torch_parse refuse, TN_ELIMIT for over TN_MAX_LABELS labels.
 tn_status tn_model_open(tn_engine *e, const char *dir, const tn_model_options *options, tn_model **out, tn_err *err);
 void tn_model_close(tn_model *m);
 

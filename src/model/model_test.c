@@ -453,8 +453,77 @@ static void broken_folders_are_refused(void **state)
     ASSERT_OK(tn_file_remove(in_root("broken/model.safetensors"), &err), &err);
     ASSERT_FAILS(tn_model_open(e, in_root("broken"), &o, &m, &err), TN_ENOENT, &err);
     ASSERT_OK(tn_file_write(in_root("broken/pytorch_model.bin"), TN_BYTES("x"), &err), &err);
-    ASSERT_FAILS(tn_model_open(e, in_root("broken"), &o, &m, &err), TN_EINVALID, &err);
+    ASSERT_FAILS(tn_model_open(e, in_root("broken"), &o, &m, &err), TN_EFORMAT, &err);
     assert_non_null(strstr(err.msg, "pickle"));
+    tn_engine_free(e);
+}
+
+/* The parameters [first, end) as a file of their own. */
+static void write_part(const char *path, size_t first, size_t end)
+{
+    tn_st_item item[TINY_MAX_PARAMS];
+    tn_err err;
+    for (size_t i = first; i < end; i++)
+        item[i] = (tn_st_item){
+            .name = tn_str_of(params.param[i].name),
+            .dtype = TN_ST_F32,
+            .rank = params.param[i].rank,
+            .shape = params.param[i].shape,
+            .data = {(const uint8_t *)params.param[i].data, params.param[i].size * sizeof(float)}};
+    ASSERT_OK(tn_st_write(path, item + first, end - first, &(tn_st_meta){"format", "pt"}, 1, &err), &err);
+}
+
+static void write_index(const char *path, const char *second)
+{
+    tn_buf text = TN_BUF_INIT;
+    tn_err err;
+    tn_buf_c(&text, "{\"metadata\": {\"total_size\": 1}, \"weight_map\": {");
+    for (size_t i = 0; i < params.n; i++)
+        tn_buf_printf(&text, "%s\"%s\": \"%s\"", i ? ", " : "", params.param[i].name,
+                      i < 9 ? "model-00001-of-00002.safetensors" : second);
+    tn_buf_c(&text, "}}");
+    ASSERT_OK(tn_file_write(path, tn_str_bytes(tn_buf_view(&text)), &err), &err);
+    tn_buf_free(&text);
+}
+
+static void a_checkpoint_in_parts_is_the_same_model(void **state)
+{
+    const char *second = "model-00002-of-00002.safetensors";
+    tn_engine *e = engine(1, NULL);
+    tn_err err;
+    tn_model *m;
+    tn_model_options o = {0};
+    float whole[TINY_ROWS * TINY_LABELS], parts[TINY_ROWS * TINY_LABELS];
+    tn_batch b = golden_batch();
+    tiny_write(&params, in_root("parts"), tiny_config, NULL);
+    m = open_model(e, in_root("parts"), o);
+    ASSERT_OK(tn_model_logits(m, &b, whole, &err), &err);
+    tn_model_close(m);
+    ASSERT_OK(tn_file_remove(in_root("parts/model.safetensors"), &err), &err);
+    write_part(in_root("parts/model-00001-of-00002.safetensors"), 0, 9);
+    write_part(in_root("parts/model-00002-of-00002.safetensors"), 9, params.n);
+    write_index(in_root("parts/model.safetensors.index.json"), second);
+    for (int train = 0; train < 2; train++) {
+        m = open_model(e, in_root("parts"), (tn_model_options){.train = train});
+        ASSERT_OK(tn_model_logits(m, &b, parts, &err), &err);
+        assert_memory_equal(parts, whole, sizeof whole);
+        tn_model_close(m);
+    }
+    /* A tensor in both parts, a part that lacks one, a part that is not there, a name that leads away, no list. */
+    write_part(in_root("parts/model-00002-of-00002.safetensors"), 8, params.n);
+    ASSERT_FAILS(tn_model_open(e, in_root("parts"), &o, &m, &err), TN_EFORMAT, &err);
+    assert_non_null(strstr(err.msg, "are the same parameter"));
+    write_part(in_root("parts/model-00002-of-00002.safetensors"), 10, params.n);
+    ASSERT_FAILS(tn_model_open(e, in_root("parts"), &o, &m, &err), TN_EFORMAT, &err);
+    assert_non_null(strstr(err.msg, "is missing"));
+    write_index(in_root("parts/model.safetensors.index.json"), "model-00003-of-00003.safetensors");
+    ASSERT_FAILS(tn_model_open(e, in_root("parts"), &o, &m, &err), TN_ENOENT, &err);
+    write_index(in_root("parts/model.safetensors.index.json"), "../model.safetensors");
+    ASSERT_FAILS(tn_model_open(e, in_root("parts"), &o, &m, &err), TN_EFORMAT, &err);
+    assert_non_null(strstr(err.msg, "is not the name of a .safetensors file"));
+    ASSERT_OK(tn_file_write(in_root("parts/model.safetensors.index.json"), TN_BYTES("{}"), &err), &err);
+    ASSERT_FAILS(tn_model_open(e, in_root("parts"), &o, &m, &err), TN_EFORMAT, &err);
+    assert_non_null(strstr(err.msg, "weight_map"));
     tn_engine_free(e);
 }
 
@@ -702,6 +771,7 @@ int main(void)
         cmocka_unit_test(a_missing_head_is_drawn_and_listed),
         cmocka_unit_test(what_is_saved_is_the_same_model),
         cmocka_unit_test(broken_folders_are_refused),
+        cmocka_unit_test(a_checkpoint_in_parts_is_the_same_model),
         cmocka_unit_test(senseless_batches_are_refused),
         cmocka_unit_test(failed_allocations_are_reported),
         cmocka_unit_test(texts_are_their_ids),

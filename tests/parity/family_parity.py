@@ -3,13 +3,13 @@
 
   python tests/parity/family_parity.py [--cli build/tests/model_cli] [NAME ...]
 
-For each shape in random_models.py: states and logits of a classifier and of a bare encoder, loss and gradients, and what
-we write: transformers loads it with no missing and no unexpected key, and gives the same answers. Rows hold padding ids
+For each shape in random_models.py: states and logits of a classifier and of a bare encoder, loss and gradients, and what we write: transformers loads it with no missing and no unexpected key, and gives the same answers. Rows hold padding ids
 too. Bounds (DESIGN 6): max|a-b| / max|b| <= 1e-5; gradients 1e-4 of each tensor's largest. Exit 1 on a failure.
 """
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +20,7 @@ import transformers
 
 import random_models
 
+PICKLED = ("bert", "roberta", "distilbert")
 failed = False
 
 
@@ -80,6 +81,33 @@ def gradients(cli, name, folder, rows, work):
     check(f"{name} gradients", at == flat.size and worst <= 1e-4, f"worst {worst:.2e} ({which}), {at} of {flat.size} numbers")
 
 
+def pickled(cli, name, folder, rows, work):
+    """The same weights as torch.save writes them: both layouts, half precision, turned tensors, parts."""
+    want = ask(cli, "logits", folder, rows, work)
+    state = {n: t.clone() for n, t in transformers.AutoModelForSequenceClassification.from_pretrained(folder).state_dict().items()}
+    other = os.path.join(work, name + "-pickled")
+    os.makedirs(other)
+    shutil.copy(os.path.join(folder, "config.json"), other)
+    path = os.path.join(other, "pytorch_model.bin")
+    for what, options in (("archive", {}), ("plain", {"_use_new_zipfile_serialization": False}), ("protocol 4", {"pickle_protocol": 4})):
+        torch.save(state, path, **options)
+        check(f"{name} {what}", np.array_equal(ask(cli, "logits", other, rows, work), want), "the bits of safetensors")
+    torch.save({n: t.t().contiguous().t() if t.ndim == 2 else t for n, t in state.items()}, path)
+    check(f"{name} turned", np.array_equal(ask(cli, "logits", other, rows, work), want), "the bits of safetensors")
+    for dtype in (torch.float16, torch.bfloat16):
+        torch.save({n: t.to(dtype) if t.is_floating_point() else t for n, t in state.items()}, path)
+        model = transformers.AutoModelForSequenceClassification.from_pretrained(other, attn_implementation="eager", dtype=dtype).float().eval()
+        theirs = logits_of(model, rows)
+        close(f"{name} {str(dtype)[6:]}", ask(cli, "logits", other, rows, work).reshape(theirs.shape), theirs)
+    os.remove(path)
+    names, files = sorted(state), ("pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin")
+    for i, file in enumerate(files):
+        torch.save({n: state[n] for n in names[i::2]}, os.path.join(other, file))
+    with open(path + ".index.json", "w") as f:
+        json.dump({"weight_map": {n: files[i % 2] for i, n in enumerate(names)}}, f)
+    check(f"{name} parts", np.array_equal(ask(cli, "logits", other, rows, work), want), "the bits of safetensors")
+
+
 def one(cli, name, work):
     folder, bare, saved = (os.path.join(work, name + x) for x in ("", "-bare", "-saved"))
     random_models.make(name, folder)
@@ -88,6 +116,8 @@ def one(cli, name, work):
     theirs = logits_of(model, rows)
     close(f"{name} logits", ask(cli, "logits", folder, rows, work).reshape(theirs.shape), theirs)
     gradients(cli, name, folder, rows, work)
+    if name in PICKLED:
+        pickled(cli, name, folder, rows, work)
 
     random_models.make(name, bare, bare=True)
     subprocess.run([cli, "save", bare, saved, "negative", "neutral", "positive"], check=True, stdout=subprocess.DEVNULL)
