@@ -189,7 +189,7 @@ static tn_status fit(const tn_prompt_input *in, tn_str brief, tn_arena *a, tn_pr
 /* The values by which a rule can be needed. Not every fact is one: a label named "deploy" asks for nothing. */
 static tn_status needed_words(const tn_brief *b, tn_arena *a, tn_str **words, size_t *n, tn_err *err)
 {
-    static const char *const field[] = {"action", "task", "modality", "goal", "environment", "phase", "licence_use", "domain"};
+    static const char *const field[] = {"action", "task", "modality", "goal", "environment", "phase", "licence_use", "domain", "rule"};
     *n = 0;
     *words = TN_ARENA_ARRAY(a, tn_str, b->facts.len + 1);
     if (!*words)

@@ -16,7 +16,7 @@ static const char *const when_name[] = {
     "always", /* actions */ "select", "fine-tune", "evaluate", "pipeline", "deploy", /* goals */ "accuracy", "cost", "feature", "prototype",
     /* environments, and the goal of that name */ "production", "research", "edge", "cloud-cpu", "cloud-gpu", "regulated",
     /* phases */ "experiment", "tune", "post-release", /* uses */ "commercial", /* modalities */ "text", "image", "audio", "video", "tabular", "multimodal",
-    /* domains */ "health", "finance", "hiring", "minors", "law", "biometrics", "public-sector"};
+    /* domains whose decisions weigh on people */ "healthcare", "banking", "insurance", "human resources", "law", "education", "public administration"};
 
 static bool is_among(tn_str s, const char *const *list, size_t n)
 {

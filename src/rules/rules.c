@@ -185,7 +185,9 @@ static tn_status add_problem(tn_rules *set, tn_str rule, uint32_t line, tn_arena
         return tn_fail_nomem(err, 256);
     if (tn_str_starts(path, "./"))
         path = tn_str_sub(path, 2, path.len);
-    set->problem[set->n_problems++] = (tn_finding){id, TN_ERROR, path, line, 1, message, reason, TN_STR("mend what it excused, or decide again: a new date and a reason that holds today")};
+    set->problem[set->n_problems++] = (tn_finding){
+        .rule = id, .severity = TN_ERROR, .path = path, .line = line, .column = 1, .message = message, .evidence = reason,
+        .remedy = TN_STR("mend what it excused, or decide again: a new date and a reason that holds today")};
     return TN_OK;
 }
 
@@ -206,7 +208,8 @@ static tn_status apply_settings(tn_rules *set, tn_arena *a, tn_err *err)
         if (!r)
             return unknown_rule(set, c->rule, c->line, err);
         if (c->expired) {
-            TN_TRY(add_problem(set, c->rule, c->line, a, tn_str_format(a, "the changed severity of %.*s expired on %.*s; the rule holds as written", TN_ARG(c->rule), TN_ARG(c->until)), c->reason, err));
+            tn_str said = tn_str_format(a, "the changed severity of %.*s expired on %.*s; the rule holds as written", TN_ARG(c->rule), TN_ARG(c->until));
+            TN_TRY(add_problem(set, c->rule, c->line, a, said, c->reason, err));
             continue;
         }
         r->off = c->off;
@@ -217,8 +220,10 @@ static tn_status apply_settings(tn_rules *set, tn_arena *a, tn_err *err)
         const tn_waiver *w = &s->waiver[i];
         if (!find(set, w->rule))
             return unknown_rule(set, w->rule, w->line, err);
-        if (w->expired)
-            TN_TRY(add_problem(set, w->rule, w->line, a, tn_str_format(a, "the waiver of %.*s for %.*s expired on %.*s", TN_ARG(w->rule), TN_ARG(w->path), TN_ARG(w->until)), w->reason, err));
+        if (!w->expired)
+            continue;
+        tn_str said = tn_str_format(a, "the waiver of %.*s for %.*s expired on %.*s", TN_ARG(w->rule), TN_ARG(w->path), TN_ARG(w->until));
+        TN_TRY(add_problem(set, w->rule, w->line, a, said, w->reason, err));
     }
     return TN_OK;
 }
@@ -441,6 +446,9 @@ bool tn_rule_checks(const tn_rule *rule, const char *kind)
 
 bool tn_rule_is_needed(const tn_rule *rule, const tn_str *words, size_t n_words)
 {
+    for (size_t k = 0; k < n_words; k++)
+        if (tn_str_eq(rule->id, words[k]))
+            return true;
     for (size_t i = 0; i < rule->n_when; i++) {
         if (tn_str_is(rule->when[i], "always"))
             return true;

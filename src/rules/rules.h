@@ -87,9 +87,10 @@ const char *tn_rules_dir(const tn_rules *r);
 /// True when `kind` is among the rule's checks: python notebook answer model-card data-card brief plan run model data
 /// repository rules-file config.
 bool tn_rule_checks(const tn_rule *rule, const char *kind);
-/// True when a prompt for a brief with these readings needs the rule: `for` holds "always" or one of the words. Words are
-/// the values of a brief's facts (flow/brief.h): actions, goals, environments, phases, tasks of the catalogue, modalities,
-/// uses; and the domains health, finance, hiring, minors, law, biometrics, public-sector.
+/// True when a prompt for a brief with these readings needs the rule: `for` holds "always" or one of the words, or a word is
+/// the rule's id. Words are the values of a brief's facts (flow/brief.h): actions, goals, environments, phases, tasks of the
+/// catalogue, modalities, uses, rules that it touches; and of its domains healthcare, banking, insurance, human resources,
+/// law, education, public administration.
 bool tn_rule_is_needed(const tn_rule *rule, const tn_str *words, size_t n_words);
 
 #endif

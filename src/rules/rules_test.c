@@ -74,6 +74,8 @@ static void a_prompt_takes_what_the_brief_needs(void **state)
     assert_false(tn_rule_is_needed(rule(r, "eval-cost"), words, 1));
     assert_true(tn_rule_is_needed(rule(r, "eval-cost"), words, 2));
     assert_false(tn_rule_is_needed(rule(r, "order-context"), words, 2)); /* for: [] */
+    assert_true(tn_rule_is_needed(rule(r, "govern-responsible"), &(tn_str){"human resources", 15}, 1));
+    assert_true(tn_rule_is_needed(rule(r, "govern-responsible"), &(tn_str){"govern-responsible", 18}, 1)); /* the brief touches it */
     assert_true(tn_rule_checks(rule(r, "data-leak"), "notebook"));
     assert_false(tn_rule_checks(rule(r, "data-leak"), "model-card"));
     tn_arena_free(a);
@@ -180,7 +182,7 @@ static void a_project_has_rules_of_its_own(void **state)
     const tn_rules *r;
     new_project("rules_folder: rules\nrules:\n  house-name: {severity: error, reason: new in this year, until: 2027-01-01}\n");
     put("p/rules/house-name.md", HEAD);
-    put("p/rules/data-leak.md", "---\nid: data-leak\ntitle: No leak\nfor: [finance]\n---\n## Why\nIt cost us a client.\n\n## Also\nCompare by customer number too.\n");
+    put("p/rules/data-leak.md", "---\nid: data-leak\ntitle: No leak\nfor: [banking]\n---\n## Why\nIt cost us a client.\n\n## Also\nCompare by customer number too.\n");
     put("p/rules/data-fit.md", "---\r\nid: data-fit\r\n---\r\n## Statement\r\nOurs.\r\n");
     put("p/rules/README.md", "not a rule");
     put("p/rules/notes.txt", "not a rule");
