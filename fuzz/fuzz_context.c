@@ -45,18 +45,17 @@ static void check_file(tn_str text, const tn_rules *rules, tn_arena *a)
     size_t n;
     const tn_assistant_file *file = tn_assistant_files(&n);
     tn_findings f;
-    for (size_t i = 0; i < n; i += 3) { /* one with front matter, one without, one with a limit */
-        tn_str once, twice;
-        TN_ASSERT(tn_findings_init(&f, &err) == TN_OK);
-        tn_status st = tn_assistants_merge(rules, &file[i], &text, a, &once, &err);
-        TN_ASSERT(st == TN_OK || (err.msg[0] && (st == TN_EFORMAT || st == TN_ELIMIT)));
-        if (st == TN_OK) {
-            TN_ASSERT(tn_assistants_merge(rules, &file[i], &once, a, &twice, &err) == TN_OK && tn_str_eq(once, twice));
-            TN_ASSERT(tn_assistants_check(rules, &file[i], "x", once, &f, &err) == TN_OK && f.list.len == 0);
-        }
-        TN_ASSERT(tn_assistants_check(rules, &file[i], "x", text, &f, &err) == TN_OK);
-        tn_findings_free(&f);
+    tn_str once, twice;
+    file += text.len % n; /* each file has its turn */
+    TN_ASSERT(tn_findings_init(&f, &err) == TN_OK);
+    tn_status st = tn_assistants_merge(rules, file, &text, a, &once, &err);
+    TN_ASSERT(st == TN_OK || (err.msg[0] && (st == TN_EFORMAT || st == TN_ELIMIT)));
+    if (st == TN_OK) {
+        TN_ASSERT(tn_assistants_merge(rules, file, &once, a, &twice, &err) == TN_OK && tn_str_eq(once, twice));
+        TN_ASSERT(tn_assistants_check(rules, file, "x", once, &f, &err) == TN_OK && f.list.len == 0);
     }
+    TN_ASSERT(tn_assistants_check(rules, file, "x", text, &f, &err) == TN_OK);
+    tn_findings_free(&f);
 }
 
 TN_FUZZ(context, bytes)

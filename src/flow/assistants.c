@@ -187,9 +187,12 @@ static block find_block(tn_str text)
 static tn_status digest_text(tn_str body, tn_digest *out, tn_err *err)
 {
     tn_buf b = TN_BUF_INIT;
-    for (size_t i = 0; i < body.len; i++)
-        if (body.ptr[i] != '\r' || i + 1 == body.len || body.ptr[i + 1] != '\n')
-            tn_buf_char(&b, body.ptr[i]);
+    for (size_t at = 0, end; at < body.len; at = end) {
+        end = tn_str_find(body, TN_STR("\r\n"), at + 1);
+        end = end > body.len ? body.len : end;
+        size_t skip = body.ptr[at] == '\r' && at + 1 < body.len && body.ptr[at + 1] == '\n';
+        tn_buf_str(&b, tn_str_sub(body, at + skip, end));
+    }
     tn_status st = tn_buf_status(&b, err);
     if (st == TN_OK)
         *out = tn_sha256(tn_str_bytes(tn_buf_view(&b)));
