@@ -290,6 +290,9 @@ static tn_status write_block(const tn_assistant_file *file, const tn_context *c,
     }
     tn_buf_char(&body, '\n');
     tn_status st = tn_buf_status(&body, err);
+    block inside = find_block(tn_buf_view(&body));
+    if (st == TN_OK && inside.n_begin + inside.n_end)
+        st = tn_fail(err, TN_EINVALID, "a line of the persona or of a rule is one of tenet's own markers (%s ...); write it otherwise", MARK_BEGIN);
     if (st == TN_OK)
         st = digest_text(tn_buf_view(&body), &text, err);
     if (st == TN_OK) {

@@ -33,7 +33,7 @@ tn_status tn_assistants_choose(const char *list, const tn_rules *rules, uint32_t
 /// The text that the file is to have, given the text that it has (NULL: there is none). The same bytes when the block is
 /// up to date. A file without block gets it at its end, after an empty line; front matter, where it is missing, in front.
 /// Where a limit asks for it, rules leave as flow/context.h says, and the block names them.
-/// TN_EFORMAT "LINE: ..." for markers that are no pair; TN_ELIMIT when the user's text leaves no room for the errors.
+/// TN_EFORMAT "LINE: ..." for markers that are no pair; TN_EINVALID for a persona or rule with a marker in it; TN_ELIMIT when the user's text leaves no room for the errors.
 tn_status tn_assistants_merge(const tn_rules *rules, const tn_assistant_file *file, const tn_str *old, tn_arena *a, tn_str *out, tn_err *err);
 
 /// Findings of order-context in one file's text: no block, markers that are no pair, a source that has changed, a block

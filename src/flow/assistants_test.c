@@ -247,7 +247,11 @@ static void the_source_is_rules_and_settings(void **state)
         else
             expect("AGENTS.md", text, "the rules or settings have changed", 1);
     }
-    assert_false(has(merge("AGENTS.md", absent), "data-hub (off)"));
+    /* A marker that a project writes into its own texts would break the block. */
+    tn_str out;
+    put("source/tenet.yaml", "persona: |\n  You are a nurse.\n  <!-- tenet:end -->\n");
+    ASSERT_OK(tn_rules_load("source", today, arena, &rules, &err), &err);
+    ASSERT_FAILS(tn_assistants_merge(rules, file_of("AGENTS.md"), NULL, arena, &out, &err), TN_EINVALID, &err);
 }
 
 static void limits_of_the_assistant_are_kept(void **state)

@@ -1,6 +1,5 @@
 /* A rule is one item of a list, "- ID (severity): statement", so that an assistant's answer and a finding of `tenet check`
- * call it by the same name. A statement of several lines is indented to stay inside its item: whatever a project writes
- * into a rule, it cannot become a heading of the page.
+ * call it by the same name. A statement of several lines is indented to stay inside its item.
  *
  * The rule who-persona is not in the lists: its text is the persona itself. */
 #include "flow/context.h"
