@@ -425,7 +425,7 @@ static tn_status look_downstream(tn_py_check *c)
     const tn_py_event *save = NULL, *state = NULL, *reader = NULL, *counted = NULL;
     bool saves_reader = false;
     double n;
-    if (!tn_py_whole(c))
+    if (!tn_py_whole(c) || tn_py_is_test(c))
         return TN_OK;
     const tn_py_training *t = tn_py_training_of(c);
     for (size_t i = 0; i < c->flow->n_events; i++) {

@@ -118,9 +118,21 @@ static tn_status check_licence(const tn_check_source *in, tn_findings *findings,
                            err);
 }
 
+/* Scripts that train, by their names: a project that has Python beside something else owes no list of packages. */
+static bool has_training(const tn_repository *r)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        tn_str name = tn_path_name(r->file[i].name);
+        bool code = tn_str_ends(name, ".py") || tn_str_ends(name, ".ipynb");
+        if (code && !has_fold(r->file[i].name, "tests/") && (tn_str_starts(name, "train") || tn_str_starts(name, "finetune") || tn_str_starts(name, "fine_tune") || tn_str_starts(name, "run_")))
+            return true;
+    }
+    return false;
+}
+
 static tn_status check_requirements(const tn_check_source *in, tn_findings *findings, tn_err *err)
 {
-    if (in->repository->has_requirements || in->repository->has_lock || !has_code(in->repository))
+    if (in->repository->has_requirements || in->repository->has_lock || !has_training(in->repository))
         return TN_OK;
     return tn_findings_add(findings,
                            (tn_finding){.rule = "constraint-reproduce", .message = TN_STR("nothing says which packages the code needs, and in which versions"),
