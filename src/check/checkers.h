@@ -10,6 +10,7 @@ tn_checker tn_check_answer; /* check/answer.h */
 tn_checker tn_check_model_card, tn_check_data_card;
 tn_checker tn_check_brief, tn_check_plan, tn_check_run, tn_check_rules_file;
 /* Folders */
+tn_checker tn_check_data;
 tn_checker tn_check_model;
 tn_checker tn_check_repository;
 /* Text of any kind */
