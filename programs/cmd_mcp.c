@@ -2,17 +2,16 @@
 
 #include "mcp_tools.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 /* Standard output belongs to the protocol: what anything else might print goes to stderr. */
 static tn_status take_stdout(int *out, tn_err *err)
 {
     *out = fcntl(1, F_DUPFD_CLOEXEC, 3);
-    if (*out < 0 || dup2(2, 1) < 0)
+    int elsewhere = fcntl(2, F_GETFD) < 0 ? open("/dev/null", O_WRONLY | O_CLOEXEC) : 2; /* some hosts give no stderr */
+    if (*out < 0 || dup2(elsewhere, 1) < 0)
         return tn_fail_errno(err, "cannot take standard output");
     return TN_OK;
 }

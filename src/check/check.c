@@ -6,6 +6,7 @@
  * say costs no memory. */
 #include "check/check.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "check/baseline.h"
 #include "check/checkers.h"
@@ -220,6 +221,7 @@ static const char *unfit(tn_kind kind, tn_str text)
 static tn_status look(const job *j, source *s, worker *w, tn_err *err)
 {
     tn_check_source in = {.path = s->path, .kind = s->kind, .rules = j->options->rules, .repository = s->repository, .place = s->place, .arena = w->scratch};
+    TN_TRY(tn_interrupt_check(err));
     if (s->in_memory) {
         in.text = s->text;
     } else if (!is_folder_kind(s->kind)) {
