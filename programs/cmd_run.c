@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "flow/plan.h"
 #include "flow/run.h"
+#include "flow/trainer.h"
 #include "flow/verify.h"
 #include "record/record.h"
 
@@ -95,10 +96,14 @@ const cli_command cmd_run = {
 
 static tn_status plan_run(cli *c, tn_err *err)
 {
-    const char *file = cli_get(c, "output");
+    const char *file = cli_get(c, "output"), *as = cli_get(c, "as");
     tn_run_options o = {.path = c->arg[0], .hub = {cli_get(c, "hub-cache"), cli_get(c, "hub") != NULL}, .plan_only = true, .progress = &c->progress};
     tn_run_result r = {0};
     tn_buf b = TN_BUF_INIT;
+    if (as && strcmp(as, "trainer") != 0)
+        return tn_fail(err, TN_EINVALID, "--as %s: trainer is the one form that there is", as);
+    if (as && c->json)
+        return tn_fail(err, TN_EINVALID, "--as trainer prints a script, not JSON: give one of the two");
     TN_TRY(cli_rules(c, tn_file_exists(o.path) ? o.path : NULL, &o.rules, err));
     TN_TRY(cli_engine(c, &o.engine, err));
     tn_status st = tn_run(&o, &r, err);
@@ -115,7 +120,8 @@ static tn_status plan_run(cli *c, tn_err *err)
         tn_buf_char(&b, '\n');
         st = TN_OK;
     } else if (st == TN_OK) {
-        st = tn_plan_write(r.plan, &b, err);
+        st = as ? tn_trainer_script(r.plan, &b, err) : tn_plan_write(r.plan, &b, err);
+        planned = st;
     }
     if (st == TN_OK)
         st = cli_write(file, &b, err);
@@ -128,12 +134,13 @@ static tn_status plan_run(cli *c, tn_err *err)
 
 static const cli_option plan_options[] = {
     {"output", 'o', "FILE", "write the plan there instead of stdout"},
+    {"as", 0, "FORM", "trainer: the equivalent script for transformers, which reads plan.yaml"},
     CLI_HUB_OPTIONS,
     {NULL, 0, NULL, NULL},
 };
 
 const cli_command cmd_plan = {
-    "plan", "BRIEF [-o FILE]", "what a run would do: every value with its reason and origin, as plan.yaml",
+    "plan", "BRIEF|PLAN [-o FILE] [--as trainer]", "what a run would do: every value with its reason and origin, as plan.yaml",
     "Edit the file and run it: tenet run plan.yaml. With --json: {brief, plan}; the reading of the brief is there also when\n"
     "the brief is refused or names no data.",
     1, 1, plan_options, plan_run};

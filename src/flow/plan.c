@@ -308,12 +308,19 @@ static void make_data(maker *m)
 {
     tn_json *s = section(m, "data");
     const tn_plan_data *d = m->in->data;
-    if (!d) {
+    const tn_json *source = tn_json_get(m->in->brief->front, "data");
+    if (!source) {
         put_text(m, s, "path", TN_STR(""), "assumed", "the brief names no data; add `data: FILE` to its front matter", NULL);
         return;
     }
-    const tn_json *source = tn_json_get(m->in->brief->front, "data");
     put(m, s, "source", tn_json_dup(m->a, source), "stated", "the brief's front matter", NULL);
+    if (!d) { /* of a task that the engine does not read data for: what the front matter says of its columns */
+        static const char *const column[][2] = {{"text", "text_column"}, {"label", "label_column"}, {"id", "id_column"}};
+        for (size_t i = 0; i < TN_COUNT(column); i++)
+            if (tn_json_get(source, column[i][0]))
+                put_text(m, s, column[i][1], tn_json_str(tn_json_get(source, column[i][0])), "stated", "the brief's front matter", NULL);
+        return;
+    }
     put_text(m, s, "text_column", tn_str_of(d->text_column), "inferred", d->text_reason, NULL);
     put_text(m, s, "label_column", tn_str_of(d->label_column), "inferred", d->label_reason, NULL);
     if (d->id_column[0])

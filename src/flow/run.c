@@ -6,6 +6,7 @@
 
 #include "base/sha256.h"
 #include "flow/stages.h"
+#include "flow/trainer.h"
 #include "record/record.h"
 
 #include <stdio.h>
@@ -142,16 +143,16 @@ static tn_status plan_from_brief(tn_flow *f, tn_str *text, tn_err *err)
     return ok && tn_json_set(f->arena, section, "base", where) ? TN_OK : tn_fail_nomem(err, 64);
 }
 
-/* DESIGN §9: the plan of any task is complete; only what the engine has can be run. */
-static tn_status check_engine_runs(const tn_flow *f, tn_err *err)
+static bool engine_runs(const tn_flow *f)
 {
-    tn_str tag, problem;
-    TN_TRY(tn_plan_str(f->plan, "task/tag", &tag, err));
-    TN_TRY(tn_plan_str(f->plan, "task/problem", &problem, err));
-    if (!tn_str_is(tag, "text-classification") || !tn_str_is(problem, "single-label"))
-        return tn_fail(err, TN_ERULE, "the engine does not run %.*s (%.*s) yet: it has single-label text classification. The plan is "
-                                      "complete; `tenet plan %s` prints it",
-                       TN_ARG(tag), TN_ARG(problem), f->o->path);
+    tn_str tag = {0}, problem = {0};
+    tn_plan_str(f->plan, "task/tag", &tag, NULL);
+    tn_plan_str(f->plan, "task/problem", &problem, NULL);
+    return tn_str_is(tag, "text-classification") && tn_str_is(problem, "single-label");
+}
+
+static tn_status need_data(const tn_flow *f, tn_err *err)
+{
     if (!tn_json_get(tn_json_get(f->plan, "data"), "source"))
         return tn_fail(err, TN_EINVALID, "%s names no data; put `data: FILE` into its front matter, between two lines of `---`", f->o->path);
     return TN_OK;
@@ -227,6 +228,34 @@ static tn_status open_folder(tn_flow *f, tn_str input, tn_err *err)
         st = tn_folder_write(&f->folder, "brief.md", &copy, err);
     }
     return st;
+}
+
+/* The plan of any task is complete; only what the engine has can be run. For the others the same plan becomes a script. */
+static tn_status hand_over(tn_flow *f, tn_str input, tn_err *err)
+{
+    tn_str tag, problem;
+    tn_buf script = TN_BUF_INIT;
+    tn_err none = TN_ERR_INIT;
+    TN_TRY(tn_plan_str(f->plan, "task/tag", &tag, err));
+    TN_TRY(tn_plan_str(f->plan, "task/problem", &problem, err));
+    bool classes = tn_str_is(tag, "text-classification");
+    const char *about = tn_str_format(f->arena, "the engine does not run %.*s%s%.*s yet: it has single-label text classification", TN_ARG(tag),
+                                      classes ? ", " : "", TN_ARG(classes ? problem : (tn_str){0})).ptr;
+    if (!about)
+        return tn_fail_nomem(err, 256);
+    if (tn_trainer_script(f->plan, &script, &none) != TN_OK) {
+        tn_buf_free(&script);
+        return tn_fail(err, TN_ERULE, "%s. The plan is complete: `tenet plan %s`; %s", about, f->o->path, none.msg);
+    }
+    tn_status st = open_folder(f, input, err);
+    if (st == TN_OK)
+        st = tn_folder_write(&f->folder, "train.py", &script, err);
+    else
+        tn_buf_free(&script);
+    f->out->dir = NULL; /* no run came of it */
+    return st == TN_OK ? tn_fail(err, TN_ERULE, "%s. %s/plan.yaml is the complete plan, and %s/train.py does it in transformers: python train.py plan.yaml OUT",
+                                 about, f->folder.dir, f->folder.dir)
+                       : st;
 }
 
 /* A run is finished when every record is there: a resume has nothing left to do, and opens no test again. The rows must
@@ -334,7 +363,9 @@ tn_status tn_run(const tn_run_options *o, tn_run_result *out, tn_err *err)
     if (o->plan_only)
         goto done;
     say_understood(&f);
-    TN_GO(check_engine_runs(&f, err));
+    if (!engine_runs(&f))
+        TN_GO(hand_over(&f, text, err));
+    TN_GO(need_data(&f, err));
     TN_GO(check_budget(&f, err));
     if (is_plan)
         TN_GO(load_by_plan(&f, err));

@@ -103,6 +103,18 @@ def constraint_task():
     assert "Pipeline tag `text-classification`, modality text" in section("Task definition")
 
 
+def constraint_loop():
+    script = run("plan", brief, "--as", "trainer").stdout
+    compile(script, "train.py", "exec")
+    assert "Trainer(" in script and 'recipe["learning_rate"]' in script and "5e-05" not in script
+    other = work / "other.md"
+    other.write_text("Task: Fine-tune a model that summarises English news.\nWhy it matters: a test.\nWhere this applies: research.\nWhen this is needed: training phase.\n")
+    refused = run("run", other, "--out", work / "other", "--yes", check=False)
+    assert refused.returncode == 1 and "summarization" in refused.stderr and "train.py" in refused.stderr, refused.stderr
+    compile((work / "other/train.py").read_text(), "train.py", "exec")
+    assert (work / "other/plan.yaml").exists() and not (work / "other/deploy/model").exists()
+
+
 def constraint_track():
     for name in ("plan.yaml", "lock.json", "tune/steps.jsonl", "tune/evals.jsonl", "eval/metrics.json", "env.json", "findings.jsonl"):
         assert (first / name).stat().st_size > 0, name
