@@ -5,6 +5,7 @@
  * is. A section counts as there when a heading names it, in any of the words that people use. */
 #include "check/answer.h"
 #include "check/checkers.h"
+#include "check/repository.h"
 
 #include "base/file.h"
 #include "flow/verify.h"
@@ -278,7 +279,7 @@ static tn_status licence(tn_prose *p, void *facts)
     if (!v) {
         /* A card without front matter may state it in its text. */
         if (tn_md_has(p->md, p->body, "license|licence|licensed|licenced|licenses|licences|cc by|apache 2.0|public domain|cc0") || heading_with(p->md, "licen*", 0) != SIZE_MAX || tn_json_get(c->yaml, "licenses") ||
-            (!c->yaml && c->n_words < 40))
+            (!c->yaml && (c->n_words < 40 || (p->source->repository && p->source->repository->has_licence))))
             return TN_OK;
         return tn_prose_say_with(p, at_line(p, 1), tn_str_of(none), "add `license:` with an id of the Hub, after looking it up", "no licence is named");
     }
@@ -482,11 +483,11 @@ static bool is_upper_word(tn_str text, size_t at, const char *word)
 /* The first placeholder of a template, and how many there are. */
 static tn_status placeholders(tn_prose *p, void *facts)
 {
-    static const char *const exact[] = {"TODO", "TBD", "XX.X", "X.XX", "XX%", "XX %", "0.XX", "xx.x%", "Lorem ipsum", "lorem ipsum", "[insert ", "[Insert ", "<insert ", "[your ", "[Your ", "<your ", "[model name]", "[Model Name]", "[dataset name]", "[Dataset Name]", "{{ "};
+    static const char *const exact[] = {"TODO", "TBD", "XX.X", "X.XX", "XX%", "XX %", "0.XX", "xx.x%", "Lorem ipsum", "lorem ipsum", "[insert ", "[Insert ", "<insert ", "[your ", "[Your ", "<your ", "[model name]", "[Model Name]", "[dataset name]", "[Dataset Name]", "(to be updated)", "(to be completed)", "(to be added)", "{{ "};
     const tn_md *m = p->md;
     tn_md_range first = {SIZE_MAX, SIZE_MAX}, in = p->body, found;
     size_t n = 0;
-    for (; n < 1000 && tn_md_find(m, in, "more information needed|more info needed|to be updated|to be filled in|to be filled|to be completed|placeholder text|fill in later|fill this in", &found); in.from = found.to, n++)
+    for (; n < 1000 && tn_md_find(m, in, "more information needed|more info needed|to be updated soon|will be updated soon|placeholder text|fill in later|fill this in later", &found); in.from = found.to, n++)
         if (found.from < first.from)
             first = found;
     for (size_t b = 0; b < m->n_blocks; b++) {
@@ -494,9 +495,10 @@ static tn_status placeholders(tn_prose *p, void *facts)
         if (m->block[b].kind == TN_MD_FENCE || m->block[b].kind == TN_MD_CODE)
             continue;
         for (size_t i = 0; i < TN_COUNT(exact); i++)
-            for (size_t at = r.from; (at = tn_str_find(m->text, tn_str_of(exact[i]), at)) < r.to; at += strlen(exact[i])) {
+            for (size_t in_block = 0; (in_block = tn_str_find(m->block[b].text, tn_str_of(exact[i]), in_block)) != SIZE_MAX; in_block += strlen(exact[i])) {
+                size_t at = r.from + in_block;
                 /* In a comment or in inline code it is talked about. */
-                bool plain = m->prose.ptr[at] != ' ' && (exact[i][0] == '[' || exact[i][0] == '<' || exact[i][0] == '{' || is_upper_word(m->text, at, exact[i]));
+                bool plain = m->prose.ptr[at] != ' ' && (exact[i][0] == '[' || exact[i][0] == '<' || exact[i][0] == '{' || exact[i][0] == '(' || is_upper_word(m->text, at, exact[i]));
                 if (exact[i][0] == '<' && plain)
                     plain = tn_str_find(tn_str_sub(m->text, at, r.to), TN_STR(">"), 0) < 60;
                 if (!plain)
@@ -783,7 +785,8 @@ static tn_status source_of_copy(tn_prose *p, void *facts)
         return TN_OK;
     for (size_t looked = 0; looked < 20 && tn_md_find(p->md, in, "copy of|subset of|mirror of|reupload of|re upload of|cleaned version of|downloaded from|dump of", &found); looked++, in.from = found.to) {
         tn_md_range s = tn_md_sentence(p->md, found.from);
-        if (tn_md_has(p->md, s, "imdb|squad|conll|sst|glue|ag news|yelp|amazon reviews|wikitext|tweet eval|tweeteval|banking77|snli|mnli|xnli|cnn dailymail|xsum|common voice|librispeech|coco|imagenet|mnist|kaggle|wikipedia") && !tn_prose_has_source(p->md, s) &&
+        tn_md_range name = {found.to, found.to + 40 < s.to ? found.to + 40 : s.to};
+        if (tn_md_has(p->md, name, "imdb|squad|conll|sst|glue|ag news|yelp|amazon reviews|wikitext|tweet eval|tweeteval|banking77|snli|mnli|xnli|cnn dailymail|xsum|common voice|librispeech|coco|imagenet|mnist|kaggle|wikipedia") && !tn_prose_has_source(p->md, s) &&
             !tn_md_span_in(p->md, s, TN_MD_SPAN_CODE) && !tn_prose_negated(p->md, found))
             return tn_prose_say(p, s, "name its Hub id and revision, and list it under source_datasets", "a copy of a public data set with no pointer to it");
     }

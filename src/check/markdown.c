@@ -1007,31 +1007,57 @@ static size_t phrase_at(const tn_md *m, size_t w, size_t end, tn_str phrase)
     return n;
 }
 
-static size_t any_phrase_at(const tn_md *m, size_t w, size_t end, const char *phrases)
+/* A list of phrases, chained by first letter: most words of a text begin none of them. */
+enum { MAX_PHRASES = 512 };
+typedef struct {
+    tn_str phrase[MAX_PHRASES];
+    uint16_t next[MAX_PHRASES], first[128]; /* index + 1 */
+    bool any;                               /* some begin with "?" or "#" */
+} phrase_list;
+
+static void chain(phrase_list *l, const char *phrases)
 {
-    tn_str rest = tn_str_of(phrases), phrase;
-    size_t best = 0;
-    while (tn_str_cut(&rest, '|', &phrase)) {
-        size_t n = phrase_at(m, w, end, phrase);
+    memset(l->first, 0, sizeof l->first);
+    l->any = false;
+    for (uint16_t n = 0; *phrases; n++) {
+        TN_ASSERT(n < MAX_PHRASES);
+        size_t len = strcspn(phrases, "|");
+        /* Words beyond ASCII share a chain; "and" is looked for under "&" too, by the caller. */
+        unsigned char c = (unsigned char)*phrases & 127;
+        l->phrase[n] = (tn_str){phrases, len};
+        l->next[n] = l->first[c];
+        l->first[c] = (uint16_t)(n + 1);
+        l->any = l->any || c == '?' || c == '#';
+        phrases += len + (phrases[len] == '|');
+    }
+}
+
+static size_t longest_in(const tn_md *m, size_t w, size_t end, const phrase_list *l, unsigned char c, size_t best)
+{
+    for (uint16_t i = l->first[c]; i; i = l->next[i - 1]) {
+        size_t n = phrase_at(m, w, end, l->phrase[i - 1]);
         best = n > best ? n : best;
     }
     return best;
 }
 
+static size_t any_phrase_at(const tn_md *m, size_t w, size_t end, const phrase_list *l)
+{
+    unsigned char c = (unsigned char)m->prose.ptr[m->word[w].from] & 127;
+    size_t best = longest_in(m, w, end, l, c, 0);
+    if (c == '&')
+        best = longest_in(m, w, end, l, 'a', best);
+    if (l->any)
+        best = longest_in(m, w, end, l, '#', longest_in(m, w, end, l, '?', best));
+    return best;
+}
+
 bool tn_md_find(const tn_md *m, tn_md_range in, const char *phrases, tn_md_range *found)
 {
-    bool first[256] = {false}, any = false;
-    for (const char *p = phrases; *p; p++)
-        if (p == phrases || p[-1] == '|') {
-            first[(unsigned char)*p] = true;
-            any = any || *p == '?' || *p == '#';
-            if (*p == 'a')
-                first['&'] = true;
-        }
+    phrase_list l;
+    chain(&l, phrases);
     for (size_t w = word_from(m, in.from); w < m->n_words && m->word[w].from < in.to; w++) {
-        if (!any && !first[(unsigned char)m->prose.ptr[m->word[w].from]])
-            continue;
-        size_t n = any_phrase_at(m, w, in.to, phrases);
+        size_t n = any_phrase_at(m, w, in.to, &l);
         if (!n)
             continue;
         if (found)
@@ -1065,7 +1091,9 @@ bool tn_md_is(const tn_md *m, tn_md_range heading, const char *phrases)
     size_t w = word_from(m, heading.from);
     while (w < m->n_words && m->word[w].to <= heading.to && is_numbering(m, w, heading.to))
         w++;
-    size_t n = w < m->n_words ? any_phrase_at(m, w, heading.to, phrases) : 0;
+    phrase_list l;
+    chain(&l, phrases);
+    size_t n = w < m->n_words ? any_phrase_at(m, w, heading.to, &l) : 0;
     if (!n)
         return false;
     if (w + n >= m->n_words || m->word[w + n].from >= heading.to)

@@ -23,6 +23,8 @@ static const row briefs[] = {
     {"brief-what", true, NULL, "Task:\nDo something smart with our things.\n\nWhy it matters:\nIt reduces cost.\n"},
     {"constraint-task", true, NULL, "Task:\nDo something smart with our things.\n\nWhy it matters:\nIt reduces cost.\n"},
     {"brief-what", true, NULL, "---\ndata: [a\n---\nTask: x\n"},
+    {"brief-what", false, NULL, "Task:\n[Describe the ML task and modality.]\n\nWhy it matters:\n[Explain the business or research goal.]\n\nWhere this applies:\n[Environment, constraints, deployment target.]\n(Optional)\n\n"
+                                "When this is needed:\n[Experimentation, training, deployment.]\n(Optional)\n"},
     {"brief-why", true, "Why it matters:\nReading reviews by hand takes two days a week and delays feedback.\n\n", ""},
     {"brief-why", true, "Reading reviews by hand takes two days a week and delays feedback.", "AI is the future."},
     {"brief-where", true, "Where this applies:\nCloud-based inference API.\n\nWhen this is needed:\nBefore launching the dashboard.\n", ""},
