@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import pathlib
+import random
 import shutil
 import sys
 import tempfile
@@ -20,7 +21,9 @@ project = pathlib.Path(tempfile.mkdtemp(prefix="tenet-mcp-"))
 shutil.copytree(ROOT / "examples" / "vietnamese-reviews", project / "reviews")
 (project / "train.py").write_text('login("hf_' + 'aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zAbC")\n')
 SERVER = StdioServerParameters(command=str(ROOT / "build" / "tenet"), args=["mcp", "--root", str(project)], env={"TENET_CACHE": CACHE} if CACHE else None)
-LONG = "row,review,label\n" + "".join(f"{i},this is the review number {i} of a long list and it says something,{'good' if i % 2 else 'bad'}\n" for i in range(4000))
+dice = random.Random(0)
+WORDS = ["".join(dice.choice("bdfgklmnprst") + dice.choice("aeiou") for _ in range(3)) for _ in range(2000)]
+LONG = "review,label\n" + "".join(f"{' '.join(dice.choices(WORDS, k=12))},{'good' if i % 3 else 'bad'}\n" for i in range(5000))
 (project / "long.csv").write_text(LONG)
 
 
@@ -84,8 +87,8 @@ async def long_work(client):
         return
     (project / "long.md").write_text("---\ndata: long.csv\n---\nTask: fine-tune a sentiment classifier for English reviews. For research.\n")
     try:
-        await asyncio.wait_for(client.call_tool("select", {"path": "long.md"}), 3)
-        raise AssertionError("a selection over 4,000 rows took less than three seconds")
+        done = await asyncio.wait_for(client.call_tool("select", {"path": "long.md"}), 3)
+        raise AssertionError(f"a selection over 5,000 rows took less than three seconds: {done.content[0].text[:500]}")
     except TimeoutError:
         pass
     status = await asyncio.wait_for(client.call_tool("status", {}), 30)
