@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_BRIEF = 1 << 20 };
+enum { MAX_BRIEF = 1 << 20, MAX_READ = 1 << 16 };
 
 /* ---- facts ---- */
 
@@ -163,7 +163,7 @@ static bool next_piece(tn_str text, size_t *at, tn_brief_part *part, tn_str *pie
         tn_brief_part opened;
         while (end < text.len && text.ptr[end] != '\n')
             end++;
-        if (opens_part(tn_str_sub(text, *at, end), &opened, &offset) && (!headed || opened != *part)) {
+        if (*at < MAX_READ && opens_part(tn_str_sub(text, *at, end), &opened, &offset) && (!headed || opened != *part)) {
             if (!first)
                 break;
             headed = true;
@@ -375,7 +375,10 @@ tn_status tn_brief_parse_in(tn_str text, const char *path, const tn_json *defaul
     if (!blank_hints(&out->text, a) || !cut_parts(out, a))
         return tn_fail_nomem(err, text.len);
     tn_reader r = {.brief = out, .arena = a, .first_line = front.body_line};
-    tn_status st = tn_words_cut(out->text, r.first_line, a, &r.words, err);
+    tn_str read = tn_str_sub(out->text, 0, MAX_READ);
+    while (read.len && read.len < out->text.len && ((unsigned char)out->text.ptr[read.len] & 0xC0) == 0x80)
+        read.len--;
+    tn_status st = tn_words_cut(read, r.first_line, a, &r.words, err);
     if (st == TN_OK)
         place_words(out, &r.words);
     if (st == TN_OK)

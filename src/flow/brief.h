@@ -42,6 +42,7 @@ extern const char tn_brief_template[];
 /// Reads a brief; texts point into `text`, which must outlive it, or into the arena. `path` is for messages.
 /// Front matter keys: data, model, recipe, budget, use, target, language; an unknown key is an error that lists them, and
 /// a value of another form is an error that says which: nothing that was stated is passed over.
+/// Heads and facts are looked for in the first 64 KiB of the prose; what follows belongs to the last part.
 /// Fails with TN_EFORMAT (not UTF-8, broken front matter), TN_ELIMIT over 1 MiB, TN_ENOMEM.
 tn_status tn_brief_parse(tn_str text, const char *path, tn_arena *a, tn_brief *out, tn_err *err);
 /// The same in a project: `defaults` (NULL, or an object of front-matter keys: tenet.yaml) speaks where the brief, front

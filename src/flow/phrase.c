@@ -38,8 +38,9 @@ static bool is_sign(uint32_t cp)
 
 /* What joins two word characters: "fine-tune", "14,200", "trust_remote_code", "nDCG@10"; an apostrophe only before the
  * short endings of English ("don't", "driver's"), so that the article of "l'API" or "d'entraînement" is a word. */
-static bool joins(tn_str s, size_t at, uint32_t before)
+static bool joins(tn_str s, size_t from, size_t at, uint32_t before)
 {
+    size_t hyphen = at;
     uint32_t cp = tn_utf8_next(s, &at);
     if (!is_word_cp(before) || at >= s.len)
         return false;
@@ -53,6 +54,9 @@ static bool joins(tn_str s, size_t at, uint32_t before)
             at++;
         return after < 0x80 && (at >= s.len || !is_word_cp(tn_utf8_next(s, &at)));
     }
+    /* "Swahili-English": two names, two words; "E-Mail", "Macro-F1" are one. */
+    if (cp == '-' && hyphen - from >= 4 && after - 'A' < 26u && s.ptr[from] - 'A' < 26u && at < s.len && s.ptr[at] >= 'a' && s.ptr[at] <= 'z')
+        return false;
     return cp == '-' || cp == '_' || cp == '@' || cp == 0x2010 || cp == 0x2011 || cp == 0xB7;
 }
 
@@ -123,7 +127,7 @@ tn_status tn_words_cut(tn_str s, uint32_t first_line, tn_arena *a, tn_words *out
                 break;
             size_t next = i;
             uint32_t c = tn_utf8_next(s, &next);
-            if (!is_word_cp(c) && !joins(s, i, before))
+            if (!is_word_cp(c) && !joins(s, from, i, before))
                 break;
             i = next;
             cp = c;
@@ -350,27 +354,29 @@ static void add_languages(book *b)
     }
 }
 
-static bool fits(const alternative *alt, const tn_word *w)
+static bool fits(const alternative *alt, tn_str s)
 {
-    tn_str s = w->lower, t = alt->text;
+    tn_str t = alt->text;
     switch (alt->kind) {
     case LITERAL: return tn_str_eq(s, t);
     case PREFIX: return s.len >= t.len && memcmp(s.ptr, t.ptr, t.len) == 0;
     case SUFFIX: return s.len >= t.len && memcmp(s.ptr + s.len - t.len, t.ptr, t.len) == 0;
     case INSIDE: return tn_str_find(s, t, 0) != SIZE_MAX;
-    case NUMBER: return s.ptr[0] - '0' < 10u;
+    case NUMBER: return s.len && s.ptr[0] - '0' < 10u;
     default: return false;
     }
 }
 
-/* Where the pattern's tokens from `t` on end when they start at word i: the word behind the last one, or 0. */
+/* Where the pattern's tokens from `t` on end when they start at word i: the word behind the last one, or 0. A word with
+ * hyphens is also as many words ("time-series forecasting" holds "time series"); `done` bytes of word i are matched. */
 static size_t match(const tn_words *w, const pattern *p, uint32_t t, size_t i, size_t start)
 {
+    size_t done = 0;
     for (; t < p->n; t++) {
         const token *k = &p->token[t];
         kind special = k->alt[0].kind;
         if (special == GAP || special == FAR_GAP) {
-            for (size_t skip = 0; skip <= (special == GAP ? SHORT_GAP : LONG_GAP) && i + skip < w->len; skip++) {
+            for (size_t skip = 0; !done && skip <= (special == GAP ? SHORT_GAP : LONG_GAP) && i + skip < w->len; skip++) {
                 const tn_word *at = &w->ptr[i + skip], *from = &w->ptr[i - 1];
                 if (special == GAP ? at->clause != from->clause : at->sentence != from->sentence)
                     return 0;
@@ -392,15 +398,26 @@ static size_t match(const tn_words *w, const pattern *p, uint32_t t, size_t i, s
                 return 0;
             continue;
         }
-        bool ok = i == start || w->ptr[i].sentence == w->ptr[i - 1].sentence;
-        uint32_t n = 0;
-        while (ok && n < k->n && !fits(&k->alt[n], &w->ptr[i]))
-            n++;
-        if (!ok || n == k->n)
+        if (!done && i != start && w->ptr[i].sentence != w->ptr[i - 1].sentence)
             return 0;
-        i++;
+        tn_str whole = tn_str_sub(w->ptr[i].lower, done, w->ptr[i].lower.len), part = whole;
+        uint32_t n = 0;
+        while (n < k->n && !fits(&k->alt[n], whole))
+            n++;
+        if (n < k->n) {
+            i++;
+            done = 0;
+            continue;
+        }
+        const char *hyphen = memchr(whole.ptr, '-', whole.len);
+        part.len = hyphen ? (size_t)(hyphen - whole.ptr) : 0;
+        for (n = 0; part.len && n < k->n && !(k->alt[n].kind == LITERAL && tn_str_eq(k->alt[n].text, part));)
+            n++;
+        if (!part.len || n == k->n)
+            return 0;
+        done += part.len + 1;
     }
-    return i;
+    return done ? 0 : i;
 }
 
 /* ---- hits ---- */

@@ -671,7 +671,7 @@ static void read_environment(tn_reader *r)
 {
     const tn_phrase_hit *weak = NULL;
     for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "environment", h));) {
-        bool production = tn_str_is(h->value, "production"), regulated = tn_str_is(h->value, "regulated");
+        bool production = tn_str_is(h->value, "production");
         if (h->negated || (h->quoted && production && h->weight < 3))
             continue;
         if (production && part_of(r, h->first) == TN_WHY && h->weight < 3)
@@ -680,7 +680,7 @@ static void read_environment(tn_reader *r)
             weak = weak ? weak : h;
             continue;
         }
-        if (regulated && h->weight < 2)
+        if (tn_str_is(h->value, "research") && h->weight < 3 && part_of(r, h->first) == TN_WHY)
             continue;
         add_hit(r, "environment", h);
     }
@@ -812,7 +812,7 @@ static void read_limits(tn_reader *r)
         bool of_length = !bounded && (near(r, n.last, 0, 2, length) || near(r, i, 3, 0, length));
         if ((ms || (s && cued)) && !(s && of_length) && n.value * (s ? 1000 : 1) <= 3600000)
             keep_least(r, "max_latency_ms", ms ? n.value : n.value * 1000, i, n.last);
-        if (tn_str_is(n.unit, "fps") || (tn_str_is(n.unit, "frames") && near(r, i, 0, 3, (const char *const[]){"second", "sec", NULL})) ||
+        if (tn_str_is(n.unit, "fps") || (tn_str_is(n.unit, "frame") && near(r, i, 0, 3, (const char *const[]){"second", NULL})) || (tn_str_is(n.unit, "frames") && near(r, i, 0, 3, (const char *const[]){"second", "sec", NULL})) ||
             (unit_in(n.unit, rate) && near(r, i, 0, 3, (const char *const[]){"second", NULL})))
             keep_least(r, "max_latency_ms", rounded(1000 / n.value), i, n.last);
         bool is_gb = unit_in(n.unit, gb), is_mb = unit_in(n.unit, mb), is_kb = unit_in(n.unit, kb);
@@ -1125,7 +1125,7 @@ static bool read_counted(tn_reader *r, double *count)
             if (!same_clause(r, i, h->first))
                 break;
             v = number_word(r, i);
-            if (!v && number_at(r, i, &n) && n.value >= 2 && n.value <= 100000 && n.value == (double)(int)n.value && !n.own_unit)
+            if (!v && number_at(r, i, &n) && n.value >= 2 && n.value <= 1000 && n.value == (double)(int)n.value && !n.own_unit)
                 v = n.value;
             at = i;
         }
@@ -1286,6 +1286,9 @@ static void read_data(tn_reader *r)
         tn_reader_add(r, "data", TN_STR("front matter"), 0, 0);
     for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "data", h));)
         add_words(r, "data", h->value, h->first, h->last);
+    for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "labelled", h));)
+        if (!h->negated && in_part(r, h->first, TN_WHAT))
+            add_words(r, "data", TN_STR("named"), h->first, h->last);
     for (size_t i = 0; i < r->words.len; i++) {
         number n;
         if (!number_at(r, i, &n))
