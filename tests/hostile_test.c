@@ -4,6 +4,7 @@
 #include "test.h"
 
 #define TN_FUZZ_AS_TEST
+#include "../fuzz/fuzz_brief.c"
 #include "../fuzz/fuzz_csv.c"
 #include "../fuzz/fuzz_e5image.c"
 #include "../fuzz/fuzz_json.c"
@@ -20,7 +21,7 @@
 static const struct {
     const char *name;
     tn_status (*run)(tn_bytes bytes);
-} reader[] = {{"csv", fuzz_csv},           {"e5image", fuzz_e5image}, {"json", fuzz_json}, {"markdown", fuzz_markdown}, {"mcp", fuzz_mcp},
+} reader[] = {{"brief", fuzz_brief}, {"csv", fuzz_csv},           {"e5image", fuzz_e5image}, {"json", fuzz_json}, {"markdown", fuzz_markdown}, {"mcp", fuzz_mcp},
               {"rules", fuzz_rules},       {"safetensors", fuzz_safetensors}, {"torch", fuzz_torch}, {"yaml", fuzz_yaml},       {"zip", fuzz_zip}};
 
 static void run_folder(const char *folder, bool must_refuse)

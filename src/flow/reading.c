@@ -401,6 +401,8 @@ static void read_task(tn_reader *r)
     qsort(c.at, c.n, sizeof *c.at, by_place);
     for (size_t i = 0; i < c.n; i++) {
         bool keep = c.at[i].weight >= least;
+        for (size_t k = 0; k < c.n && keep; k++) /* "part-of-speech tagging" is one thing */
+            keep = c.at[k].weight <= c.at[i].weight || c.at[i].weight > 2 || c.at[i].first > c.at[k].last + 2 || c.at[k].first > c.at[i].last + 2;
         for (size_t k = 0; k < c.n && keep; k++)
             keep = k == i || c.at[k].weight < least || !swallows(c.at[k].tag, c.at[i].tag);
         if (!keep)
@@ -436,7 +438,11 @@ static void read_actions(tn_reader *r)
     for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "action", h));) {
         tn_brief_part part = part_of(r, h->first);
         refused_training |= h->negated && tn_str_is(h->value, "fine-tune");
-        if (h->negated || h->quoted || part == TN_WHY || part == TN_WHEN)
+        const char *at = r->brief->text.ptr + r->words.ptr[h->first].from;
+        bool a_label = false; /* "serve, set, spike" */
+        for (const tn_fact *f = NULL; (f = tn_brief_fact(r->brief, "label", f));)
+            a_label |= at >= f->words.ptr && at < f->words.ptr + f->words.len;
+        if (h->negated || h->quoted || a_label || part == TN_WHY || part == TN_WHEN)
             continue;
         add_hit(r, "action", h);
         verb = true;
@@ -672,7 +678,8 @@ static void read_environment(tn_reader *r)
     const tn_phrase_hit *weak = NULL;
     for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "environment", h));) {
         bool production = tn_str_is(h->value, "production");
-        if (h->negated || (h->quoted && production && h->weight < 3))
+        bool hardware = tn_str_is(h->value, "edge") || tn_str_is(h->value, "cloud-gpu") || tn_str_is(h->value, "cloud-cpu");
+        if (h->negated || (hardware && part_of(r, h->first) == TN_WHY) || (h->quoted && production && h->weight < 3))
             continue;
         if (production && part_of(r, h->first) == TN_WHY && h->weight < 3)
             continue;
@@ -733,7 +740,8 @@ static void read_use(tn_reader *r)
         if (h->negated)
             continue;
         bool where = part_of(r, h->first) == TN_WHERE, best_where = best && part_of(r, best->first) == TN_WHERE;
-        if (!best || h->weight > best->weight || (h->weight == best->weight && where && !best_where))
+        int score = (h->weight >= 4 ? 20 : where ? 10 : 0) + h->weight, best_score = !best ? -1 : (best->weight >= 4 ? 20 : best_where ? 10 : 0) + best->weight;
+        if (score > best_score)
             best = h;
     }
     if (best && !tn_str_is(best->value, "none"))
@@ -803,8 +811,10 @@ static void read_limits(tn_reader *r)
                                              "csv", "books", "mail", "crawl", "web", "code", "plain", "raw", "uncompressed", "of", NULL};
     static const char *const compute[] = {"gpu*", "train*", "compute", "budget", "fine-tuning", "cpu", "machine", "rechenzeit", "entraînement", "entrenamiento", "training", NULL};
     for (size_t i = 0; i < r->words.len; i++) {
-        number n;
-        if (!number_at(r, i, &n) || !(n.value > 0))
+        number n = {.value = number_word(r, i), .unit = word(r, i + 1), .last = i + 1};
+        if ((!n.value || !same_clause(r, i, i + 1)) && !number_at(r, i, &n))
+            continue;
+        if (!(n.value > 0))
             continue;
         bool ms = unit_in(n.unit, milli), s = unit_in(n.unit, second);
         bool cued = near(r, i, 6, 6, limit);
@@ -873,7 +883,7 @@ static void read_metrics(tn_reader *r)
                 continue;
             bool share = tn_str_is(n.unit, "%") || tn_str_is(n.unit, "percent") || tn_str_is(n.unit, "prozent") || tn_str_is(n.unit, "per") || tn_str_is(n.unit, "pct");
             bool scale = tn_str_is(h->value, "bleu") || tn_str_is(h->value, "chrf") || tn_str_is(h->value, "mae") || tn_str_is(h->value, "rmse") || tn_str_is(h->value, "mos") || tn_str_is(h->value, "perplexity") ||
-                         tn_str_is(h->value, "rouge") || tn_str_is(h->value, "rougel");
+                         tn_str_is(h->value, "psnr") || tn_str_is(h->value, "fid") || tn_str_is(h->value, "mase");
             bool fraction = n.value <= 1 && n.value > 0;
             bool bare = !share && !fraction && !scale && n.value > 1 && n.value <= 100 && near(r, i, 3, 0, firm) && (!n.own_unit && !n.unit.len);
             if (!share && !fraction && !scale && !bare)
@@ -905,7 +915,7 @@ static void read_metrics(tn_reader *r)
             continue;
         if (near(r, best, 2, 3, (const char *const[]){"points", "point", "pp", "gain", NULL}) || near(r, best, 3, 0, (const char *const[]){"has", "get", "gets", "dropped", "from", "currently", "today", "now", NULL}))
             continue;
-        static const char *const falls[] = {"wer", "cer", "mae", "rmse", "mape", "der", "perplexity", "fid", "false_positive_rate", "eer", "log_loss"};
+        static const char *const falls[] = {"wer", "cer", "mae", "rmse", "mape", "mase", "abs_rel", "der", "perplexity", "fid", "false_positive_rate", "eer", "log_loss"};
         const char *op = ">=";
         for (size_t k = 0; k < TN_COUNT(falls); k++)
             if (tn_str_is(h->value, falls[k]))
@@ -977,7 +987,7 @@ typedef struct {
 /* Cuts text[from, to) at commas, slashes, semicolons and the last "and"/"or": names, all of them, or nothing. */
 static bool cut_names(const tn_reader *r, size_t from, size_t to, size_t least, name_list *out)
 {
-    static const char *const joint[] = {" and ", " or ", " und ", " oder ", " et ", " ou ", " y ", " o ", " e ", " en ", " of ", " và ", " hoặc ", " dan ", " atau ", " ve ", " veya ", " i ", " lub ", " albo ", " и ", " или ",
+    static const char *const joint[] = {" and ", " or ", " und ", " oder ", " et ", " ou ", " y ", " o ", " e ", " en ", " và ", " hoặc ", " dan ", " atau ", " ve ", " veya ", " i ", " lub ", " albo ", " и ", " или ",
                                         " vs ", " vs. ", " versus "};
     tn_str s = r->brief->text;
     bool slash = false;
@@ -1158,7 +1168,7 @@ static bool read_listed(tn_reader *r, double count, char open)
         size_t w = word_at(r, i), about = w ? w - 1 : w;
         if (!of_the_task(r, w) || !of_the_task(r, about) || r->words.ptr[about].sentence != r->words.ptr[w].sentence)
             continue;
-        bool context = sentence_has(r, "task", about) || sentence_has(r, "op", about) || sentence_has(r, "labelled", about) || sentence_has(r, "classes", about);
+        bool context = (open == ':' && part_of(r, w) == TN_WHAT && list_end(r, i + 1, open) > i + 12) || sentence_has(r, "task", about) || sentence_has(r, "op", about) || sentence_has(r, "labelled", about) || sentence_has(r, "classes", about);
         bool digits = false;
         size_t end = list_end(r, i + 1, open);
         for (size_t k = i; open == '(' && k < end; k++) {
@@ -1167,6 +1177,11 @@ static bool read_listed(tn_reader *r, double count, char open)
                 digits = true;
         }
         if (!context || digits || !names_from(r, i + 1, open, &list) || names_languages(r, &list) || (count > 0 && (double)list.n != count))
+            continue;
+        bool figures = false;
+        for (size_t k = list.from; open == ':' && k < list.to; k++)
+            figures |= s.ptr[k] >= '0' && s.ptr[k] <= '9';
+        if (figures)
             continue;
         if (open == ':' && list.n < 3 && (memchr(s.ptr + list.from, ',', list.to - list.from) || list.n < 2))
             continue;
@@ -1407,9 +1422,9 @@ void tn_reader_run(tn_reader *r)
 {
     read_data(r);
     read_task(r);
+    read_labels(r);
     read_actions(r);
     read_metrics(r);
-    read_labels(r);
     read_problem(r);
     read_languages(r);
     read_domain(r);
