@@ -94,6 +94,12 @@ size_t tn_embed_sort(const int32_t *id, size_t n, uint64_t *scratch, uint32_t *o
     return n_unique;
 }
 
+size_t tn_relative_scratch(size_t T, size_t d, size_t R)
+{
+    size_t padded = (R + 15) / 16 * 16;
+    return 2 * d * padded + 2 * T * padded + 64;
+}
+
 size_t tn_attention_scratch(size_t T, size_t d)
 {
     size_t padded = (T + 15) / 16 * 16;

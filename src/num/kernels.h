@@ -100,7 +100,7 @@ typedef struct {
 } tn_embed_grad;
 
 /// ---- attention of one (row, head), without padding ----
-/// s[i,j] = (sum over c of q[i,c] k[j,c]) * scale, c in order; max[i] over j; e = exp(s - max); sum[i] by lanes;
+/// s[i,j] = (sum over c of q[i,c] k[j,c]) * scale, c in order, then + bias[i,j]; max[i] over j; e = exp(s - max); sum[i] by lanes;
 /// p = e * (1 / sum); dropout on p; o[i,c] = sum over j of p[i,j] v[j,c], j in order. d is a multiple of 4.
 typedef struct {
     size_t T, d;
@@ -110,22 +110,58 @@ typedef struct {
     size_t ld_o;
     float *max, *sum; /* [T], kept for the backward pass; NULL when there is none */
     float scale;
+    const float *bias; /* NULL, or bias[i * ld_bias + j], which may be -inf but for j = i. With ld_bias = -1 and a pointer
+                        * into the middle of 2T - 1 numbers it depends on j - i alone */
+    ptrdiff_t ld_bias;
     const tn_dropout *dropout; /* NULL: none */
     uint32_t row, head;        /* for dropout */
     float *scratch;            /* tn_attention_scratch(T, d) floats, aligned to 64 */
 } tn_attention;
 
 /// Recomputes p from max and sum. D[i] = dO[i] . o[i] by lanes; t[i,j] = dO[i] . v[j] (c in order), through dropout;
-/// ds = p * (t - D) * scale; dq[i] = sum over j of ds[i,j] k[j]; dk[j] = sum over i of ds[i,j] q[i];
+/// ds = p * (t - D), which is added to dbias, i in order; then ds = ds * scale; dq[i] = sum over j of ds[i,j] k[j]; dk[j] = sum over i of ds[i,j] q[i];
 /// dv[j] = sum over i of (dropped p)[i,j] dO[i]; each in order from +0.
 typedef struct {
     tn_attention forward; /* as it was; o, max and sum are read */
     const float *d_o;     /* [T,d], ld_o */
     float *dq, *dk, *dv;  /* [T,d], ld_d floats between tokens; written, not added to */
     size_t ld_d;
+    float *dbias; /* laid out as bias is, or NULL: not wanted */
+    ptrdiff_t ld_dbias;
 } tn_attention_grad;
 
 size_t tn_attention_scratch(size_t T, size_t d);
+
+/// ---- scores of relative places, of one (row, head): what DeBERTa adds to attention's ----
+/// bias[i,j] = (q[i] . kr[r] + k[j] . qr[r]) * scale, r = index[i - j] - first; each product over c in order from +0.
+typedef struct {
+    size_t T, d, R; /* R relative places, of which all are in reach of T tokens */
+    const float *q, *k; /* [T,d] */
+    size_t ld;
+    const float *qr, *kr; /* [R,d]: their query and key */
+    size_t ld_r;
+    const int32_t *index; /* index[-(T - 1) .. T - 1], in [first, first + R) */
+    int32_t first;
+    float scale;
+    float *bias; /* [T,T], ld_bias floats between rows */
+    size_t ld_bias;
+    float *scratch; /* tn_relative_scratch(T, d, R) floats, aligned to 64 */
+} tn_relative;
+
+/// a[i,r] = sum over the j of that r, in order, of ds[i,j] * scale; b[j,r] the same over i. Then, each element as one
+/// chain of FMA from what it was: dq[i] over r of a[i,r] kr[r], dk[j] over r of b[j,r] qr[r], dkr[r] over i of
+/// a[i,r] q[i], dqr[r] over j of b[j,r] k[j].
+typedef struct {
+    tn_relative forward; /* as it was, but for bias and scratch */
+    const float *ds;     /* [T,T]: dbias of attention */
+    size_t ld_ds;
+    float *dq, *dk; /* [T,d]; added to */
+    size_t ld_d;
+    float *dqr, *dkr; /* [R,d]; added to */
+    size_t ld_dr;
+} tn_relative_grad;
+
+size_t tn_relative_scratch(size_t T, size_t d, size_t R);
 
 /// ---- AdamW over a span ----
 /// g' = g * grad_scale; w = w * decay; m = fma(rest1, g' - m, m); v = fma(rest2 * g', g', v * beta2);
@@ -156,6 +192,7 @@ typedef struct {
     void (*fill)(float *y, float a, size_t n);
     void (*scale)(const float *x, float a, float *y, size_t n);                      /* y = x * a */
     void (*add)(const float *a, const float *b, float *y, size_t n);                 /* y = a + b */
+    void (*multiply)(const float *a, const float *b, float *y, size_t n);            /* y = a * b */
     void (*axpy)(float a, const float *x, float *y, size_t n);                       /* y = fma(a, x, y) */
     void (*bias)(const float *x, const float *b, float *y, size_t n_rows, size_t C); /* y = x + b, each row */
     void (*exp)(const float *x, float *y, size_t n);
@@ -169,6 +206,8 @@ typedef struct {
     void (*dropout)(const tn_dropout *d, uint32_t row, uint32_t position, uint32_t channel, const float *x,
                     const float *residual, float *y, size_t n); /* channels [channel, channel + n) of one token:
                     y = kept ? x * scale : 0, then + residual unless NULL; also the backward pass */
+    void (*rotate)(const float *x, const float *cosine, const float *sine, float *y,
+                   size_t n); /* x and y [2n], halves a and b: a * cos - b * sin, b * cos + a * sin */
     void (*f16_to_f32)(const uint16_t *x, float *y, size_t n);
     void (*bf16_to_f32)(const uint16_t *x, float *y, size_t n);
 
@@ -191,6 +230,8 @@ typedef struct {
 
     void (*attention)(const tn_attention *a);
     void (*attention_grad)(const tn_attention_grad *a);
+    void (*relative)(const tn_relative *a);
+    void (*relative_grad)(const tn_relative_grad *a);
 
     void (*adamw)(const tn_adamw *a, const float *grad, float *weight, float *m, float *v, size_t n);
 } tn_kernels;

@@ -107,6 +107,21 @@ static void add(const float *a, const float *b, float *y, size_t n)
         y[i] = a[i] + b[i];
 }
 
+static void multiply(const float *a, const float *b, float *y, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = a[i] * b[i];
+}
+
+static void rotate(const float *x, const float *cosine, const float *sine, float *y, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        float a = x[i], b = x[i + n];
+        y[i] = a * cosine[i] - b * sine[i];
+        y[i + n] = b * cosine[i] + a * sine[i];
+    }
+}
+
 static void axpy(float a, const float *x, float *y, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -411,15 +426,18 @@ static void embed_grad(const tn_embed_grad *a)
 
 /* ---- attention ---- */
 
-/* s[j] = (q . k[j]) * scale, each product summed over c in order. */
-static void scores(const tn_attention *a, const float *q, float *s)
+/* s[j] = (q[i] . k[j]) * scale + bias[i,j], each product summed over c in order. */
+static void scores(const tn_attention *a, size_t i, float *s)
 {
+    const float *q = a->q + i * a->ld;
     for (size_t j = 0; j < a->T; j++)
         s[j] = 0;
     for (size_t c = 0; c < a->d; c++)
         for (size_t j = 0; j < a->T; j++)
             s[j] = fm_fma(q[c], a->k[j * a->ld + c], s[j]);
     scale(s, a->scale, s, a->T);
+    if (a->bias)
+        add(s, a->bias + (ptrdiff_t)i * a->ld_bias, s, a->T);
 }
 
 /* Drops p[j] = probability (i, j) in place; what is dropped becomes 0. */
@@ -438,7 +456,7 @@ static void attention(const tn_attention *a)
 {
     float *p = a->scratch;
     for (size_t i = 0; i < a->T; i++) {
-        scores(a, a->q + i * a->ld, p);
+        scores(a, i, p);
         float m = max(p, a->T), s = (float)exp_row(p, m, p, a->T);
         scale(p, 1.0f / s, p, a->T);
         if (a->max) {
@@ -465,7 +483,7 @@ static void attention_grad(const tn_attention_grad *g)
     for (size_t i = 0; i < a->T; i++) {
         const float *q = a->q + i * a->ld, *d_o = g->d_o + i * a->ld_o;
         float D = (float)dot(d_o, a->o + i * a->ld_o, a->d), inverse = 1.0f / a->sum[i];
-        scores(a, q, p);
+        scores(a, i, p);
         for (size_t j = 0; j < a->T; j++) {
             p[j] = fm_expf(p[j] - a->max[i]) * inverse;
             dropped[j] = p[j];
@@ -480,7 +498,11 @@ static void attention_grad(const tn_attention_grad *g)
         for (size_t c = 0; c < a->d; c++)
             dq[c] = 0;
         for (size_t j = 0; j < a->T; j++) {
-            float ds = (p[j] * (t[j] - D)) * a->scale, *dk = g->dk + j * g->ld_d, *dv = g->dv + j * g->ld_d;
+            float ds = p[j] * (t[j] - D);
+            if (g->dbias)
+                g->dbias[(ptrdiff_t)i * g->ld_dbias + (ptrdiff_t)j] += ds;
+            ds = ds * a->scale;
+            float *dk = g->dk + j * g->ld_d, *dv = g->dv + j * g->ld_d;
             const float *k = a->k + j * a->ld;
             for (size_t c = 0; c < a->d; c++) {
                 dq[c] = fm_fma(ds, k[c], dq[c]);
@@ -489,6 +511,48 @@ static void attention_grad(const tn_attention_grad *g)
             }
         }
     }
+}
+
+/* y[m,n] = x[m] . w[n], over c in order from +0. */
+static void products(const float *x, size_t ld_x, size_t M, const float *w, size_t ld_w, size_t N, size_t d, float *y)
+{
+    for (size_t m = 0; m < M; m++)
+        for (size_t n = 0; n < N; n++) {
+            float v = 0;
+            for (size_t c = 0; c < d; c++)
+                v = fm_fma(x[m * ld_x + c], w[n * ld_w + c], v);
+            y[m * N + n] = v;
+        }
+}
+
+static void relative(const tn_relative *g)
+{
+    float *a = g->scratch, *b = a + g->T * g->R;
+    products(g->q, g->ld, g->T, g->kr, g->ld_r, g->R, g->d, a);
+    products(g->k, g->ld, g->T, g->qr, g->ld_r, g->R, g->d, b);
+    tn_relative_gather(g, a, b, g->R);
+}
+
+/* dx[t] += s[t,r] w[r], r in order; dw[r] += s[t,r] x[t], t in order. */
+static void relative_side(const tn_relative_grad *g, const float *s, const float *x, const float *w, float *dx, float *dw)
+{
+    const tn_relative *f = &g->forward;
+    for (size_t t = 0; t < f->T; t++)
+        for (size_t r = 0; r < f->R; r++)
+            for (size_t c = 0; c < f->d; c++) {
+                float v = s[t * f->R + r], *at = dx + t * g->ld_d + c, *to = dw + r * g->ld_dr + c;
+                *at = fm_fma(v, w[r * f->ld_r + c], *at);
+                *to = fm_fma(v, x[t * f->ld + c], *to);
+            }
+}
+
+static void relative_grad(const tn_relative_grad *g)
+{
+    const tn_relative *f = &g->forward;
+    float *a = f->scratch, *b = a + f->T * f->R;
+    tn_relative_scatter(g, a, b, f->R);
+    relative_side(g, a, f->q, f->kr, g->dq, g->dkr);
+    relative_side(g, b, f->k, f->qr, g->dk, g->dqr);
 }
 
 static void adamw(const tn_adamw *a, const float *grad, float *weight, float *m, float *v, size_t n)
@@ -514,6 +578,7 @@ const tn_kernels TN_KERNELS_REF = {
     .fill = fill,
     .scale = scale,
     .add = add,
+    .multiply = multiply,
     .axpy = axpy,
     .bias = bias,
     .exp = vexp,
@@ -524,6 +589,7 @@ const tn_kernels TN_KERNELS_REF = {
     .relu = relu,
     .relu_backward = relu_backward,
     .dropout = dropout,
+    .rotate = rotate,
     .f16_to_f32 = f16_to_f32,
     .bf16_to_f32 = bf16_to_f32,
     .layernorm = layernorm,
@@ -540,5 +606,7 @@ const tn_kernels TN_KERNELS_REF = {
     .embed_grad = embed_grad,
     .attention = attention,
     .attention_grad = attention_grad,
+    .relative = relative,
+    .relative_grad = relative_grad,
     .adamw = adamw,
 };

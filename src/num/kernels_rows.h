@@ -11,6 +11,34 @@ enum {
     TN_ATTENTION_ROWS = 64, /* query rows whose probabilities are held at once: two such blocks fit L2 for T = 512 */
 };
 
+/* Scores of relative places from a[i,r] and b[j,r], rows of `pad` floats, and the way back, to sums in a and b. */
+static inline void tn_relative_gather(const tn_relative *g, const float *a, const float *b, size_t pad)
+{
+    for (size_t i = 0; i < g->T; i++) {
+        float *y = g->bias + i * g->ld_bias;
+        for (size_t j = 0; j < g->T; j++) {
+            size_t r = (size_t)(g->index[(ptrdiff_t)i - (ptrdiff_t)j] - g->first);
+            y[j] = (a[i * pad + r] + b[j * pad + r]) * g->scale;
+        }
+    }
+}
+
+static inline void tn_relative_scatter(const tn_relative_grad *g, float *a, float *b, size_t pad)
+{
+    const tn_relative *f = &g->forward;
+    for (size_t i = 0; i < f->T * pad; i++)
+        a[i] = b[i] = 0;
+    for (size_t i = 0; i < f->T; i++) {
+        const float *ds = g->ds + i * g->ld_ds;
+        for (size_t j = 0; j < f->T; j++) {
+            size_t r = (size_t)(f->index[(ptrdiff_t)i - (ptrdiff_t)j] - f->first);
+            float v = ds[j] * f->scale;
+            a[i * pad + r] += v;
+            b[j * pad + r] += v;
+        }
+    }
+}
+
 /* The fold of shards without a buffer a shard: a binary counter. Slot l holds the sum of 2^l neighbouring shards, or is
  * absent. Adding shard s merges upward through the trailing ones of s, left + right; at the end what is left is merged
  * from the lowest slot, which is the same tree with its missing right ends. The macro's caller says how to merge:

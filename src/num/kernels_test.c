@@ -252,6 +252,68 @@ static void run_attention(const tn_kernels *k, set *c)
     k->attention(&g.forward);
 }
 
+/* The same with a bias: of each pair, then of the distance alone, with a window; and what is added to it. */
+static void run_attention_bias(const tn_kernels *k, set *c)
+{
+    size_t T = c->rows;
+    float *diagonals = c->out + 3 * POOL + 2 * T + 64;
+    tn_attention_grad g = attention_case(c);
+    g.forward.bias = in(c, 2);
+    g.forward.ld_bias = (ptrdiff_t)T + 3;
+    g.dbias = zone(c, 2);
+    g.ld_dbias = (ptrdiff_t)T + 1;
+    k->attention(&g.forward);
+    k->attention_grad(&g);
+    float bias[2 * 130];
+    for (size_t i = 0; i < 2 * T - 1; i++)
+        bias[i] = i + 9 < T - 1 || i > T + 8 ? -INFINITY : c->x[3][i];
+    g.forward.bias = bias + T - 1;
+    g.forward.ld_bias = g.ld_dbias = -1;
+    g.dbias = diagonals + T - 1;
+    k->attention(&g.forward);
+    k->attention_grad(&g);
+}
+static void run_relative(const tn_kernels *k, set *c)
+{
+    size_t T = c->rows, R = T / 2 + 1;
+    int32_t index[2 * 130];
+    for (size_t i = 0; i < 2 * T - 1; i++)
+        index[i] = 7 + (int32_t)(i * R / (2 * T - 1));
+    tn_relative f = {.T = T,
+                     .d = c->d,
+                     .R = R,
+                     .q = in(c, 0),
+                     .k = in(c, 0) + c->d,
+                     .ld = 3 * c->d,
+                     .qr = in(c, 1),
+                     .kr = in(c, 1) + c->d,
+                     .ld_r = 2 * c->d,
+                     .index = index + T - 1,
+                     .first = 7,
+                     .scale = 0.3f,
+                     .bias = zone(c, 0),
+                     .ld_bias = T + 1,
+                     .scratch = c->scratch};
+    k->relative(&f);
+    k->relative_grad(&(tn_relative_grad){.forward = f,
+                                         .ds = in(c, 2),
+                                         .ld_ds = T + 2,
+                                         .dq = zone(c, 1),
+                                         .dk = zone(c, 1) + c->d,
+                                         .ld_d = 2 * c->d,
+                                         .dqr = zone(c, 2),
+                                         .dkr = zone(c, 2) + c->d,
+                                         .ld_dr = 2 * c->d});
+}
+static void run_rotate(const tn_kernels *k, set *c)
+{
+    size_t n = c->n / 2;
+    k->multiply(in(c, 0), in(c, 1), zone(c, 0), c->n);
+    k->rotate(in(c, 0), in(c, 1), in(c, 2), zone(c, 1), n);
+    memcpy(zone(c, 2), in(c, 0), 2 * n * sizeof(float));
+    k->rotate(zone(c, 2), in(c, 1), in(c, 2), zone(c, 2), n);
+}
+
 typedef enum { VECTOR, ROWS, ATTENTION } shape;
 static const struct {
     const char *name;
@@ -275,6 +337,9 @@ static const struct {
     {"column sums", run_column_sums, ROWS, true},
     {"embeddings", run_embed, ROWS, true},
     {"attention", run_attention, ATTENTION, false},
+    {"attention with a bias", run_attention_bias, ATTENTION, false},
+    {"relative places", run_relative, ATTENTION, false},
+    {"multiply rotate", run_rotate, VECTOR, true},
 };
 
 static void canary(set *c)
@@ -294,7 +359,7 @@ static void compare(const char *name, const char *isa, const set *c, const float
 
 /* The digest of what ref writes in every_row_has_the_bits_of_ref, NaN written as 0x7fc00000: the numbers of the
  * contract themselves. It changes only when a kernel's definition does, never with the compiler or the CPU. */
-static const char golden[] = "5bb4bc2723cac7e56b67dd1d9f82568300d6d159bea86c5dbdee0a35389ba73d";
+static const char golden[] = "8f6fb6a404b2e82a47f33d54e6e968de082d1d6429209a60577e9e4a236ff400";
 
 static void digest_add(tn_digest *d, const float *out)
 {

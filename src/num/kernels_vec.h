@@ -171,6 +171,19 @@ static void add(const float *a, const float *b, float *y, size_t n)
     LANES(n, STORE(y, v_add(LOAD(a), LOAD(b))););
 }
 
+static void multiply(const float *a, const float *b, float *y, size_t n)
+{
+    LANES(n, STORE(y, v_mul(LOAD(a), LOAD(b))););
+}
+
+static void rotate(const float *x, const float *cosine, const float *sine, float *y, size_t n)
+{
+    const float *x2 = x + n;
+    float *y2 = y + n;
+    LANES(n, v16 a = LOAD(x), b = LOAD(x2), co = LOAD(cosine), si = LOAD(sine);
+          STORE(y, v_sub(v_mul(a, co), v_mul(b, si))); STORE(y2, v_add(v_mul(b, co), v_mul(a, si))););
+}
+
 static void axpy(float a, const float *x, float *y, size_t n)
 {
     v16 va = v_set(a);
@@ -682,9 +695,10 @@ static void transpose(const float *from, size_t ld, size_t T, size_t d, float *t
 
 /* ---- attention ---- */
 
-/* n <= VEC_SIDE rows of T scores at p, `ld` apart, side by side to hide latencies: exp(score * scale - max) and its
- * sum. */
-VEC void exp_scores(float *p, size_t ld, size_t T, size_t n, float factor, float *maximum, float *total)
+/* n <= VEC_SIDE rows of T scores at p, `ld` apart, side by side to hide latencies: exp(score * scale + bias - max)
+ * and its sum. */
+VEC void exp_scores(float *p, size_t ld, size_t T, size_t n, float factor, const float *bias, ptrdiff_t ld_bias,
+                    float *maximum, float *total)
 {
     v16 f = v_set(factor), m[VEC_SIDE], acc[VEC_SIDE];
     for (size_t k = 0; k < n; k++)
@@ -692,6 +706,8 @@ VEC void exp_scores(float *p, size_t ld, size_t T, size_t n, float factor, float
     LANES(
         T, for (size_t k = 0; k < n; k++) {
             v16 v = v_mul(LOAD(p + k * ld), f);
+            if (bias)
+                v = v_add(v, LOAD(bias + (ptrdiff_t)k * ld_bias));
             STORE(p + k * ld, v);
             m[k] = full ? v_max(v, m[k]) : v_select(m_first(left), v_max(v, m[k]), m[k]);
         });
@@ -715,6 +731,11 @@ VEC void exp_scores(float *p, size_t ld, size_t T, size_t n, float factor, float
     }
     for (size_t k = 0; k < n; k++)
         total[k] = (float)sums[k];
+}
+
+static inline const float *bias_row(const tn_attention *a, size_t i)
+{
+    return a->bias ? a->bias + (ptrdiff_t)i * a->ld_bias : NULL;
 }
 
 static void attention(const tn_attention *a)
@@ -744,9 +765,11 @@ static void attention(const tn_attention *a)
             v16 inverse[4];
             size_t k = 0;
             for (; k + VEC_SIDE <= n; k += VEC_SIDE)
-                exp_scores(p + (r + k) * pad, pad, T, VEC_SIDE, a->scale, maximum + k, total + k);
+                exp_scores(p + (r + k) * pad, pad, T, VEC_SIDE, a->scale, bias_row(a, first + r + k), a->ld_bias,
+                           maximum + k, total + k);
             for (; k < n; k++)
-                exp_scores(p + (r + k) * pad, pad, T, 1, a->scale, maximum + k, total + k);
+                exp_scores(p + (r + k) * pad, pad, T, 1, a->scale, bias_row(a, first + r + k), a->ld_bias, maximum + k,
+                           total + k);
             for (k = 0; k < n; k++) {
                 inverse[k] = v_set(1.0f / total[k]);
                 if (a->max) {
@@ -818,19 +841,27 @@ static void attention_grad(const tn_attention_grad *g)
             }
             for (size_t j = 0; j < pad; j += 16) {
                 w16 word[4];
+                size_t left = T - j < 16 ? T - j : 16;
                 if (drops)
                     w_philox((uint32_t)j, (uint32_t)((first + r) / 4), a->row, a->head, key, word);
                 for (size_t k = 0; k < n; k++) {
                     float *pk = p + (r + k) * pad + j, *tk = t + (r + k) * pad + j;
-                    v16 v = v_mul(v_exp(v_sub(v_mul(v_load(pk), factor), maximum[k])), inverse[k]), w = v_load(tk),
-                        dropped = v;
+                    v16 s = v_mul(v_load(pk), factor);
+                    if (a->bias)
+                        s = v_add(s, v_load_n(bias_row(a, first + r + k) + j, left));
+                    v16 v = v_mul(v_exp(v_sub(s, maximum[k])), inverse[k]), w = v_load(tk), dropped = v;
                     if (drops) {
                         m16 kept = m_at_least(word[k], w_set(a->dropout->threshold));
                         dropped = v_keep(kept, v_mul(v, v_set(a->dropout->scale)));
                         w = v_keep(kept, v_mul(w, v_set(a->dropout->scale)));
                     }
                     v_store(pk, dropped);
-                    v_store(tk, v_mul(v_mul(v, v_sub(w, D[k])), factor));
+                    w = v_mul(v, v_sub(w, D[k]));
+                    if (g->dbias) {
+                        float *db = g->dbias + (ptrdiff_t)(first + r + k) * g->ld_dbias + (ptrdiff_t)j;
+                        v_store_n(db, left, v_add(v_load_n(db, left), w));
+                    }
+                    v_store(tk, v_mul(w, factor));
                 }
             }
         }
@@ -869,6 +900,61 @@ static void attention_grad(const tn_attention_grad *g)
     }
 }
 
+static void relative(const tn_relative *g)
+{
+    size_t pad = (g->R + 15) / 16 * 16;
+    float *t = g->scratch, *a = t + 2 * g->d * pad, *b = a + g->T * pad;
+    const float *x[] = {g->q, g->k}, *w[] = {g->kr, g->qr};
+    for (int side = 0; side < 2; side++) {
+        transpose(w[side], g->ld_r, g->R, g->d, t, pad);
+        product_run(&(product){.a = x[side],
+                               .a_m = g->ld,
+                               .a_k = 1,
+                               .b = t,
+                               .ld_b = pad,
+                               .c = side ? b : a,
+                               .ld_c = pad,
+                               .M = g->T,
+                               .N = pad,
+                               .K = g->d});
+    }
+    tn_relative_gather(g, a, b, pad);
+}
+
+static void relative_grad(const tn_relative_grad *g)
+{
+    const tn_relative *f = &g->forward;
+    size_t pad = (f->R + 15) / 16 * 16;
+    float *s[] = {f->scratch, f->scratch + f->T * pad};
+    const float *x[] = {f->q, f->k}, *w[] = {f->kr, f->qr};
+    float *dx[] = {g->dq, g->dk}, *dw[] = {g->dkr, g->dqr};
+    tn_relative_scatter(g, s[0], s[1], pad);
+    for (int side = 0; side < 2; side++) {
+        product_run(&(product){.a = s[side],
+                               .a_m = pad,
+                               .a_k = 1,
+                               .b = w[side],
+                               .ld_b = f->ld_r,
+                               .c = dx[side],
+                               .ld_c = g->ld_d,
+                               .M = f->T,
+                               .N = f->d,
+                               .K = f->R,
+                               .accumulate = true});
+        product_run(&(product){.a = s[side],
+                               .a_m = 1,
+                               .a_k = pad,
+                               .b = x[side],
+                               .ld_b = f->ld,
+                               .c = dw[side],
+                               .ld_c = g->ld_dr,
+                               .M = f->R,
+                               .N = f->d,
+                               .K = f->T,
+                               .accumulate = true});
+    }
+}
+
 static void adamw(const tn_adamw *a, const float *grad, float *weight, float *m, float *v, size_t n)
 {
     v16 decay = v_set(a->decay), step = v_set(a->step), rest1 = v_set(a->rest1), rest2 = v_set(a->rest2);
@@ -890,6 +976,7 @@ const tn_kernels TN_ROW = {
     .fill = fill,
     .scale = scale,
     .add = add,
+    .multiply = multiply,
     .axpy = axpy,
     .bias = bias,
     .exp = vexp,
@@ -900,6 +987,7 @@ const tn_kernels TN_ROW = {
     .relu = relu,
     .relu_backward = relu_backward,
     .dropout = dropout,
+    .rotate = rotate,
     .f16_to_f32 = f16_to_f32,
     .bf16_to_f32 = bf16_to_f32,
     .layernorm = layernorm,
@@ -916,5 +1004,7 @@ const tn_kernels TN_ROW = {
     .embed_grad = embed_grad,
     .attention = attention,
     .attention_grad = attention_grad,
+    .relative = relative,
+    .relative_grad = relative_grad,
     .adamw = adamw,
 };
