@@ -139,7 +139,7 @@ static const int32_t *positions_of(const tn_model *m, tn_tape *t, const tn_batch
 static tn_var *run_layer(const tn_config *c, tn_tape *t, struct layer *l, tn_var *x)
 {
     tn_var *y = tn_tape_linear(t, x, &l->qkv.w, &(tn_linear_options){.bias = &l->qkv.b});
-    y = tn_tape_attention(t, y, c->n_heads, c->attention_dropout);
+    y = tn_tape_attention(t, y, &(tn_attention_options){.n_heads = c->n_heads, .dropout = c->attention_dropout});
     y = tn_tape_linear(t, y, &l->out.w,
                        &(tn_linear_options){.bias = &l->out.b, .dropout = c->hidden_dropout, .residual = x});
     x = tn_tape_norm(t, y, &l->norm1.w, &l->norm1.b, c->layer_norm_eps);

@@ -76,29 +76,45 @@ tn_status tn_op_linear(tn_engine *e, const tn_tensor *x, const tn_gemm_packed *w
 
 struct column_sums {
     const tn_kernels *k;
-    const tn_tensor *x;
+    const float *x;
+    size_t c, block;
     const tn_shards *shards;
+    bool accumulate;
     float *out;
 };
 
 static void column_sums_task(void *ctx, size_t task, int worker)
 {
     const struct column_sums *a = ctx;
-    size_t c = (size_t)a->x->dim[1], from = task * COLUMN_BLOCK;
-    a->k->column_sums(a->x->data + from, c, a->shards, block_end(task, COLUMN_BLOCK, c) - from, a->out + from);
+    float sum[COLUMN_BLOCK], *out = a->out + task * a->block;
+    size_t from = task * a->block, n = block_end(task, a->block, a->c) - from;
+    a->k->column_sums(a->x + from, a->c, a->shards, n, a->accumulate ? sum : out);
+    if (a->accumulate)
+        a->k->add(out, sum, out, n);
 }
 
-tn_status tn_op_linear_grad(tn_engine *e, const tn_tensor *dy, const tn_tensor *x, const tn_shards *shards, float *dw,
-                            float *db, tn_err *err)
+static void column_sums(tn_engine *e, const float *x, size_t c, const tn_shards *shards, bool accumulate, float *out)
+{
+    struct column_sums a = {tn_engine_kernels(e), x, c, COLUMN_BLOCK, shards, accumulate, out};
+    tn_pool_run(tn_engine_pool(e), n_blocks(c, COLUMN_BLOCK), column_sums_task, &a);
+}
+
+tn_status tn_op_fold(tn_engine *e, const float *parts, const tn_shards *shards, size_t n, float *out, tn_err *err)
+{
+    struct column_sums a = {tn_engine_kernels(e), parts, n, SPAN, shards, false, out};
+    tn_pool_run(tn_engine_pool(e), n_blocks(n, SPAN), column_sums_task, &a);
+    return TN_OK;
+}
+
+tn_status tn_op_linear_grad(tn_engine *e, const tn_tensor *dy, const tn_tensor *x, const tn_shards *shards,
+                            bool accumulate, float *dw, float *db, tn_err *err)
 {
     if (!is_matrix(dy) || !is_matrix(x) || dy->dim[0] != x->dim[0] || shards->start[shards->n] != (size_t)x->dim[0])
         return disagree(err, "linear gradient", dy, x);
     size_t o = (size_t)dy->dim[1], i = (size_t)x->dim[1];
-    tn_gemm_grad(tn_engine_gemm(e), o, i, dy->data, o, x->data, i, shards, dw, i, false);
-    if (db) {
-        struct column_sums a = {tn_engine_kernels(e), dy, shards, db};
-        tn_pool_run(tn_engine_pool(e), n_blocks(o, COLUMN_BLOCK), column_sums_task, &a);
-    }
+    tn_gemm_grad(tn_engine_gemm(e), o, i, dy->data, o, x->data, i, shards, dw, i, accumulate);
+    if (db)
+        column_sums(e, dy->data, o, shards, accumulate, db);
     return TN_OK;
 }
 
@@ -275,6 +291,7 @@ tn_status tn_op_dropout(tn_engine *e, const tn_dropout *d, const tn_places *plac
 
 struct norm {
     const tn_kernels *k;
+    bool accumulate;
     tn_layernorm forward;
     tn_layernorm_dx dx;
     tn_layernorm_dparams dparams;
@@ -302,8 +319,8 @@ tn_status tn_op_norm(tn_engine *e, const tn_tensor *x, const tn_tensor *gain, co
         return disagree(err, "layer norm", x, y);
     if (!is_vector(gain, x->dim[1]) || !is_vector(bias, x->dim[1]))
         return disagree(err, "layer norm", x, gain);
-    struct norm a = {tn_engine_kernels(e),
-                     {.n_rows = (size_t)x->dim[0],
+    struct norm a = {.k = tn_engine_kernels(e),
+                     .forward = {.n_rows = (size_t)x->dim[0],
                       .C = (size_t)x->dim[1],
                       .x = x->data,
                       .gamma = gain->data,
@@ -330,47 +347,195 @@ static void norm_dx_task(void *ctx, size_t task, int worker)
     a->k->layernorm_dx(&d);
 }
 
-static void norm_dparams_task(void *ctx, size_t task, int worker)
-{
-    const struct norm *a = ctx;
-    tn_layernorm_dparams d = a->dparams;
-    d.first = task * COLUMN_BLOCK;
-    d.last = block_end(task, COLUMN_BLOCK, d.C);
-    a->k->layernorm_dparams(&d);
-}
-
 tn_status tn_op_norm_grad(tn_engine *e, const tn_tensor *dy, const tn_tensor *x, const tn_tensor *gain,
-                          const float *mean, const float *rstd, const tn_shards *shards, tn_tensor *dx, float *dgain,
-                          float *dbias, tn_err *err)
+                          const float *mean, const float *rstd, tn_tensor *dx, tn_err *err)
 {
-    if (!is_matrix(dy) || !same_shape(dy, x) || !same_shape(x, dx) || !is_vector(gain, x->dim[1]) ||
-        shards->start[shards->n] != (size_t)x->dim[0])
+    if (!is_matrix(dy) || !same_shape(dy, x) || !same_shape(x, dx) || !is_vector(gain, x->dim[1]))
         return disagree(err, "layer norm gradient", dy, x);
     size_t c = (size_t)x->dim[1], n = (size_t)x->dim[0];
-    struct norm a = {.k = tn_engine_kernels(e),
-                     .dx = {n, c, dy->data, x->data, gain->data, mean, rstd, dx->data},
-                     .dparams = {c, 0, c, dy->data, x->data, mean, rstd, shards, dgain, dbias}};
-    if (dgain)
-        tn_pool_run(tn_engine_pool(e), n_blocks(c, COLUMN_BLOCK), norm_dparams_task, &a);
+    struct norm a = {.k = tn_engine_kernels(e), .dx = {n, c, dy->data, x->data, gain->data, mean, rstd, dx->data}};
     tn_pool_run(tn_engine_pool(e), n_blocks(n, ROW_BLOCK), norm_dx_task, &a);
     return TN_OK;
 }
 
-/* ---- attention ---- */
-
-static size_t attention_scratch_one(const tn_rows *rows, int64_t head_width)
+/* Each task's columns as if they were the first ones. */
+static void norm_dparams_task(void *ctx, size_t task, int worker)
 {
-    int32_t longest = 0;
-    for (int32_t b = 0; b < rows->n_rows; b++) {
-        int32_t n = rows->start[b + 1] - rows->start[b];
-        longest = n > longest ? n : longest;
-    }
-    return (tn_attention_scratch((size_t)longest, (size_t)head_width) + 15) / 16 * 16; /* each aligned to 64 bytes */
+    const struct norm *a = ctx;
+    tn_layernorm_dparams d = a->dparams;
+    float gain[COLUMN_BLOCK], bias[COLUMN_BLOCK];
+    size_t from = task * COLUMN_BLOCK, n = block_end(task, COLUMN_BLOCK, d.C) - from;
+    float *dgain = d.dgamma + from, *dbias = d.dbeta ? d.dbeta + from : NULL;
+    d.first = 0;
+    d.last = n;
+    d.dy += from;
+    d.x += from;
+    d.dgamma = a->accumulate ? gain : dgain;
+    d.dbeta = a->accumulate || !dbias ? bias : dbias;
+    a->k->layernorm_dparams(&d);
+    if (a->accumulate)
+        a->k->add(dgain, gain, dgain, n);
+    if (a->accumulate && dbias)
+        a->k->add(dbias, bias, dbias, n);
 }
 
-size_t tn_op_attention_scratch(const tn_engine *e, const tn_rows *rows, int64_t head_width)
+tn_status tn_op_norm_weight_grad(tn_engine *e, const tn_tensor *dy, const tn_tensor *x, const float *mean,
+                                 const float *rstd, const tn_shards *shards, bool accumulate, float *dgain,
+                                 float *dbias, tn_err *err)
 {
-    return attention_scratch_one(rows, head_width) * (size_t)tn_engine_threads(e);
+    if (!is_matrix(dy) || !same_shape(dy, x) || shards->start[shards->n] != (size_t)x->dim[0])
+        return disagree(err, "layer norm gradient", dy, x);
+    size_t c = (size_t)x->dim[1];
+    struct norm a = {.k = tn_engine_kernels(e),
+                     .accumulate = accumulate,
+                     .dparams = {c, 0, c, dy->data, x->data, mean, rstd, shards, dgain, dbias}};
+    tn_pool_run(tn_engine_pool(e), n_blocks(c, COLUMN_BLOCK), norm_dparams_task, &a);
+    return TN_OK;
+}
+
+/* ---- products of two ---- */
+
+struct gated {
+    const tn_kernels *k;
+    tn_activation_fn *f;
+    tn_derivative_fn *df;
+    const float *x, *dy;
+    float *out;
+    size_t n, c;
+};
+
+static void gated_task(void *ctx, size_t task, int worker)
+{
+    const struct gated *a = ctx;
+    for (size_t i = task * ROW_BLOCK; i < block_end(task, ROW_BLOCK, a->n); i++) {
+        const float *x = a->x + 2 * i * a->c;
+        float *y = a->out + i * a->c;
+        a->f(x, y, a->c);
+        a->k->multiply(y, x + a->c, y, a->c);
+    }
+}
+
+/* left: dy * right * f'(left); right: dy * f(left). */
+static void gated_grad_task(void *ctx, size_t task, int worker)
+{
+    const struct gated *a = ctx;
+    for (size_t i = task * ROW_BLOCK; i < block_end(task, ROW_BLOCK, a->n); i++) {
+        const float *x = a->x + 2 * i * a->c, *dy = a->dy + i * a->c;
+        float *left = a->out + 2 * i * a->c, *right = left + a->c;
+        a->k->multiply(dy, x + a->c, left, a->c);
+        a->df(left, x, left, a->c);
+        a->f(x, right, a->c);
+        a->k->multiply(dy, right, right, a->c);
+    }
+}
+
+static tn_status check_gated(const tn_tensor *x, const tn_tensor *y, tn_err *err)
+{
+    if (!is_matrix(x) || !is_matrix(y) || x->dim[0] != y->dim[0] || x->dim[1] != 2 * y->dim[1])
+        return disagree(err, "gated product", x, y);
+    return TN_OK;
+}
+
+tn_status tn_op_gated(tn_engine *e, tn_activation f, const tn_tensor *x, tn_tensor *y, tn_err *err)
+{
+    TN_TRY(check_gated(x, y, err));
+    struct gated a = {.k = tn_engine_kernels(e),
+                      .f = tn_op_activation_fn(e, f),
+                      .x = x->data,
+                      .out = y->data,
+                      .n = (size_t)y->dim[0],
+                      .c = (size_t)y->dim[1]};
+    TN_ASSERT(a.f);
+    tn_pool_run(tn_engine_pool(e), n_blocks(a.n, ROW_BLOCK), gated_task, &a);
+    return TN_OK;
+}
+
+tn_status tn_op_gated_grad(tn_engine *e, tn_activation f, const tn_tensor *dy, const tn_tensor *x, tn_tensor *dx,
+                           tn_err *err)
+{
+    TN_TRY(check_gated(x, dy, err));
+    if (!same_shape(x, dx))
+        return disagree(err, "gated product", x, dx);
+    struct gated a = {.k = tn_engine_kernels(e),
+                      .f = tn_op_activation_fn(e, f),
+                      .df = tn_op_derivative_fn(e, f),
+                      .x = x->data,
+                      .dy = dy->data,
+                      .out = dx->data,
+                      .n = (size_t)dy->dim[0],
+                      .c = (size_t)dy->dim[1]};
+    TN_ASSERT(a.f && a.df);
+    tn_pool_run(tn_engine_pool(e), n_blocks(a.n, ROW_BLOCK), gated_grad_task, &a);
+    return TN_OK;
+}
+
+/* ---- rotary positions ---- */
+
+struct rotation {
+    const tn_kernels *k;
+    const tn_places *places;
+    const float *cosine, *sine;
+    float *x;
+    size_t n, c, half;
+};
+
+static void rotate_task(void *ctx, size_t task, int worker)
+{
+    const struct rotation *a = ctx;
+    for (size_t i = task * ROW_BLOCK; i < block_end(task, ROW_BLOCK, a->n); i++) {
+        size_t at = (size_t)a->places->position[i] * a->half;
+        float *x = a->x + i * 3 * a->c;
+        for (size_t h = 0; h < 2 * a->c; h += 2 * a->half) /* query, then key */
+            a->k->rotate(x + h, a->cosine + at, a->sine + at, x + h, a->half);
+    }
+}
+
+tn_status tn_op_rotate(tn_engine *e, const tn_places *places, int32_t n_heads, const float *cosine, const float *sine,
+                       tn_tensor *qkv, tn_err *err)
+{
+    if (!is_matrix(qkv) || n_heads < 1 || qkv->dim[1] % (6 * n_heads) != 0)
+        return disagree(err, "rotary positions", qkv, qkv);
+    size_t c = (size_t)qkv->dim[1] / 3;
+    struct rotation a = {tn_engine_kernels(e),    places, cosine, sine, qkv->data, (size_t)qkv->dim[0], c,
+                         c / (size_t)n_heads / 2};
+    tn_pool_run(tn_engine_pool(e), n_blocks(a.n, ROW_BLOCK), rotate_task, &a);
+    return TN_OK;
+}
+
+/* ---- attention ----
+ *
+ * What scores get for distances is laid out for one (row, head) at a time, in the thread's scratch: 2T - 1 numbers where
+ * it depends on nothing else (a table of biases, a window), T x T where it depends on the states too. */
+
+static size_t rounded(size_t n)
+{
+    return (n + 15) / 16 * 16; /* each piece aligned to 64 bytes */
+}
+
+static bool has_diagonals(const tn_attention_args *a)
+{
+    return a->window > 0 || a->relative.bias;
+}
+
+/* Floats of one thread. */
+static size_t scratch_one(const tn_attention_args *a)
+{
+    int32_t longest = 0;
+    for (int32_t b = 0; b < a->rows->n_rows; b++) {
+        int32_t n = a->rows->start[b + 1] - a->rows->start[b];
+        longest = n > longest ? n : longest;
+    }
+    size_t T = (size_t)longest, d = (size_t)(a->out->dim[1] / a->n_heads), size = rounded(tn_attention_scratch(T, d));
+    if (has_diagonals(a))
+        size += 2 * rounded(2 * T);
+    if (a->relative.states)
+        size += 2 * rounded(T * rounded(T)) + rounded(tn_relative_scratch(T, d, (size_t)a->relative.n));
+    return size;
+}
+
+size_t tn_op_attention_scratch(const tn_engine *e, const tn_attention_args *a)
+{
+    return scratch_one(a) * (size_t)tn_engine_threads(e);
 }
 
 struct attention {
@@ -378,66 +543,190 @@ struct attention {
     const tn_attention_args *args;
     const float *dout;
     float *dqkv;
+    tn_tensor *drelative;
     size_t c, d, scratch; /* floats of one thread */
+    float scale;
 };
 
+/* One (row, head) at work: the kernel's arguments, and where its share of the scratch goes on. */
+struct one {
+    tn_attention attention;
+    tn_relative relative;
+    float *dbias; /* where the gradient of the scores goes */
+    size_t head;
+};
+
+/* bias[j - i], in the middle of its 2T - 1 numbers. */
+static void fill_diagonals(const struct attention *a, size_t head, ptrdiff_t T, float *middle)
+{
+    const tn_relative_args *r = &a->args->relative;
+    for (ptrdiff_t e = 1 - T; e < T; e++) {
+        ptrdiff_t far = e < 0 ? -e : e;
+        float v = r->bias ? r->bias->data[(size_t)r->index[-e] * (size_t)r->bias->dim[1] + head] : 0.0f;
+        middle[e] = a->args->window > 0 && far > a->args->window ? -INFINITY : v;
+    }
+}
+
+/* The relative places that T tokens reach. */
+static tn_relative relative_of(const struct attention *a, const tn_attention *t, size_t head, float *bias, size_t ld,
+                               float *scratch)
+{
+    const tn_relative_args *r = &a->args->relative;
+    int32_t one = r->index[(ptrdiff_t)t->T - 1], other = r->index[1 - (ptrdiff_t)t->T];
+    int32_t first = one < other ? one : other, last = one < other ? other : one;
+    size_t ld_r = (size_t)r->states->dim[1];
+    const float *states = r->states->data + (size_t)first * ld_r + head * a->d;
+    return (tn_relative){.T = t->T,
+                         .d = a->d,
+                         .R = (size_t)(last - first) + 1,
+                         .q = t->q,
+                         .k = t->k,
+                         .ld = t->ld,
+                         .qr = states,
+                         .kr = states + a->c,
+                         .ld_r = ld_r,
+                         .index = r->index,
+                         .first = first,
+                         .scale = a->scale,
+                         .bias = bias,
+                         .ld_bias = ld,
+                         .scratch = scratch};
+}
+
 /* Head h of row b; max and sum are [H,N], so that a head's numbers are together. */
-static tn_attention one_head(const struct attention *a, size_t task, int worker)
+static struct one make_one(const struct attention *a, size_t b, size_t h, int worker)
 {
     const tn_attention_args *g = a->args;
-    size_t b = task / (size_t)g->n_heads, h = task % (size_t)g->n_heads, n = (size_t)tn_rows_tokens(g->rows);
-    size_t first = (size_t)g->rows->start[b];
+    size_t n = (size_t)tn_rows_tokens(g->rows), first = (size_t)g->rows->start[b];
+    size_t T = (size_t)g->rows->start[b + 1] - first;
     const float *q = g->qkv->data + first * 3 * a->c + h * a->d;
-    return (tn_attention){.T = (size_t)g->rows->start[b + 1] - first,
-                          .d = a->d,
-                          .q = q,
-                          .k = q + a->c,
-                          .v = q + 2 * a->c,
-                          .ld = 3 * a->c,
-                          .o = g->out->data + first * a->c + h * a->d,
-                          .ld_o = a->c,
-                          .max = g->max ? g->max + h * n + first : NULL,
-                          .sum = g->sum ? g->sum + h * n + first : NULL,
-                          .scale = (float)(1 / sqrt((double)a->d)),
-                          .dropout = g->dropout,
-                          .row = (uint32_t)(g->rows->first_row + (int32_t)b),
-                          .head = (uint32_t)h,
-                          .scratch = g->scratch + (size_t)worker * a->scratch};
+    float *scratch = g->scratch + (size_t)worker * a->scratch, *more = scratch + rounded(tn_attention_scratch(T, a->d));
+    struct one one = {.head = h,
+                      .attention = {.T = T,
+                                    .d = a->d,
+                                    .q = q,
+                                    .k = q + a->c,
+                                    .v = q + 2 * a->c,
+                                    .ld = 3 * a->c,
+                                    .o = g->out->data + first * a->c + h * a->d,
+                                    .ld_o = a->c,
+                                    .max = g->max ? g->max + h * n + first : NULL,
+                                    .sum = g->sum ? g->sum + h * n + first : NULL,
+                                    .scale = a->scale,
+                                    .dropout = g->dropout,
+                                    .row = (uint32_t)(g->rows->first_row + (int32_t)b),
+                                    .head = (uint32_t)h,
+                                    .scratch = scratch}};
+    if (has_diagonals(g)) {
+        one.attention.bias = more + T - 1;
+        one.attention.ld_bias = -1;
+        one.dbias = more + rounded(2 * T) + T - 1;
+        fill_diagonals(a, h, (ptrdiff_t)T, more + T - 1);
+    }
+    if (g->relative.states) {
+        size_t ld = rounded(T);
+        one.attention.bias = more;
+        one.attention.ld_bias = (ptrdiff_t)ld;
+        one.dbias = more + rounded(T * ld);
+        one.relative = relative_of(a, &one.attention, h, more, ld, more + 2 * rounded(T * ld));
+        a->k->relative(&one.relative);
+    }
+    return one;
 }
 
 static void attention_task(void *ctx, size_t task, int worker)
 {
     const struct attention *a = ctx;
-    tn_attention one = one_head(a, task, worker);
-    a->k->attention(&one);
+    size_t heads = (size_t)a->args->n_heads;
+    struct one one = make_one(a, task / heads, task % heads, worker);
+    a->k->attention(&one.attention);
+}
+
+static void one_grad(const struct attention *a, struct one *one, bool wanted)
+{
+    const tn_attention *f = &one->attention;
+    float *dq = a->dqkv + (f->q - a->args->qkv->data);
+    a->k->attention_grad(&(tn_attention_grad){.forward = *f,
+                                              .d_o = a->dout + (f->o - a->args->out->data),
+                                              .dq = dq,
+                                              .dk = dq + a->c,
+                                              .dv = dq + 2 * a->c,
+                                              .ld_d = 3 * a->c,
+                                              .dbias = wanted ? one->dbias : NULL,
+                                              .ld_dbias = f->ld_bias});
 }
 
 static void attention_grad_task(void *ctx, size_t task, int worker)
 {
     const struct attention *a = ctx;
-    tn_attention one = one_head(a, task, worker);
-    float *dq = a->dqkv + (one.q - a->args->qkv->data);
-    a->k->attention_grad(&(tn_attention_grad){.forward = one,
-                                              .d_o = a->dout + (one.o - a->args->out->data),
-                                              .dq = dq,
-                                              .dk = dq + a->c,
-                                              .dv = dq + 2 * a->c,
-                                              .ld_d = 3 * a->c});
+    size_t heads = (size_t)a->args->n_heads;
+    struct one one = make_one(a, task / heads, task % heads, worker);
+    one_grad(a, &one, false);
+}
+
+static void bias_grad(const struct attention *a, struct one *one, float *copy)
+{
+    ptrdiff_t T = (ptrdiff_t)one->attention.T;
+    const tn_relative_args *r = &a->args->relative;
+    memset(one->dbias - (T - 1), 0, (size_t)(2 * T - 1) * sizeof(float));
+    one_grad(a, one, true);
+    for (ptrdiff_t e = 1 - T; e < T; e++)
+        copy[(size_t)r->index[-e] * (size_t)r->bias->dim[1] + one->head] += one->dbias[e];
+}
+
+static void states_grad(const struct attention *a, struct one *one, float *copy)
+{
+    size_t T = one->attention.T, ld = one->relative.ld_bias, ld_r = one->relative.ld_r;
+    float *dq = a->dqkv + (one->attention.q - a->args->qkv->data);
+    float *dqr = copy + (size_t)one->relative.first * ld_r + one->head * a->d;
+    memset(one->dbias, 0, T * ld * sizeof(float));
+    one_grad(a, one, true);
+    a->k->relative_grad(&(tn_relative_grad){.forward = one->relative,
+                                            .ds = one->dbias,
+                                            .ld_ds = ld,
+                                            .dq = dq,
+                                            .dk = dq + a->c,
+                                            .ld_d = 3 * a->c,
+                                            .dqr = dqr,
+                                            .dkr = dqr + a->c,
+                                            .ld_dr = ld_r});
+}
+
+/* A shard and a head: its rows in order, since they add to the same copy of the table. */
+static void shard_grad_task(void *ctx, size_t task, int worker)
+{
+    const struct attention *a = ctx;
+    const tn_rows *rows = a->args->rows;
+    size_t heads = (size_t)a->args->n_heads, s = task / heads;
+    float *copy = a->drelative->data + s * (size_t)a->args->relative.n * (size_t)a->drelative->dim[1];
+    for (int32_t b = rows->shard[s]; b < rows->shard[s + 1]; b++) {
+        struct one one = make_one(a, (size_t)b, task % heads, worker);
+        (a->args->relative.bias ? bias_grad : states_grad)(a, &one, copy);
+    }
 }
 
 static tn_status check_attention(const tn_attention_args *a, tn_err *err)
 {
-    const tn_tensor *x = a->qkv, *y = a->out;
+    const tn_tensor *x = a->qkv, *y = a->out, *bias = a->relative.bias, *states = a->relative.states;
     if (!is_matrix(x) || !is_matrix(y) || x->dim[0] != y->dim[0] || x->dim[1] != 3 * y->dim[1] ||
         x->dim[0] != tn_rows_tokens(a->rows) || a->n_heads < 1 || y->dim[1] % (4 * a->n_heads) != 0)
         return disagree(err, "attention", x, y);
+    if (bias && (!is_matrix(bias) || bias->dim[1] != a->n_heads || bias->dim[0] < a->relative.n))
+        return disagree(err, "attention", y, bias);
+    if (states && (!is_matrix(states) || states->dim[1] < 2 * y->dim[1] || states->dim[0] < a->relative.n || bias))
+        return disagree(err, "attention", y, states);
     return TN_OK;
 }
 
 static struct attention attention_of(tn_engine *e, const tn_attention_args *a)
 {
     size_t c = (size_t)a->out->dim[1], d = c / (size_t)a->n_heads;
-    return (struct attention){tn_engine_kernels(e), a, NULL, NULL, c, d, attention_scratch_one(a->rows, (int64_t)d)};
+    return (struct attention){.k = tn_engine_kernels(e),
+                              .args = a,
+                              .c = c,
+                              .d = d,
+                              .scratch = scratch_one(a),
+                              .scale = (float)(a->scale > 0 ? a->scale : 1 / sqrt((double)d))};
 }
 
 tn_status tn_op_attention(tn_engine *e, const tn_attention_args *a, tn_err *err)
@@ -449,15 +738,25 @@ tn_status tn_op_attention(tn_engine *e, const tn_attention_args *a, tn_err *err)
 }
 
 tn_status tn_op_attention_grad(tn_engine *e, const tn_attention_args *a, const tn_tensor *dout, tn_tensor *dqkv,
-                               tn_err *err)
+                               tn_tensor *drelative, tn_err *err)
 {
     TN_TRY(check_attention(a, err));
+    const tn_tensor *table = a->relative.bias ? a->relative.bias : a->relative.states;
     if (!same_shape(dout, a->out) || !same_shape(dqkv, a->qkv))
         return disagree(err, "attention gradient", dout, dqkv);
+    if ((drelative != NULL) != (table != NULL) ||
+        (table && (!same_shape(drelative, table) || table->dim[0] != (int64_t)a->rows->n_shards * a->relative.n)))
+        return disagree(err, "attention gradient", dout, table ? table : dout);
     struct attention all = attention_of(e, a);
+    size_t heads = (size_t)a->n_heads;
     all.dout = dout->data;
     all.dqkv = dqkv->data;
-    tn_pool_run(tn_engine_pool(e), (size_t)a->rows->n_rows * (size_t)a->n_heads, attention_grad_task, &all);
+    if (!(all.drelative = drelative)) {
+        tn_pool_run(tn_engine_pool(e), (size_t)a->rows->n_rows * heads, attention_grad_task, &all);
+        return TN_OK;
+    }
+    memset(drelative->data, 0, tn_tensor_size(drelative) * sizeof(float));
+    tn_pool_run(tn_engine_pool(e), (size_t)a->rows->n_shards * heads, shard_grad_task, &all);
     return TN_OK;
 }
 

@@ -12,9 +12,10 @@
 /// y [N,O] = tail(x [N,I] · w), or added to y; w is W packed for the use at hand.
 tn_status tn_op_linear(tn_engine *e, const tn_tensor *x, const tn_gemm_packed *w, const tn_gemm_tail *tail,
                        bool accumulate, tn_tensor *y, tn_err *err);
-/// dw [O,I] = dyᵀ · x by shards; db [O] = column sums of dy by shards (NULL: not wanted).
-tn_status tn_op_linear_grad(tn_engine *e, const tn_tensor *dy, const tn_tensor *x, const tn_shards *shards, float *dw,
-                            float *db, tn_err *err);
+/// dw [O,I] = dyᵀ · x by shards; db [O] = column sums of dy by shards (NULL: not wanted). `accumulate`: added to what is
+/// there, one addition an element.
+tn_status tn_op_linear_grad(tn_engine *e, const tn_tensor *dy, const tn_tensor *x, const tn_shards *shards,
+                            bool accumulate, float *dw, float *db, tn_err *err);
 
 /// ---- activations ----
 /// y = f(x), in place or not; dx = dy f'(x), dx may be dy.
@@ -42,12 +43,39 @@ tn_status tn_op_add(tn_engine *e, const tn_tensor *x, tn_tensor *y, tn_err *err)
 /// ---- layer norm ---- mean and rstd [N], or NULL.
 tn_status tn_op_norm(tn_engine *e, const tn_tensor *x, const tn_tensor *gain, const tn_tensor *bias, double eps,
                      tn_tensor *y, float *mean, float *rstd, tn_err *err);
-/// dx may be dy. dgain, dbias [C], or NULL: not wanted.
+/// dx may be dy.
 tn_status tn_op_norm_grad(tn_engine *e, const tn_tensor *dy, const tn_tensor *x, const tn_tensor *gain,
-                          const float *mean, const float *rstd, const tn_shards *shards, tn_tensor *dx, float *dgain,
-                          float *dbias, tn_err *err);
+                          const float *mean, const float *rstd, tn_tensor *dx, tn_err *err);
+/// dgain, dbias [C] by shards; dbias NULL: not wanted. `accumulate` as in tn_op_linear_grad.
+tn_status tn_op_norm_weight_grad(tn_engine *e, const tn_tensor *dy, const tn_tensor *x, const float *mean,
+                                 const float *rstd, const tn_shards *shards, bool accumulate, float *dgain,
+                                 float *dbias, tn_err *err);
+
+/// ---- products of two ---- x [N,2I]: y [N,I] = f(left half) * right half; dx [N,2I] from dy.
+tn_status tn_op_gated(tn_engine *e, tn_activation f, const tn_tensor *x, tn_tensor *y, tn_err *err);
+tn_status tn_op_gated_grad(tn_engine *e, tn_activation f, const tn_tensor *dy, const tn_tensor *x, tn_tensor *dx,
+                           tn_err *err);
+
+/// ---- rotary positions ---- query and key of qkv [N,3C], each head's halves as pairs, in place: by +angle, or back.
+/// cosine, sine [P,d/2]: row p is of position p.
+tn_status tn_op_rotate(tn_engine *e, const tn_places *places, int32_t n_heads, const float *cosine, const float *sine,
+                       tn_tensor *qkv, tn_err *err);
+
+/// out [n] = the rows of parts [P,n] folded by shards, of which each has one row or none.
+tn_status tn_op_fold(tn_engine *e, const float *parts, const tn_shards *shards, size_t n, float *out, tn_err *err);
 
 /// ---- attention ----
+/// What a score gets for the distance of its two tokens. index[i - j] is a row of the tables; index[0] is distance 0, and
+/// there are as many on each side as the longest row has tokens, less one. The tables may be several equal copies of n
+/// rows: the first one is read, and shard s adds to the gradient of copy s.
+typedef struct {
+    const int32_t *index; /* ascending or descending without jumps over what the row's own ends reach */
+    int32_t n;
+    const tn_tensor *bias;   /* [copies * n, H]: added to the score; or NULL */
+    const tn_tensor *states; /* [copies * n, 2C or more]: query and key of the place; or NULL. Adds q_i . key + k_j . query,
+                              * scaled as q_i . k_j is */
+} tn_relative_args;
+
 typedef struct {
     const tn_rows *rows;
     int32_t n_heads;
@@ -55,14 +83,18 @@ typedef struct {
     tn_tensor *out;       /* [N,C] */
     float *max, *sum;     /* [H,N], or NULL when no backward pass follows */
     const tn_dropout *dropout;
+    double scale;           /* of the products; 0: 1 / sqrt(head width) */
+    int32_t window;         /* tokens farther apart do not see each other; 0: all do */
+    tn_relative_args relative;
     float *scratch; /* tn_op_attention_scratch floats */
 } tn_attention_args;
 /// Floats of scratch for all threads.
-size_t tn_op_attention_scratch(const tn_engine *e, const tn_rows *rows, int64_t head_width);
+size_t tn_op_attention_scratch(const tn_engine *e, const tn_attention_args *a);
 tn_status tn_op_attention(tn_engine *e, const tn_attention_args *a, tn_err *err);
-/// dqkv [N,3C] from dout [N,C]; `a` as it was in the forward pass.
+/// dqkv [N,3C] from dout [N,C]; `a` as it was in the forward pass. drelative: as the relative table, all copies; NULL
+/// where there is none.
 tn_status tn_op_attention_grad(tn_engine *e, const tn_attention_args *a, const tn_tensor *dout, tn_tensor *dqkv,
-                               tn_err *err);
+                               tn_tensor *drelative, tn_err *err);
 
 /// ---- embeddings ---- y [N,C] = word[ids] + type[type_ids] + position[positions]; type_ids NULL: 0.
 tn_status tn_op_embed(tn_engine *e, const tn_tensor *word, const tn_tensor *type, const tn_tensor *position,

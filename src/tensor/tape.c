@@ -26,8 +26,9 @@ struct node {
     bool has_dropout;
     tn_dropout dropout;
     float *mean, *rstd; /* norm */
-    int32_t n_heads;    /* attention */
+    tn_attention_options attention;
     float *max, *sum;
+    const float *cosine, *sine; /* rotary positions; n_heads in `attention` */
     const int32_t *ids, *type_ids, *positions; /* embedding */
     tn_weight *position, *type;
 };
@@ -50,8 +51,8 @@ struct tn_tape {
     struct buffer buffer[BUFFERS];
     float *pack; /* room for one packed matrix; lives as long as the tape */
     size_t pack_cap;
-    int32_t *token_row, *token_position, *row_number, *row_zero;
-    size_t token_start[TN_SHARDS_MAX + 1], row_start[TN_SHARDS_MAX + 1];
+    int32_t *token_row, *token_position, *row_number, *row_zero, *copy_zero, *copy_line;
+    size_t token_start[TN_SHARDS_MAX + 1], row_start[TN_SHARDS_MAX + 1], copy_start[TN_SHARDS_MAX + 1];
 };
 
 /* ---- life and memory ---- */
@@ -172,13 +173,13 @@ tn_tape_mark tn_tape_here(const tn_tape *t)
 
 /* ---- values ---- */
 
-static tn_var *new_var(tn_tape *t, int64_t rows, int64_t columns, bool by_row)
+static tn_var *new_var(tn_tape *t, int64_t rows, int64_t columns, tn_line line)
 {
     tn_var *v = take(t, 1, sizeof *v);
     float *data = take_floats(t, rows, columns);
     if (!data)
         return NULL;
-    *v = (tn_var){.value = tn_matrix_view(data, rows, columns), .by_row = by_row};
+    *v = (tn_var){.value = tn_matrix_view(data, rows, columns), .line = line};
     return v;
 }
 
@@ -191,7 +192,7 @@ tn_var *tn_tape_keep(tn_tape *t, tn_tape_mark mark, tn_var *x)
     tn_arena_restore(t->arena, mark.arena);
     t->used = mark.used;
     memset(t->buffer, 0, sizeof t->buffer); /* scratch that lay behind the mark; none is in use between ops */
-    tn_var *v = new_var(t, old.value.dim[0], old.value.dim[1], old.by_row);
+    tn_var *v = new_var(t, old.value.dim[0], old.value.dim[1], old.line);
     if (v)
         memmove(v->value.data, old.value.data, tn_tensor_size(&old.value) * sizeof(float));
     return v;
@@ -209,12 +210,19 @@ static struct node *new_node(tn_tape *t, void (*backward)(tn_tape *, struct node
 
 static tn_places places_of(const tn_tape *t, const tn_var *x)
 {
-    return x->by_row ? (tn_places){t->row_number, t->row_zero} : (tn_places){t->token_row, t->token_position};
+    switch (x->line) {
+    case TN_OF_ROW: return (tn_places){t->row_number, t->row_zero};
+    case TN_OF_COPY: return (tn_places){t->copy_zero, t->copy_line};
+    case TN_OF_TOKEN: break;
+    }
+    return (tn_places){t->token_row, t->token_position};
 }
 
 static tn_shards shards_of(const tn_tape *t, const tn_var *x)
 {
-    return (tn_shards){(size_t)t->step.rows.n_shards, x->by_row ? t->row_start : t->token_start};
+    return (tn_shards){(size_t)t->step.rows.n_shards, x->line == TN_OF_ROW    ? t->row_start
+                                                      : x->line == TN_OF_COPY ? t->copy_start
+                                                                              : t->token_start};
 }
 
 /* ---- gradient buffers ---- */
@@ -262,6 +270,76 @@ static void grad_move(tn_tape *t, tn_var *v, float *buffer)
     tn_tensor from = grad_view(v, buffer), to = grad_view(v, v->grad);
     DO(t, tn_op_add(t->engine, &from, &to, &t->err));
     buffer_give(t, buffer);
+}
+
+/* ---- weights that are used several times ----
+ *
+ * The sum of a weight's gradient over a shard has to be whole before shards are folded, or ranks that hold some of the
+ * shards could not give the same bits. So such a weight keeps a sum a shard until the last of its uses, of shards that
+ * have rows. A weight that is used once needs none: its fold happens inside the product. */
+
+static tn_weight *const *weights_of(const struct node *n, tn_weight *out[4])
+{
+    out[0] = n->w, out[1] = n->bias, out[2] = n->position, out[3] = n->type;
+    return out;
+}
+
+static void count_uses(tn_tape *t)
+{
+    tn_weight *w[4];
+    for (int count = 0; count < 2; count++)
+        for (struct node *n = t->last; n; n = n->before)
+            for (int i = 0; i < 4; i++)
+                if (weights_of(n, w)[i]) {
+                    w[i]->n_uses = count ? w[i]->n_uses + 1 : 0;
+                    w[i]->parts = NULL;
+                }
+}
+
+static bool has_rows(const tn_tape *t, size_t shard)
+{
+    return t->row_start[shard] < t->row_start[shard + 1];
+}
+
+/* Shard by shard: *part is where the sum of the shard goes, to be added to when `again`. */
+static float *part_of(tn_tape *t, const tn_weight *w, size_t shard)
+{
+    size_t before = 0;
+    for (size_t s = 0; s < shard; s++)
+        before += has_rows(t, s);
+    return w->parts + before * tn_tensor_size(&w->value);
+}
+
+/* False: there is no need. *again: another use has been here. */
+static bool needs_parts(tn_tape *t, tn_weight *w, bool *again)
+{
+    if (!w || w->n_uses < 2)
+        return false;
+    *again = w->parts != NULL;
+    if (!w->parts)
+        w->parts = take(t, (size_t)t->step.rows.n_shards * tn_tensor_size(&w->value), sizeof(float));
+    return true;
+}
+
+static void fold_parts(tn_tape *t)
+{
+    size_t start[TN_SHARDS_MAX + 1] = {0}, n = (size_t)t->step.rows.n_shards;
+    tn_weight *w[4];
+    for (size_t s = 0; s < n; s++)
+        start[s + 1] = start[s] + has_rows(t, s);
+    for (struct node *node = t->last; node; node = node->before)
+        for (int i = 0; i < 4; i++)
+            if (weights_of(node, w)[i] && w[i]->parts) {
+                DO(t, tn_op_fold(t->engine, w[i]->parts, &(tn_shards){n, start}, tn_tensor_size(&w[i]->value),
+                                 w[i]->grad, &t->err));
+                w[i]->parts = NULL;
+            }
+}
+
+/* Lines [from, end) of a matrix. */
+static tn_tensor lines_of(const tn_tensor *x, size_t from, size_t end)
+{
+    return tn_matrix_view(x->data + from * (size_t)x->dim[1], (int64_t)(end - from), x->dim[1]);
 }
 
 /* ---- dropout's place ---- */
@@ -351,16 +429,35 @@ static void linear_input_grad(tn_tape *t, struct node *n, const tn_tensor *d)
     DO(t, tn_op_linear(t->engine, d, &w, tail.derivative ? &tail : NULL, accumulate, &dx, &t->err));
 }
 
+static void linear_weight_grad(tn_tape *t, struct node *n, const tn_tensor *d)
+{
+    tn_shards shards = shards_of(t, n->out);
+    bool again = false;
+    if (!n->w->trained)
+        return;
+    TN_ASSERT(!n->bias || n->bias->n_uses == n->w->n_uses);
+    if (!needs_parts(t, n->w, &again)) {
+        DO(t, tn_op_linear_grad(t->engine, d, &n->x->value, &shards, false, n->w->grad, n->bias ? n->bias->grad : NULL,
+                                &t->err));
+        return;
+    }
+    needs_parts(t, n->bias, &again);
+    for (size_t s = 0; s < shards.n && t->status == TN_OK; s++) {
+        size_t from = shards.start[s], end = shards.start[s + 1];
+        tn_tensor dy = lines_of(d, from, end), x = lines_of(&n->x->value, from, end);
+        if (has_rows(t, s))
+            DO(t, tn_op_linear_grad(t->engine, &dy, &x, &(tn_shards){1, (const size_t[]){0, end - from}}, again,
+                                    part_of(t, n->w, s), n->bias ? part_of(t, n->bias, s) : NULL, &t->err));
+    }
+}
+
 /* The residual gets dy last: x's gradient may be in the making, and x may be the residual. */
 static void linear_backward(tn_tape *t, struct node *n)
 {
     float *dy = n->out->grad;
     float *inner = linear_inner_grad(t, n, dy, n->residual != NULL);
     tn_tensor d = grad_view(n->out, inner);
-    tn_shards shards = shards_of(t, n->out);
-    if (n->w->trained)
-        DO(t, tn_op_linear_grad(t->engine, &d, &n->x->value, &shards, n->w->grad, n->bias ? n->bias->grad : NULL,
-                                &t->err));
+    linear_weight_grad(t, n, &d);
     linear_input_grad(t, n, &d);
     if (inner != dy)
         buffer_give(t, inner);
@@ -374,7 +471,7 @@ tn_var *tn_tape_linear(tn_tape *t, tn_var *x, tn_weight *w, const tn_linear_opti
 {
     if (!x || t->status != TN_OK)
         return NULL;
-    tn_var *out = new_var(t, x->value.dim[0], w->value.dim[0], x->by_row);
+    tn_var *out = new_var(t, x->value.dim[0], w->value.dim[0], x->line);
     bool keep_pre = t->step.record && o->activation != TN_ACT_NONE;
     float *pre = keep_pre ? take_floats(t, x->value.dim[0], w->value.dim[0]) : NULL;
     tn_dropout dropout = {0};
@@ -414,12 +511,35 @@ tn_var *tn_tape_linear(tn_tape *t, tn_var *x, tn_weight *w, const tn_linear_opti
 
 /* ---- layer norm ---- */
 
+static void norm_weight_grad(tn_tape *t, struct node *n, const tn_tensor *d)
+{
+    tn_shards shards = shards_of(t, n->x);
+    tn_weight *bias = n->bias->trained ? n->bias : NULL;
+    bool again = false;
+    if (!n->w->trained)
+        return;
+    TN_ASSERT(!bias || bias->n_uses == n->w->n_uses);
+    if (!needs_parts(t, n->w, &again)) {
+        DO(t, tn_op_norm_weight_grad(t->engine, d, &n->x->value, n->mean, n->rstd, &shards, false, n->w->grad,
+                                     bias ? bias->grad : NULL, &t->err));
+        return;
+    }
+    needs_parts(t, bias, &again);
+    for (size_t s = 0; s < shards.n && t->status == TN_OK; s++) {
+        size_t from = shards.start[s], end = shards.start[s + 1];
+        tn_tensor dy = lines_of(d, from, end), x = lines_of(&n->x->value, from, end);
+        if (has_rows(t, s))
+            DO(t, tn_op_norm_weight_grad(t->engine, &dy, &x, n->mean + from, n->rstd + from,
+                                         &(tn_shards){1, (const size_t[]){0, end - from}}, again, part_of(t, n->w, s),
+                                         bias ? part_of(t, bias, s) : NULL, &t->err));
+    }
+}
+
 static void norm_backward(tn_tape *t, struct node *n)
 {
     tn_tensor d = grad_view(n->out, n->out->grad);
-    tn_shards shards = shards_of(t, n->x);
-    DO(t, tn_op_norm_grad(t->engine, &d, &n->x->value, &n->w->value, n->mean, n->rstd, &shards, &d,
-                          n->w->trained ? n->w->grad : NULL, n->w->trained ? n->bias->grad : NULL, &t->err));
+    norm_weight_grad(t, n, &d);
+    DO(t, tn_op_norm_grad(t->engine, &d, &n->x->value, &n->w->value, n->mean, n->rstd, &d, &t->err));
     grad_move(t, n->x, n->out->grad);
 }
 
@@ -428,7 +548,7 @@ tn_var *tn_tape_norm(tn_tape *t, tn_var *x, tn_weight *gain, tn_weight *bias, do
     if (!x || t->status != TN_OK)
         return NULL;
     int64_t rows = x->value.dim[0];
-    tn_var *out = new_var(t, rows, x->value.dim[1], x->by_row);
+    tn_var *out = new_var(t, rows, x->value.dim[1], x->line);
     float *mean = t->step.record ? take_floats(t, rows, 1) : NULL, *rstd = mean ? take_floats(t, rows, 1) : NULL;
     if (t->status != TN_OK)
         return NULL;
@@ -446,57 +566,72 @@ tn_var *tn_tape_norm(tn_tape *t, tn_var *x, tn_weight *gain, tn_weight *bias, do
 
 /* ---- attention ---- */
 
-static tn_attention_args attention_args(tn_tape *t, tn_var *qkv, tn_var *out, int32_t n_heads,
+static tn_attention_args attention_args(tn_tape *t, tn_var *qkv, tn_var *out, const tn_attention_options *o,
                                         const tn_dropout *dropout)
 {
-    size_t n = tn_op_attention_scratch(t->engine, &t->step.rows, out->value.dim[1] / n_heads);
-    return (tn_attention_args){.rows = &t->step.rows,
-                               .n_heads = n_heads,
-                               .qkv = &qkv->value,
-                               .out = &out->value,
-                               .dropout = dropout,
-                               .scratch = buffer_take(t, n)};
+    int32_t copies = t->step.record ? t->step.rows.n_shards : 1;
+    tn_var *table = o->bias ? o->bias : o->states;
+    tn_attention_args a = {.rows = &t->step.rows,
+                           .n_heads = o->n_heads,
+                           .qkv = &qkv->value,
+                           .out = &out->value,
+                           .dropout = dropout,
+                           .scale = o->scale,
+                           .window = o->window,
+                           .relative = {.index = o->index,
+                                        .n = table ? (int32_t)(table->value.dim[0] / copies) : 0,
+                                        .bias = o->bias ? &o->bias->value : NULL,
+                                        .states = o->states ? &o->states->value : NULL}};
+    a.scratch = buffer_take(t, tn_op_attention_scratch(t->engine, &a));
+    return a;
 }
 
 static void attention_backward(tn_tape *t, struct node *n)
 {
-    tn_attention_args a = attention_args(t, n->x, n->out, n->n_heads, n->has_dropout ? &n->dropout : NULL);
+    tn_attention_args a = attention_args(t, n->x, n->out, &n->attention, n->has_dropout ? &n->dropout : NULL);
+    tn_var *table = n->attention.bias ? n->attention.bias : n->attention.states;
     a.max = n->max;
     a.sum = n->sum;
-    tn_tensor dout = grad_view(n->out, n->out->grad),
+    tn_tensor dout = grad_view(n->out, n->out->grad), drelative = {0},
               dqkv = grad_view(n->x, buffer_take(t, tn_tensor_size(&n->x->value)));
-    DO(t, tn_op_attention_grad(t->engine, &a, &dout, &dqkv, &t->err));
+    if (table)
+        drelative = grad_view(table, buffer_take(t, tn_tensor_size(&table->value)));
+    DO(t, tn_op_attention_grad(t->engine, &a, &dout, &dqkv, table ? &drelative : NULL, &t->err));
     buffer_give(t, a.scratch);
     buffer_give(t, dout.data);
+    if (table)
+        grad_move(t, table, drelative.data);
     grad_move(t, n->x, dqkv.data);
 }
 
-tn_var *tn_tape_attention(tn_tape *t, tn_var *qkv, int32_t n_heads, double p)
+tn_var *tn_tape_attention(tn_tape *t, tn_var *qkv, const tn_attention_options *o)
 {
     if (!qkv || t->status != TN_OK)
         return NULL;
     int64_t tokens = qkv->value.dim[0];
     tn_dropout dropout;
-    bool drops = next_dropout(t, p, &dropout);
-    tn_var *out = new_var(t, tokens, qkv->value.dim[1] / 3, false);
-    float *max = t->step.record ? take_floats(t, n_heads, tokens) : NULL;
-    float *sum = max ? take_floats(t, n_heads, tokens) : NULL;
+    bool drops = next_dropout(t, o->dropout, &dropout);
+    tn_var *out = new_var(t, tokens, qkv->value.dim[1] / 3, TN_OF_TOKEN);
+    float *max = t->step.record ? take_floats(t, o->n_heads, tokens) : NULL;
+    float *sum = max ? take_floats(t, o->n_heads, tokens) : NULL;
     if (t->status != TN_OK)
         return NULL;
-    tn_attention_args a = attention_args(t, qkv, out, n_heads, drops ? &dropout : NULL);
+    tn_attention_args a = attention_args(t, qkv, out, o, drops ? &dropout : NULL);
     a.max = max;
     a.sum = sum;
     DO(t, tn_op_attention(t->engine, &a, &t->err));
     buffer_give(t, a.scratch);
     struct node *n = new_node(t, attention_backward, qkv, out);
     if (n) {
-        n->n_heads = n_heads;
+        n->attention = *o;
         n->max = max;
         n->sum = sum;
         n->has_dropout = drops;
         n->dropout = dropout;
     }
     qkv->n_uses++;
+    if (o->bias || o->states)
+        (o->bias ? o->bias : o->states)->n_uses++;
     return t->status == TN_OK ? out : NULL;
 }
 
@@ -517,7 +652,7 @@ tn_var *tn_tape_dropout(tn_tape *t, tn_var *x, double p)
         return NULL;
     if (!next_dropout(t, p, &dropout))
         return x;
-    tn_var *out = new_var(t, x->value.dim[0], x->value.dim[1], x->by_row);
+    tn_var *out = new_var(t, x->value.dim[0], x->value.dim[1], x->line);
     if (!out)
         return NULL;
     tn_places places = places_of(t, x);
@@ -529,7 +664,90 @@ tn_var *tn_tape_dropout(tn_tape *t, tn_var *x, double p)
     return t->status == TN_OK ? out : NULL;
 }
 
-/* ---- first tokens ---- */
+/* ---- gated products, rotary positions ---- */
+
+static void gated_backward(tn_tape *t, struct node *n)
+{
+    tn_tensor dy = grad_view(n->out, n->out->grad), dx = grad_view(n->x, buffer_take(t, tn_tensor_size(&n->x->value)));
+    DO(t, tn_op_gated_grad(t->engine, n->act, &dy, &n->x->value, &dx, &t->err));
+    buffer_give(t, dy.data);
+    grad_move(t, n->x, dx.data);
+}
+
+tn_var *tn_tape_gated(tn_tape *t, tn_var *x, tn_activation f)
+{
+    tn_var *out = x && t->status == TN_OK ? new_var(t, x->value.dim[0], x->value.dim[1] / 2, x->line) : NULL;
+    if (!out)
+        return NULL;
+    DO(t, tn_op_gated(t->engine, f, &x->value, &out->value, &t->err));
+    struct node *n = new_node(t, gated_backward, x, out);
+    if (n)
+        n->act = f;
+    x->n_uses++;
+    return t->status == TN_OK ? out : NULL;
+}
+
+/* Back by the same angle: the sine's sign changes. `sine` of the node is the negative one. */
+static void rotate_backward(tn_tape *t, struct node *n)
+{
+    tn_tensor d = grad_view(n->out, n->out->grad);
+    tn_places places = places_of(t, n->out);
+    DO(t, tn_op_rotate(t->engine, &places, n->attention.n_heads, n->cosine, n->sine, &d, &t->err));
+}
+
+tn_var *tn_tape_rotate(tn_tape *t, tn_var *x, int32_t n_heads, const float *cosine, const float *sine)
+{
+    if (!x || t->status != TN_OK)
+        return NULL;
+    TN_ASSERT(x->n_uses == 0 && x->act == TN_ACT_NONE);
+    tn_places places = places_of(t, x);
+    DO(t, tn_op_rotate(t->engine, &places, n_heads, cosine, sine, &x->value, &t->err));
+    struct node *n = new_node(t, rotate_backward, x, x);
+    if (n) {
+        size_t size = (size_t)tn_tape_longest(t) * (size_t)(x->value.dim[1] / 3 / n_heads / 2);
+        float *back = take_floats(t, 1, (int64_t)size);
+        if (back)
+            tn_engine_kernels(t->engine)->scale(sine, -1, back, size);
+        n->attention.n_heads = n_heads;
+        n->cosine = cosine;
+        n->sine = back;
+    }
+    return t->status == TN_OK ? x : NULL;
+}
+
+/* ---- one value a row ---- */
+
+static void mean_backward(tn_tape *t, struct node *n)
+{
+    const tn_rows *r = &t->step.rows;
+    const tn_kernels *k = tn_engine_kernels(t->engine);
+    size_t c = (size_t)n->x->value.dim[1];
+    float *dx = buffer_take(t, tn_tensor_size(&n->x->value));
+    if (!dx)
+        return;
+    for (int32_t b = 0; b < r->n_rows; b++)
+        for (int32_t i = r->start[b]; i < r->start[b + 1]; i++)
+            k->scale(n->out->grad + (size_t)b * c, 1 / (float)(r->start[b + 1] - r->start[b]), dx + (size_t)i * c, c);
+    buffer_give(t, n->out->grad);
+    grad_move(t, n->x, dx);
+}
+
+tn_var *tn_tape_mean(tn_tape *t, tn_var *x)
+{
+    const tn_rows *r = &t->step.rows;
+    tn_var *out = x && t->status == TN_OK ? new_var(t, r->n_rows, x->value.dim[1], TN_OF_ROW) : NULL;
+    if (!out)
+        return NULL;
+    size_t c = (size_t)x->value.dim[1];
+    for (int32_t b = 0; b < r->n_rows; b++)
+        tn_engine_kernels(t->engine)->mean_rows(x->value.data + (size_t)r->start[b] * c,
+                                                (size_t)(r->start[b + 1] - r->start[b]), c,
+                                                out->value.data + (size_t)b * c);
+    new_node(t, mean_backward, x, out);
+    x->n_uses++;
+    return t->status == TN_OK ? out : NULL;
+}
+
 
 static void first_backward(tn_tape *t, struct node *n)
 {
@@ -548,7 +766,7 @@ static void first_backward(tn_tape *t, struct node *n)
 tn_var *tn_tape_first(tn_tape *t, tn_var *x)
 {
     const tn_rows *r = &t->step.rows;
-    tn_var *out = x && t->status == TN_OK ? new_var(t, r->n_rows, x->value.dim[1], true) : NULL;
+    tn_var *out = x && t->status == TN_OK ? new_var(t, r->n_rows, x->value.dim[1], TN_OF_ROW) : NULL;
     if (!out)
         return NULL;
     size_t c = (size_t)x->value.dim[1];
@@ -566,6 +784,7 @@ static void table_grad(tn_tape *t, tn_weight *w, const int32_t *ids, const tn_te
     size_t n = (size_t)dy->dim[0], c = (size_t)dy->dim[1];
     if (!w->trained)
         return;
+    TN_ASSERT(w->n_uses == 1);
     tn_embed_work work = {.sort = take(t, 2 * n, sizeof(uint64_t)),
                           .order = take(t, n, sizeof(uint32_t)),
                           .start = take(t, n + 1, sizeof(uint32_t)),
@@ -601,6 +820,56 @@ static void embed_backward(tn_tape *t, struct node *n)
     buffer_give(t, dy.data);
 }
 
+static void copies_backward(tn_tape *t, struct node *n)
+{
+    tn_tensor dy = grad_view(n->out, n->out->grad);
+    tn_shards shards = shards_of(t, n->out);
+    table_grad(t, n->w, n->ids, &dy, &shards);
+    buffer_give(t, dy.data);
+}
+
+tn_var *tn_tape_copies(tn_tape *t, tn_weight *table, int32_t first, int32_t n)
+{
+    size_t copies = t->step.record ? (size_t)t->step.rows.n_shards : 1, c = (size_t)table->value.dim[1];
+    size_t lines = copies * (size_t)n;
+    TN_ASSERT(first >= 0 && n > 0 && (int64_t)first + n <= table->value.dim[0]);
+    tn_var *out = new_var(t, (int64_t)lines, table->value.dim[1], TN_OF_COPY);
+    t->copy_zero = take(t, lines, sizeof *t->copy_zero);
+    t->copy_line = take(t, lines, sizeof *t->copy_line);
+    if (t->status != TN_OK)
+        return NULL;
+    for (size_t i = 0; i < lines; i++) {
+        t->copy_zero[i] = 0;
+        t->copy_line[i] = first + (int32_t)(i % (size_t)n);
+    }
+    for (size_t s = 0; s <= copies; s++) {
+        t->copy_start[s] = s * (size_t)n;
+        if (s < copies)
+            memcpy(out->value.data + s * (size_t)n * c, table->value.data + (size_t)first * c,
+                   (size_t)n * c * sizeof(float));
+    }
+    struct node *node = new_node(t, copies_backward, NULL, out);
+    if (node) {
+        node->w = table;
+        node->ids = t->copy_line;
+    }
+    return t->status == TN_OK ? out : NULL;
+}
+
+int32_t tn_tape_longest(const tn_tape *t)
+{
+    const tn_rows *r = &t->step.rows;
+    int32_t longest = 0;
+    for (int32_t b = 0; b < r->n_rows; b++)
+        longest = r->start[b + 1] - r->start[b] > longest ? r->start[b + 1] - r->start[b] : longest;
+    return longest;
+}
+
+float *tn_tape_floats(tn_tape *t, size_t n)
+{
+    return take(t, n, sizeof(float));
+}
+
 int32_t *tn_tape_ints(tn_tape *t, size_t n)
 {
     return take(t, n, sizeof(int32_t));
@@ -610,7 +879,7 @@ tn_var *tn_tape_embed(tn_tape *t, const int32_t *ids, const int32_t *type_ids, c
                       tn_weight *word, tn_weight *position, tn_weight *type)
 {
     int32_t tokens = tn_rows_tokens(&t->step.rows);
-    tn_var *out = new_var(t, tokens, word->value.dim[1], false);
+    tn_var *out = new_var(t, tokens, word->value.dim[1], TN_OF_TOKEN);
     int32_t *zeros = type_ids || !t->step.record ? NULL : take(t, (size_t)tokens, sizeof *zeros);
     if (t->status != TN_OK)
         return NULL;
@@ -652,9 +921,11 @@ void tn_tape_cross_entropy(tn_tape *t, tn_var *logits, const int32_t *label, int
 
 tn_status tn_tape_backward(tn_tape *t, tn_err *err)
 {
+    count_uses(t);
     for (struct node *n = t->last; n && t->status == TN_OK; n = n->before) {
         TN_ASSERT(n->out->grad); /* every value of a step leads to the loss */
         n->backward(t, n);
     }
+    fold_parts(t);
     return tn_tape_status(t, err);
 }

@@ -10,7 +10,8 @@
 ///
 /// Failure is sticky: an op on NULL gives NULL, and the first sentence is kept for tn_tape_status. So a network is
 /// written without a check after each line. Values live until the next tn_tape_begin; nothing is allocated once a step
-/// of that size has been seen. Every sum over tokens is taken shard by shard and folded in the fixed tree.
+/// of that size has been seen. Every sum over tokens is taken shard by shard and folded in the fixed tree; when a weight is
+/// used several times in a step, a shard's sums of the later uses come first, and the fold is the last thing.
 
 #include "base/mem.h"
 #include "tensor/op.h"
@@ -27,8 +28,17 @@ typedef struct {
     int32_t frozen_row; /* of a table: its gradient is 0, as torch's padding_idx has it */
     int32_t n_grad_rows;
     const int32_t *grad_row; /* ascending */
+    int32_t n_uses;          /* the tape's: in the step at work, and its sums by shard */
+    float *parts;
     tn_gemm_packed packed;   /* kept copy for forward products; data = NULL: packed at each use */
 } tn_weight;
+
+/// What a line of a value stands for.
+typedef enum {
+    TN_OF_TOKEN,
+    TN_OF_ROW,
+    TN_OF_COPY, /* of a table that all tokens look at: a copy for each shard, so that sums over its lines are by shard too */
+} tn_line;
 
 /// A value of the current step.
 typedef struct tn_var tn_var;
@@ -36,7 +46,7 @@ struct tn_var {
     tn_tensor value;
     float *grad; /* NULL until the first of its users has added to it */
     int n_uses;
-    bool by_row;       /* one line a row of the batch, instead of one a token */
+    tn_line line;
     tn_activation act; /* value = act(pre), where pre is kept and nothing came after; else TN_ACT_NONE */
     float *pre;
     bool grad_is_pre; /* grad has been carried through that activation already */
@@ -71,6 +81,7 @@ tn_var *tn_tape_embed(tn_tape *t, const int32_t *ids, const int32_t *type_ids, c
                       tn_weight *word, tn_weight *position, tn_weight *type);
 /// Room for n numbers that lives as long as the step; NULL after a failure.
 int32_t *tn_tape_ints(tn_tape *t, size_t n);
+float *tn_tape_floats(tn_tape *t, size_t n);
 
 typedef struct {
     tn_weight *bias;
@@ -81,16 +92,38 @@ typedef struct {
 /// residual + dropout(f(x Wᵀ + bias)): x [N,I], w [O,I], out [N,O].
 tn_var *tn_tape_linear(tn_tape *t, tn_var *x, tn_weight *w, const tn_linear_options *o);
 
-/// (x - mean) / sqrt(variance + eps) * gain + bias, row by row.
+/// (x - mean) / sqrt(variance + eps) * gain + bias, row by row. A bias that is not trained may have no gradient.
 tn_var *tn_tape_norm(tn_tape *t, tn_var *x, tn_weight *gain, tn_weight *bias, double eps);
 
+typedef struct {
+    int32_t n_heads;
+    double dropout;
+    double scale;         /* 0: 1 / sqrt(head width) */
+    int32_t window;       /* tokens farther apart do not see each other; 0: all do */
+    tn_var *bias;         /* copies of [n,H]: what a score gets for its distance; or NULL */
+    tn_var *states;       /* copies of [n,2C or more]: query and key of a distance; or NULL (tn_relative_args) */
+    const int32_t *index; /* with either: index[i - j] is the line in [0, n); lives as long as the step */
+} tn_attention_options;
 /// Self-attention within each row: qkv [N,3C] as query, key, value of all heads; out [N,C].
-tn_var *tn_tape_attention(tn_tape *t, tn_var *qkv, int32_t n_heads, double dropout);
+tn_var *tn_tape_attention(tn_tape *t, tn_var *qkv, const tn_attention_options *o);
+
+/// Lines [first, first + n) of a table, for attention: copies of [n,C]. One such table a step.
+tn_var *tn_tape_copies(tn_tape *t, tn_weight *table, int32_t first, int32_t n);
+/// Tokens of the step's longest row.
+int32_t tn_tape_longest(const tn_tape *t);
+
+/// Rotary positions, in place: query and key of qkv [N,3C] by their positions' angles. cosine, sine [longest, d/2]; they
+/// live as long as the step. Nothing else may have read qkv before.
+tn_var *tn_tape_rotate(tn_tape *t, tn_var *qkv, int32_t n_heads, const float *cosine, const float *sine);
+
+/// f(left half) * right half: x [N,2I], out [N,I]. f has a derivative op: not TN_ACT_TANH, not TN_ACT_NONE.
+tn_var *tn_tape_gated(tn_tape *t, tn_var *x, tn_activation f);
 
 tn_var *tn_tape_dropout(tn_tape *t, tn_var *x, double p);
 
-/// The first token of each row: [B,C].
+/// The first token of each row, or the mean of its tokens: [B,C].
 tn_var *tn_tape_first(tn_tape *t, tn_var *x);
+tn_var *tn_tape_mean(tn_tape *t, tn_var *x);
 
 typedef struct {
     double loss;       /* sum of cross-entropies / n, folded over shards */

@@ -99,7 +99,7 @@ static tn_var *compose(tn_tape *t, net *n, const variant *v)
             .bias = &w[ONE_BIAS], .activation = v->act, .dropout = v->dropout, .residual = v->residual ? x : NULL});
     y = tn_tape_linear(t, y, &w[TWO], &(tn_linear_options){.bias = &w[TWO_BIAS], .residual = v->twice ? y : NULL});
     y = tn_tape_linear(t, y, &w[QKV], &(tn_linear_options){.bias = &w[QKV_BIAS]});
-    y = tn_tape_first(t, tn_tape_attention(t, y, HEADS, 0.2));
+    y = tn_tape_first(t, tn_tape_attention(t, y, &(tn_attention_options){.n_heads = HEADS, .dropout = 0.2}));
     y = tn_tape_linear(t, y, &w[POOL],
                        &(tn_linear_options){.bias = &w[POOL_BIAS], .activation = TN_ACT_TANH, .dropout = 0.1});
     return tn_tape_linear(t, y, &w[OUT], &(tn_linear_options){.bias = &w[OUT_BIAS]});
@@ -235,7 +235,8 @@ static void keeping_forgets_everything_else(void **state)
         for (int i = 0; i < 3; i++) {
             for (int k = 0; k < 2 * i; k++) /* more each time: what comes next lies where scratch was */
                 x = tn_tape_linear(t, x, &n.w[ONE], &(tn_linear_options){.activation = TN_ACT_RELU});
-            x = tn_tape_attention(t, tn_tape_linear(t, x, &n.w[QKV], &(tn_linear_options){0}), HEADS, 0);
+            x = tn_tape_attention(t, tn_tape_linear(t, x, &n.w[QKV], &(tn_linear_options){0}),
+                                  &(tn_attention_options){.n_heads = HEADS});
             x = tn_tape_norm(t, x, &n.w[GAIN], &n.w[SHIFT], 1e-6);
             if (keep)
                 x = tn_tape_keep(t, mark, x);
