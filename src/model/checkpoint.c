@@ -203,11 +203,12 @@ static void convert(const tn_kernels *k, const tn_st_entry *e, float *out)
     }
 }
 
-/* normal(0, range): Box and Muller over counter draws named by seed and parameter. Biases are zero. */
+/* normal(0, range): Box and Muller over counter draws named by seed and parameter. Biases are zero, norms one. */
 static void draw(const tn_model *m, const tn_slot *s, float *out)
 {
     if (s->n_dims == 1) {
-        memset(out, 0, s->size * sizeof *out);
+        for (size_t i = 0; i < s->size; i++)
+            out[i] = s->ones ? 1.0f : 0.0f;
         return;
     }
     tn_rng r = tn_rng_init(m->options.seed, tn_hash64(s->name));
@@ -343,7 +344,7 @@ static tn_status copy_tokenizer(const tn_model *m, const char *dir, tn_arena *a,
 {
     static const char *const name[] = {
         "tokenizer.json", "tokenizer_config.json",  "special_tokens_map.json", "added_tokens.json",
-        "vocab.txt",      "sentencepiece.bpe.model"};
+        "vocab.txt",      "sentencepiece.bpe.model", "spiece.model", "spm.model", "vocab.json", "merges.txt"};
     for (size_t i = 0; i < TN_COUNT(name); i++) {
         const char *from = tn_path_join(a, m->dir, name[i]), *to = tn_path_join(a, dir, name[i]);
         if (!from || !to)

@@ -18,18 +18,33 @@ enum {
 /* What a file leaves out, by model_type. Source: transformers 5.23, configuration_*.py. */
 static const struct kind {
     const char *type, *class_name;
-    bool short_names;         /* of DistilBERT: dim, n_layers, ... */
-    bool positions_after_pad; /* of RoBERTa */
-    int32_t vocab, hidden, heads, inner, types, pad, embedding; /* embedding 0: as wide as states */
-    double classifier_dropout;                                  /* -1: hidden_dropout */
-    int32_t layers;
+    int32_t vocab, hidden, layers, heads, inner, types, pad;
+    int32_t embedding; /* 0: as wide as states */
+    int32_t positions; /* 0: 512 */
+    bool positions_after_pad;       /* of RoBERTa */
+    const char *classifier_dropout; /* the key; NULL: hidden_dropout in all cases */
+    double classifier_dropout_is;   /* -1: hidden_dropout */
+    double dropout, eps;
+    tn_activation activation;
+    enum { PLAIN, SHORT_NAMES, ALBERT, MPNET, DEBERTA, MODERN } own; /* SHORT_NAMES of DistilBERT: dim, n_layers, ... */
 } kinds[] = {
-    {"bert", "Bert", false, false, 30522, 768, 12, 3072, 2, 0, 0, -1, 12},
-    {"roberta", "Roberta", false, true, 50265, 768, 12, 3072, 2, 1, 0, -1, 12},
-    {"xlm-roberta", "XLMRoberta", false, true, 30522, 768, 12, 3072, 2, 1, 0, -1, 12},
-    {"camembert", "Camembert", false, true, 30522, 768, 12, 3072, 2, 1, 0, -1, 12},
-    {"electra", "Electra", false, false, 30522, 256, 4, 1024, 2, 0, 128, -1, 12},
-    {"distilbert", "DistilBert", true, false, 30522, 768, 12, 3072, 0, 0, 0, 0.2, 6},
+    {"bert", "Bert", 30522, 768, 12, 12, 3072, 2, 0, 0, 0, false, "classifier_dropout", -1, 0.1, 1e-12, TN_ACT_GELU, PLAIN},
+    {"roberta", "Roberta", 50265, 768, 12, 12, 3072, 2, 1, 0, 0, true, "classifier_dropout", -1, 0.1, 1e-12, TN_ACT_GELU, PLAIN},
+    {"xlm-roberta", "XLMRoberta", 30522, 768, 12, 12, 3072, 2, 1, 0, 0, true, "classifier_dropout", -1, 0.1, 1e-12, TN_ACT_GELU,
+     PLAIN},
+    {"camembert", "Camembert", 30522, 768, 12, 12, 3072, 2, 1, 0, 0, true, "classifier_dropout", -1, 0.1, 1e-12, TN_ACT_GELU,
+     PLAIN},
+    {"electra", "Electra", 30522, 256, 12, 4, 1024, 2, 0, 128, 0, false, "classifier_dropout", -1, 0.1, 1e-12, TN_ACT_GELU,
+     PLAIN},
+    {"distilbert", "DistilBert", 30522, 768, 6, 12, 3072, 0, 0, 0, 0, false, "seq_classif_dropout", 0.2, 0.1, 1e-12,
+     TN_ACT_GELU, SHORT_NAMES},
+    {"albert", "Albert", 30000, 4096, 12, 64, 16384, 2, 0, 128, 0, false, "classifier_dropout_prob", 0.1, 0, 1e-12,
+     TN_ACT_GELU_TANH, ALBERT},
+    {"mpnet", "MPNet", 30527, 768, 12, 12, 3072, 0, 1, 0, 0, true, NULL, -1, 0.1, 1e-12, TN_ACT_GELU, MPNET},
+    {"deberta-v2", "DebertaV2", 128100, 1536, 24, 24, 6144, 0, 0, 0, 0, false, "cls_dropout", -1, 0.1, 1e-7, TN_ACT_GELU,
+     DEBERTA},
+    {"modernbert", "ModernBert", 50368, 768, 22, 12, 1152, 0, 50283, 0, 8192, false, "classifier_dropout", 0, 0, 1e-5,
+     TN_ACT_GELU, MODERN},
 };
 
 /* What the sentence points at: the value where there is one, else the file. */
@@ -93,13 +108,13 @@ static tn_status read_kind(const tn_json *root, tn_config *c, const struct kind 
     v = tn_json_get(root, "model_type");
     return tn_fail(err, TN_EINVALID,
                    "config.json:%u:%u: model_type \"%.*s\" is not built in; what can be loaded: bert (BERT, MiniLM, "
-                   "multilingual-e5), roberta, xlm-roberta, camembert, electra, distilbert",
+                   "multilingual-e5), roberta, xlm-roberta, camembert, electra, distilbert, albert, mpnet, deberta-v2, modernbert",
                    tn_json_line(v), tn_json_column(v), TN_ARG(c->model_type));
 }
 
 static tn_status read_sizes(const tn_json *root, const struct kind *kind, tn_config *c, tn_err *err)
 {
-    bool s = kind->short_names;
+    bool s = kind->own == SHORT_NAMES;
     const struct {
         const char *key;
         int32_t missing, min, max;
@@ -110,7 +125,7 @@ static tn_status read_sizes(const tn_json *root, const struct kind *kind, tn_con
         {s ? "n_layers" : "num_hidden_layers", kind->layers, 1, 1024, &c->n_layers},
         {s ? "n_heads" : "num_attention_heads", kind->heads, 1, 1024, &c->n_heads},
         {s ? "hidden_dim" : "intermediate_size", kind->inner, 1, 4 * MAX_WIDTH, &c->intermediate_size},
-        {"max_position_embeddings", 512, 1, MAX_VOCAB, &c->n_positions},
+        {"max_position_embeddings", kind->positions ? kind->positions : 512, 1, MAX_VOCAB, &c->n_positions},
         {"type_vocab_size", kind->types, kind->types ? 1 : 0, MAX_WIDTH, &c->type_vocab_size},
         {"pad_token_id", kind->pad, -1, MAX_VOCAB, &c->pad_token_id},
         {"embedding_size", kind->embedding, 0, MAX_WIDTH, &c->embedding_size},
@@ -122,7 +137,8 @@ static tn_status read_sizes(const tn_json *root, const struct kind *kind, tn_con
         c->pad_token_id = -1;
     if (kind->embedding == 0)
         c->embedding_size = c->hidden_size;
-    c->first_position = kind->positions_after_pad ? c->pad_token_id + 1 : 0;
+    int32_t pad_of_positions = kind->own == MPNET ? 1 : c->pad_token_id; /* MPNet's is fixed in its code */
+    c->first_position = kind->positions_after_pad ? pad_of_positions + 1 : 0;
     c->max_positions = c->n_positions - c->first_position;
     if (c->max_positions < 1 || c->embedding_size < 1)
         return tn_fail(err, TN_EFORMAT, "config.json: %d positions leave none behind pad_token_id %d",
@@ -139,48 +155,213 @@ static tn_status read_sizes(const tn_json *root, const struct kind *kind, tn_con
 
 static tn_status read_reals(const tn_json *root, const struct kind *kind, tn_config *c, tn_err *err)
 {
-    bool s = kind->short_names;
-    TN_TRY(read_f64(root, "layer_norm_eps", 1e-12, 0, 1, &c->layer_norm_eps, err));
+    bool s = kind->own == SHORT_NAMES, modern = kind->own == MODERN;
+    TN_TRY(read_f64(root, modern ? "norm_eps" : "layer_norm_eps", kind->eps, 0, 1, &c->layer_norm_eps, err));
     TN_TRY(read_f64(root, "initializer_range", 0.02, 0, 100, &c->initializer_range, err));
-    TN_TRY(read_f64(root, s ? "dropout" : "hidden_dropout_prob", 0.1, 0, 1, &c->hidden_dropout, err));
-    TN_TRY(read_f64(root, s ? "attention_dropout" : "attention_probs_dropout_prob", 0.1, 0, 1, &c->attention_dropout,
-                    err));
-    return read_f64(root, s ? "seq_classif_dropout" : "classifier_dropout",
-                    kind->classifier_dropout < 0 ? c->hidden_dropout : kind->classifier_dropout, 0, 1,
-                    &c->classifier_dropout, err);
+    if (!modern)
+        TN_TRY(read_f64(root, s ? "dropout" : "hidden_dropout_prob", kind->dropout, 0, 1, &c->hidden_dropout, err));
+    TN_TRY(read_f64(root, s || modern ? "attention_dropout" : "attention_probs_dropout_prob", kind->dropout, 0, 1,
+                    &c->attention_dropout, err));
+    c->ffn_dropout = kind->own == ALBERT ? 0 : c->hidden_dropout;
+    c->classifier_dropout = kind->classifier_dropout_is < 0 ? c->hidden_dropout : kind->classifier_dropout_is;
+    if (!kind->classifier_dropout)
+        return TN_OK;
+    return read_f64(root, kind->classifier_dropout, c->classifier_dropout, 0, 1, &c->classifier_dropout, err);
+}
+
+static const struct {
+    const char *name;
+    tn_activation act;
+} activations[] = {{"gelu", TN_ACT_GELU},
+                   {"gelu_new", TN_ACT_GELU_TANH},
+                   {"gelu_pytorch_tanh", TN_ACT_GELU_TANH},
+                   {"gelu_fast", TN_ACT_GELU_TANH},
+                   {"gelu_accurate", TN_ACT_GELU_TANH},
+                   {"relu", TN_ACT_RELU},
+                   {"silu", TN_ACT_SILU},
+                   {"swish", TN_ACT_SILU},
+                   {"tanh", TN_ACT_TANH}};
+
+static tn_status read_activation(const tn_json *root, const char *key, tn_activation missing, tn_activation *out,
+                                 tn_err *err)
+{
+    const tn_json *v = tn_json_get(root, key);
+    *out = missing;
+    if (is_absent(v))
+        return TN_OK;
+    for (size_t i = 0; i < TN_COUNT(activations); i++)
+        if (tn_json_is_str(v, activations[i].name)) {
+            *out = activations[i].act;
+            return TN_OK;
+        }
+    return refuse(v, TN_EINVALID, err, "the activation is not one that is built in (gelu, gelu_new, relu, silu, tanh)");
+}
+
+static tn_status read_bool(const tn_json *root, const char *key, bool missing, bool *out, tn_err *err)
+{
+    const tn_json *v = tn_json_get(root, key);
+    *out = missing;
+    if (is_absent(v) || tn_json_bool(v, out))
+        return TN_OK;
+    return tn_fail(err, TN_EFORMAT, "config.json:%u:%u: \"%s\" must be true or false", tn_json_line(v),
+                   tn_json_column(v), key);
+}
+
+/* A list of names, or one string with them between bars: whether `name` is one of them. */
+static bool names_hold(const tn_json *v, const char *name)
+{
+    tn_str rest = tn_json_type(v) == TN_JSON_STRING ? tn_json_str(v) : (tn_str){0}, part;
+    while (rest.len && tn_str_cut(&rest, '|', &part))
+        if (tn_str_is(tn_str_trim(part), name))
+            return true;
+    for (const tn_json *e = v && tn_json_type(v) == TN_JSON_ARRAY ? tn_json_first(v) : NULL; e; e = tn_json_next(e))
+        if (tn_json_is_str(e, name))
+            return true;
+    return false;
+}
+
+/* ---- families with fields of their own ---- */
+
+static tn_status read_albert(const tn_json *root, tn_config *c, tn_err *err)
+{
+    TN_TRY(read_i32(root, "num_hidden_groups", 1, 1, c->n_layers, &c->n_groups, err));
+    return read_i32(root, "inner_group_num", 1, 1, 64, &c->n_inner, err);
+}
+
+/* transformers fixes 32 buckets and a distance of 128 in its code. */
+static tn_status read_mpnet(const tn_json *root, tn_config *c, tn_err *err)
+{
+    int32_t buckets = 32;
+    TN_TRY(read_i32(root, "relative_attention_num_buckets", 32, 1, MAX_WIDTH, &buckets, err));
+    if (buckets != 32)
+        return refuse(tn_json_get(root, "relative_attention_num_buckets"), TN_EINVALID, err,
+                      "MPNet has 32 buckets of relative positions");
+    return TN_OK;
+}
+
+static tn_status read_deberta(const tn_json *root, tn_config *c, tn_err *err)
+{
+    bool relative = false, biased = true, shared = false;
+    int32_t kernel = 0, width = 0, longest = -1, buckets = -1;
+    TN_TRY(read_bool(root, "relative_attention", false, &relative, err));
+    TN_TRY(read_bool(root, "position_biased_input", true, &biased, err));
+    TN_TRY(read_bool(root, "share_att_key", false, &shared, err));
+    TN_TRY(read_i32(root, "conv_kernel_size", 0, 0, MAX_WIDTH, &kernel, err));
+    TN_TRY(read_i32(root, "embedding_size", c->hidden_size, 1, MAX_WIDTH, &c->embedding_size, err));
+    TN_TRY(read_i32(root, "pooler_hidden_size", c->hidden_size, 1, MAX_WIDTH, &width, err));
+    TN_TRY(read_i32(root, "max_relative_positions", -1, -1, MAX_VOCAB, &longest, err));
+    TN_TRY(read_i32(root, "position_buckets", -1, -1, MAX_VOCAB, &buckets, err));
+    TN_TRY(read_f64(root, "pooler_dropout", 0, 0, 1, &c->pooler_dropout, err));
+    if (kernel > 0)
+        return refuse(tn_json_get(root, "conv_kernel_size"), TN_EINVALID, err,
+                      "DeBERTa with a convolution behind its first layer (v2-xlarge) is not built in; choose a v3 model");
+    if (c->embedding_size != c->hidden_size || width != c->hidden_size)
+        return refuse(NULL, TN_EINVALID, err, "DeBERTa's embeddings and pooler must be as wide as its states");
+    c->relative.no_positions = !biased;
+    if (!relative)
+        return TN_OK;
+    const tn_json *kinds_of = tn_json_get(root, "pos_att_type"), *norm = tn_json_get(root, "norm_rel_ebd");
+    if (!names_hold(kinds_of, "c2p") || !names_hold(kinds_of, "p2c"))
+        return refuse(kinds_of, TN_EINVALID, err,
+                      "\"pos_att_type\" must be \"p2c|c2p\"; other relative attention is not built in");
+    c->relative.longest = longest < 1 ? c->n_positions : longest;
+    c->relative.buckets = buckets > 0 ? buckets : 0;
+    c->relative.span = buckets > 0 ? buckets : c->relative.longest;
+    c->relative.own_projections = !shared;
+    c->relative.norm = norm && names_hold(norm, "layer_norm");
+    if (c->relative.buckets && (c->relative.buckets < 4 || c->relative.longest <= c->relative.buckets / 2 + 1))
+        return refuse(tn_json_get(root, "position_buckets"), TN_EINVALID, err,
+                      "\"position_buckets\" must be at least 4, and half of it less than the longest distance");
+    return TN_OK;
+}
+
+/* v5 nests the bases by kind of layer; files before it have two fields. */
+static tn_status read_theta(const tn_json *root, const char *layers, const char *old, double missing, double *out,
+                            tn_err *err)
+{
+    const tn_json *rope = tn_json_get(root, "rope_parameters"), *own = rope ? tn_json_get(rope, layers) : NULL;
+    const tn_json *type = own ? tn_json_get(own, "rope_type") : NULL;
+    if (!is_absent(type) && !tn_json_is_str(type, "default"))
+        return refuse(type, TN_EINVALID, err, "rotary positions other than the default are not built in");
+    TN_TRY(read_f64(root, old, missing, 1, 1e12, out, err));
+    return is_absent(own) ? TN_OK : read_f64(own, "rope_theta", *out, 1, 1e12, out, err);
+}
+
+static tn_status read_layer_kinds(const tn_json *root, tn_arena *a, tn_config *c, tn_err *err)
+{
+    const tn_json *v = tn_json_get(root, "layer_types"), *e;
+    int32_t every = 3, i = 0;
+    TN_TRY(read_i32(root, "global_attn_every_n_layers", 3, 1, MAX_WIDTH, &every, err));
+    bool *local = TN_ARENA_ARRAY(a, bool, (size_t)c->n_layers);
+    if (!local)
+        return tn_fail_nomem(err, (size_t)c->n_layers);
+    c->modern.is_local = local;
+    for (; is_absent(v) && i < c->n_layers; i++)
+        local[i] = i % every != 0;
+    if (is_absent(v))
+        return TN_OK;
+    if (tn_json_type(v) != TN_JSON_ARRAY || tn_json_len(v) != (size_t)c->n_layers)
+        return refuse(v, TN_EFORMAT, err, "\"layer_types\" must name each layer's attention");
+    for (e = tn_json_first(v); e; e = tn_json_next(e), i++) {
+        local[i] = tn_json_is_str(e, "sliding_attention");
+        if (!local[i] && !tn_json_is_str(e, "full_attention"))
+            return refuse(e, TN_EINVALID, err, "a layer's attention is sliding_attention or full_attention");
+    }
+    return TN_OK;
+}
+
+static tn_status read_modern(const tn_json *root, tn_arena *a, tn_config *c, tn_err *err)
+{
+    const tn_json *pooling = tn_json_get(root, "classifier_pooling"), *scaling = tn_json_get(root, "rope_scaling");
+    TN_TRY(read_bool(root, "attention_bias", false, &c->modern.attention_bias, err));
+    TN_TRY(read_bool(root, "mlp_bias", false, &c->modern.mlp_bias, err));
+    TN_TRY(read_bool(root, "norm_bias", false, &c->modern.norm_bias, err));
+    TN_TRY(read_bool(root, "classifier_bias", false, &c->modern.classifier_bias, err));
+    TN_TRY(read_i32(root, "local_attention", 128, 2, MAX_VOCAB, &c->modern.window, err));
+    c->modern.window /= 2;
+    TN_TRY(read_f64(root, "embedding_dropout", 0, 0, 1, &c->modern.embedding_dropout, err));
+    TN_TRY(read_f64(root, "mlp_dropout", 0, 0, 1, &c->modern.mlp_dropout, err));
+    TN_TRY(read_theta(root, "full_attention", "global_rope_theta", 160000, &c->modern.theta_global, err));
+    TN_TRY(read_theta(root, "sliding_attention", "local_rope_theta", 10000, &c->modern.theta_local, err));
+    TN_TRY(read_activation(root, "classifier_activation", TN_ACT_GELU, &c->modern.head_activation, err));
+    if (c->activation == TN_ACT_TANH)
+        return refuse(tn_json_get(root, "hidden_activation"), TN_EINVALID, err, "tanh as a gate is not built in");
+    if (!is_absent(scaling))
+        return refuse(scaling, TN_EINVALID, err, "rotary positions other than the default are not built in");
+    if (!is_absent(pooling) && !tn_json_is_str(pooling, "cls") && !tn_json_is_str(pooling, "mean"))
+        return refuse(pooling, TN_EFORMAT, err, "\"classifier_pooling\" must be cls or mean");
+    c->modern.pool_mean = !is_absent(pooling) && tn_json_is_str(pooling, "mean");
+    return read_layer_kinds(root, a, c, err);
+}
+
+static tn_status read_own(const tn_json *root, const struct kind *kind, tn_arena *a, tn_config *c, tn_err *err)
+{
+    c->n_groups = c->n_layers;
+    c->n_inner = 1;
+    switch (kind->own) {
+    case ALBERT: return read_albert(root, c, err);
+    case MPNET: return read_mpnet(root, c, err);
+    case DEBERTA: return read_deberta(root, c, err);
+    case MODERN: return read_modern(root, a, c, err);
+    case PLAIN:
+    case SHORT_NAMES: break;
+    }
+    return TN_OK;
 }
 
 static tn_status read_choices(const tn_json *root, const struct kind *kind, tn_config *c, tn_err *err)
 {
     static const struct {
         const char *name;
-        tn_activation act;
-    } act[] = {{"gelu", TN_ACT_GELU},
-               {"gelu_new", TN_ACT_GELU_TANH},
-               {"gelu_pytorch_tanh", TN_ACT_GELU_TANH},
-               {"gelu_fast", TN_ACT_GELU_TANH},
-               {"gelu_accurate", TN_ACT_GELU_TANH},
-               {"relu", TN_ACT_RELU},
-               {"silu", TN_ACT_SILU},
-               {"swish", TN_ACT_SILU},
-               {"tanh", TN_ACT_TANH}};
-    static const struct {
-        const char *name;
         tn_problem problem;
     } problem[] = {{"regression", TN_PROBLEM_REGRESSION},
                    {"single_label_classification", TN_PROBLEM_SINGLE_LABEL},
                    {"multi_label_classification", TN_PROBLEM_MULTI_LABEL}};
-    const tn_json *v = tn_json_get(root, kind->short_names ? "activation" : "hidden_act");
+    static const char *const act_key[] = {[SHORT_NAMES] = "activation", [MODERN] = "hidden_activation"};
+    const char *key = kind->own == SHORT_NAMES || kind->own == MODERN ? act_key[kind->own] : "hidden_act";
     size_t i = 0;
-    if (!is_absent(v)) {
-        while (i < TN_COUNT(act) && !tn_json_is_str(v, act[i].name))
-            i++;
-        if (i == TN_COUNT(act))
-            return refuse(v, TN_EINVALID, err,
-                          "the activation is not one that is built in (gelu, gelu_new, "
-                          "relu, silu, tanh)");
-    }
-    c->activation = act[i].act;
+    TN_TRY(read_activation(root, key, kind->activation, &c->activation, err));
+    const tn_json *v;
     if (!is_absent(v = tn_json_get(root, "problem_type"))) {
         for (i = 0; i < TN_COUNT(problem) && !tn_json_is_str(v, problem[i].name); i++)
             ;
@@ -263,6 +444,7 @@ tn_status tn_config_parse(tn_str text, tn_arena *a, tn_config *out, tn_err *err)
     TN_TRY(read_sizes(root, kind, &c, err));
     TN_TRY(read_reals(root, kind, &c, err));
     TN_TRY(read_choices(root, kind, &c, err));
+    TN_TRY(read_own(root, kind, a, &c, err));
     TN_TRY(read_labels(root, a, &c, err));
     *out = c;
     return TN_OK;

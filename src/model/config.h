@@ -30,6 +30,24 @@ typedef struct {
     double layer_norm_eps, initializer_range;
     double hidden_dropout, attention_dropout;
     double classifier_dropout; /* resolved: hidden_dropout when the file has none */
+    double pooler_dropout;     /* before the head's first layer */
+    double ffn_dropout;        /* behind a feed-forward net's last layer */
+    int32_t n_groups, n_inner; /* ALBERT: groups of layers, and layers of a group; else n_layers and 1 */
+    struct {
+        int32_t span; /* DeBERTa: distances from -span to span - 1; 0: scores do not depend on distances */
+        int32_t buckets, longest; /* beyond half the buckets, distances are in steps of a logarithm up to `longest` */
+        bool own_projections;     /* of the distances' query and key, instead of those of tokens */
+        bool norm;
+        bool no_positions; /* no table of positions */
+    } relative;
+    struct {
+        bool attention_bias, mlp_bias, norm_bias, classifier_bias, pool_mean;
+        int32_t window;       /* of local layers, to each side */
+        const bool *is_local; /* [n_layers] */
+        double theta_global, theta_local;
+        double embedding_dropout, mlp_dropout;
+        tn_activation head_activation;
+    } modern; /* ModernBERT */
     int32_t n_labels;
     tn_str *label; /* [n_labels], by id */
     tn_problem problem;

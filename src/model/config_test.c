@@ -52,6 +52,31 @@ static void each_field_is_read(void **state)
     tn_arena_free(a);
 }
 
+/* What the other families leave out, and their own fields. */
+static void families_have_their_own_defaults(void **state)
+{
+    tn_err err;
+    tn_config c;
+    tn_arena *a = tn_arena_new(0);
+    ASSERT_OK(tn_config_parse(TN_STR("{\"model_type\":\"albert\",\"hidden_size\":768,\"num_attention_heads\":12}"), a,
+                              &c, &err), &err);
+    assert_true(c.embedding_size == 128 && c.n_groups == 1 && c.n_inner == 1 && c.activation == TN_ACT_GELU_TANH);
+    assert_true(c.hidden_dropout == 0 && c.classifier_dropout == 0.1 && c.ffn_dropout == 0);
+    ASSERT_OK(tn_config_parse(TN_STR("{\"model_type\":\"mpnet\",\"max_position_embeddings\":514}"), a, &c, &err), &err);
+    assert_true(c.first_position == 2 && c.max_positions == 512 && c.n_groups == 12 && c.type_vocab_size == 0);
+    ASSERT_OK(tn_config_parse(TN_STR("{\"model_type\":\"deberta-v2\",\"relative_attention\":true,\"position_buckets\":256,"
+                                     "\"pos_att_type\":\"p2c|c2p\",\"norm_rel_ebd\":\"layer_norm\",\"share_att_key\":true,"
+                                     "\"position_biased_input\":false}"), a, &c, &err), &err);
+    assert_true(c.relative.span == 256 && c.relative.longest == 512 && c.relative.norm && c.relative.no_positions);
+    assert_true(!c.relative.own_projections && c.layer_norm_eps == 1e-7);
+    ASSERT_OK(tn_config_parse(TN_STR("{\"model_type\":\"modernbert\",\"local_rope_theta\":500,\"rope_parameters\":"
+                                     "{\"full_attention\":{\"rope_type\":\"default\",\"rope_theta\":7}}}"), a, &c, &err), &err);
+    assert_true(c.n_positions == 8192 && c.modern.window == 64 && c.modern.theta_global == 7 && c.modern.theta_local == 500);
+    assert_true(!c.modern.is_local[0] && c.modern.is_local[1] && c.modern.is_local[2] && !c.modern.is_local[3]);
+    assert_true(!c.modern.attention_bias && !c.modern.pool_mean && c.layer_norm_eps == 1e-5);
+    tn_arena_free(a);
+}
+
 static void one_label_means_a_number(void **state)
 {
     tn_err err;
@@ -87,6 +112,22 @@ static void what_cannot_be_loaded_is_refused_by_name(void **state)
         {"{\"model_type\":\"bert\",\"hidden_dropout_prob\":1}", "hidden_dropout_prob", TN_EFORMAT},
         {"{\"model_type\":\"bert\",\"layer_norm_eps\":\"x\"}", "layer_norm_eps", TN_EFORMAT},
         {"{\"model_type\":\"bert\",\"problem_type\":\"guess\"}", "problem_type", TN_EFORMAT},
+        {"{\"model_type\":\"albert\",\"num_hidden_groups\":13}", "num_hidden_groups", TN_EFORMAT},
+        {"{\"model_type\":\"mpnet\",\"relative_attention_num_buckets\":64}", "32 buckets", TN_EINVALID},
+        {"{\"model_type\":\"deberta-v2\",\"conv_kernel_size\":3}", "convolution", TN_EINVALID},
+        {"{\"model_type\":\"deberta-v2\",\"embedding_size\":64}", "as wide as its states", TN_EINVALID},
+        {"{\"model_type\":\"deberta-v2\",\"relative_attention\":true}", "pos_att_type", TN_EINVALID},
+        {"{\"model_type\":\"deberta-v2\",\"relative_attention\":true,\"pos_att_type\":[\"c2p\"]}", "pos_att_type",
+         TN_EINVALID},
+        {"{\"model_type\":\"deberta-v2\",\"relative_attention\":3}", "relative_attention", TN_EFORMAT},
+        {"{\"model_type\":\"deberta-v2\",\"relative_attention\":true,\"pos_att_type\":\"c2p|p2c\",\"position_buckets\":2}",
+         "position_buckets", TN_EINVALID},
+        {"{\"model_type\":\"modernbert\",\"layer_types\":[\"full_attention\"]}", "layer_types", TN_EFORMAT},
+        {"{\"model_type\":\"modernbert\",\"num_hidden_layers\":1,\"layer_types\":[\"linear\"]}", "attention", TN_EINVALID},
+        {"{\"model_type\":\"modernbert\",\"classifier_pooling\":\"max\"}", "classifier_pooling", TN_EFORMAT},
+        {"{\"model_type\":\"modernbert\",\"rope_scaling\":{\"type\":\"yarn\"}}", "rotary", TN_EINVALID},
+        {"{\"model_type\":\"modernbert\",\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"yarn\"}}}", "rotary",
+         TN_EINVALID},
         {"{\"model_type\":\"bert\",\"id2label\":{}}", "id2label", TN_EFORMAT},
         {"{\"model_type\":\"bert\",\"id2label\":{\"0\":\"a\",\"2\":\"b\"}}", "id2label", TN_EFORMAT},
         {"{\"model_type\":\"bert\",\"id2label\":{\"0\":\"a\",\"00\":\"b\"}}", "id2label", TN_EFORMAT},
@@ -154,6 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_are_those_of_the_class),
         cmocka_unit_test(each_field_is_read),
+        cmocka_unit_test(families_have_their_own_defaults),
         cmocka_unit_test(one_label_means_a_number),
         cmocka_unit_test(what_cannot_be_loaded_is_refused_by_name),
         cmocka_unit_test(written_is_the_source_with_our_head),

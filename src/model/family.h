@@ -20,6 +20,7 @@ typedef struct {
     bool decay;
     bool head;   /* may be missing from a checkpoint: it is drawn then */
     bool matrix; /* of a linear layer, as opposed to a table */
+    bool ones;   /* drawn as ones, where it is drawn */
 } tn_slot;
 
 typedef struct {
@@ -35,7 +36,8 @@ typedef struct {
     tn_var *(*classify)(const tn_model *m, tn_tape *t, tn_var *states);
 } tn_family;
 
-extern const tn_family tn_family_bert, tn_family_roberta, tn_family_electra, tn_family_distilbert;
+extern const tn_family tn_family_bert, tn_family_roberta, tn_family_electra, tn_family_distilbert, tn_family_albert,
+    tn_family_mpnet, tn_family_deberta, tn_family_modernbert;
 
 typedef enum {
     TN_POOL_MEAN,
@@ -77,10 +79,27 @@ typedef struct {
     size_t offset;
     int n_dims;
     int64_t dim[2];
-    bool decay, head, sparse, matrix;
+    bool decay, head, sparse, matrix, ones;
 } tn_slot_spec;
 /// Adds a slot with the given name; false when out of memory. A weight that slots share must already have its shape.
 bool tn_model_add_slot(tn_model *m, tn_slot_spec s, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/// slots.c: names without ".weight" and ".bias"; behind the family's prefix, or without it after a slash in front. All
+/// false when out of memory.
+typedef struct {
+    tn_weight w, b;
+} tn_affine;
+typedef struct {
+    bool no_bias, head;
+} tn_affine_options;
+bool tn_model_add_affine(tn_model *m, tn_affine *a, int64_t o, int64_t i, tn_affine_options opt, const char *name);
+/// Without a bias, zeros that are not trained stand in for it.
+bool tn_model_add_norm(tn_model *m, tn_affine *a, int64_t c, tn_affine_options opt, const char *name);
+bool tn_model_add_table(tn_model *m, tn_weight *w, int64_t n, int64_t c, bool sparse, const char *name);
+/// n matrices [C,C] of the checkpoint as one [nC,C], so that they are one product.
+bool tn_model_add_stack(tn_model *m, tn_affine *a, int64_t c, const char *layer, const char *const *part, int n);
+/// What is added where a family has no such table: one row of zeros that is never trained.
+bool tn_model_add_zeros(tn_model *m, tn_weight *w, int64_t c);
 
 /// checkpoint.c: reads weights into all slots, draws missing heads, makes room for gradients. `of_file` is the folder's
 /// own configuration, before the task's labels took the place of its own.

@@ -18,7 +18,9 @@ static const struct {
     const char *model_type;
     const tn_family *family;
 } families[] = {{"bert", &tn_family_bert},           {"roberta", &tn_family_roberta}, {"xlm-roberta", &tn_family_roberta},
-                {"camembert", &tn_family_roberta},   {"electra", &tn_family_electra}, {"distilbert", &tn_family_distilbert}};
+                {"camembert", &tn_family_roberta},   {"electra", &tn_family_electra}, {"distilbert", &tn_family_distilbert},
+                {"albert", &tn_family_albert},       {"mpnet", &tn_family_mpnet},     {"deberta-v2", &tn_family_deberta},
+                {"modernbert", &tn_family_modernbert}};
 
 /* ---- opening ---- */
 
@@ -37,7 +39,8 @@ bool tn_model_add_slot(tn_model *m, tn_slot_spec s, const char *fmt, ...)
                     .offset = s.offset,
                     .decay = s.decay,
                     .head = s.head,
-                    .matrix = s.matrix};
+                    .matrix = s.matrix,
+                    .ones = s.ones};
     for (int i = 0; i < s.n_dims; i++) {
         slot.dim[i] = s.dim[i];
         slot.size *= (size_t)s.dim[i];

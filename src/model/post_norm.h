@@ -18,11 +18,16 @@ struct tn_post_norm {
     const char *type; /* NULL: no token types */
     const char *norm;
     const char *project; /* from embedding_size to hidden_size, where they differ */
-    const char *layer;   /* of layer %d, with a dot at its end; the others come behind it */
+    bool always_project; /* also where they do not */
+    const char *layer;   /* of layer %d (or group %d, layer %d of it), with a dot at its end; the others come behind it */
     const char *query, *key, *value, *out, *norm1, *up, *down, *norm2;
     const char *dense, *classifier; /* of the head; a slash in front: without the prefix */
     tn_activation head_activation;
     bool head_dropout; /* before `dense` too */
+    bool padding_is_1; /* whatever the config says */
+    const char *bias;  /* MPNet: a table of what scores get for distances */
+    /* DeBERTa: a table of states of distances, and the rest of it. */
+    const char *distance, *distance_norm, *distance_query, *distance_key;
 };
 
 tn_status tn_post_norm_build(tn_model *m, void **net, tn_err *err);

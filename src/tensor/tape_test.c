@@ -7,7 +7,7 @@
 #include "base/rng.h"
 #include "test.h"
 
-enum { C = 16, V = 13, P = 6, L = 3, B = 5, N = 14, HEADS = 2 };
+enum { C = 16, V = 13, P = 6, L = 3, B = 5, N = 14, HEADS = 2, D = 6 };
 
 static const int32_t start[B + 1] = {0, 1, 4, 10, 12, 14}, shard[] = {0, 1, 3, 3, 5}, label[B] = {0, 2, 1, 1, 0};
 static const int32_t ids[N] = {1, 2, 3, 2, 5, 6, 7, 8, 12, 12, 0, 4, 9, 1},
@@ -29,6 +29,9 @@ enum {
     POOL_BIAS,
     OUT,
     OUT_BIAS,
+    WIDE,   /* for gates */
+    NEAR,   /* lines of distances: biases of heads */
+    PLACES, /* and states */
     N_WEIGHTS
 };
 
@@ -39,7 +42,8 @@ typedef struct {
 static void net_make(net *n)
 {
     static const int64_t dim[N_WEIGHTS][2] = {{V, C}, {P, C},     {2, C},  {C},    {C}, {C, C}, {C}, {C, C},
-                                              {C},    {3 * C, C}, {3 * C}, {C, C}, {C}, {L, C}, {L}};
+                                              {C},    {3 * C, C}, {3 * C}, {C, C}, {C}, {L, C}, {L},
+                                              {2 * C, C}, {D, HEADS}, {D, C}};
     for (int i = 0; i < N_WEIGHTS; i++) {
         tn_weight *w = &n->w[i];
         *w = (tn_weight){.value = {.n_dims = dim[i][1] ? 2 : 1, .dim = {dim[i][0], dim[i][1]}}, .trained = true};
@@ -68,6 +72,7 @@ typedef struct {
     tn_activation act;
     double dropout;
     bool residual, twice, node;
+    enum { PLAIN, SHARED, GATED, ROTARY, WINDOW, BIAS, STATES, MEAN } more;
 } variant;
 
 static const variant variants[] = {
@@ -84,12 +89,47 @@ static const variant variants[] = {
     {"silu, dropout, residual", TN_ACT_SILU, 0.3, true},
     {"gelu used twice", TN_ACT_GELU, 0, false, true},
     {"dropout as a node", TN_ACT_NONE, 0, false, false, true},
+    {"weights used again", TN_ACT_GELU, .more = SHARED},
+    {"gate", TN_ACT_NONE, .more = GATED},
+    {"rotary positions", TN_ACT_NONE, .more = ROTARY},
+    {"window", TN_ACT_NONE, .more = WINDOW},
+    {"biases of distances", TN_ACT_NONE, .more = BIAS},
+    {"states of distances", TN_ACT_NONE, .more = STATES},
+    {"mean", TN_ACT_NONE, .more = MEAN},
 };
 
-static tn_var *compose(tn_tape *t, net *n, const variant *v)
+static bool is_used(const variant *v, int weight)
+{
+    return (weight != WIDE || v->more == GATED) && (weight != NEAR || v->more == BIAS) &&
+           (weight != PLACES || v->more == STATES);
+}
+
+static tn_var *attend(tn_tape *t, tn_weight *w, const variant *v, tn_var *y)
+{
+    static const int32_t line[] = {4, 4, 4, 3, 3, 2, 1, 1, 0, 0, 0}; /* of distances -5 to 5 */
+    static float cosine[6 * C / HEADS / 2], sine[6 * C / HEADS / 2];
+    tn_attention_options o = {.n_heads = HEADS, .dropout = 0.2, .index = line + 5, .window = v->more == WINDOW};
+    if (v->more == BIAS)
+        o.bias = tn_tape_copies(t, &w[NEAR], 1, 5);
+    if (v->more == STATES) {
+        tn_var *places = tn_tape_dropout(t, tn_tape_copies(t, &w[PLACES], 1, 5), 0.2);
+        o.states = tn_tape_linear(t, places, &w[QKV], &(tn_linear_options){.bias = &w[QKV_BIAS]});
+        o.scale = 0.3;
+    }
+    y = tn_tape_linear(t, y, &w[QKV], &(tn_linear_options){.bias = &w[QKV_BIAS]});
+    for (int i = 0; i < 6 * C / HEADS / 2; i++) {
+        cosine[i] = (float)cos(i * 0.7);
+        sine[i] = (float)sin(i * 0.7);
+    }
+    if (v->more == ROTARY)
+        y = tn_tape_rotate(t, y, HEADS, cosine, sine);
+    return tn_tape_attention(t, y, &o);
+}
+
+static tn_var *compose_on(tn_tape *t, net *n, const variant *v, int32_t from)
 {
     tn_weight *w = n->w;
-    tn_var *x = tn_tape_embed(t, ids, kind, NULL, &w[WORD], &w[POSITION], &w[TYPE]);
+    tn_var *x = tn_tape_embed(t, ids + from, kind + from, NULL, &w[WORD], &w[POSITION], &w[TYPE]);
     x = tn_tape_norm(t, x, &w[GAIN], &w[SHIFT], 1e-6);
     if (v->node)
         x = tn_tape_dropout(t, x, 0.4);
@@ -98,11 +138,23 @@ static tn_var *compose(tn_tape *t, net *n, const variant *v)
         &(tn_linear_options){
             .bias = &w[ONE_BIAS], .activation = v->act, .dropout = v->dropout, .residual = v->residual ? x : NULL});
     y = tn_tape_linear(t, y, &w[TWO], &(tn_linear_options){.bias = &w[TWO_BIAS], .residual = v->twice ? y : NULL});
-    y = tn_tape_linear(t, y, &w[QKV], &(tn_linear_options){.bias = &w[QKV_BIAS]});
-    y = tn_tape_first(t, tn_tape_attention(t, y, &(tn_attention_options){.n_heads = HEADS, .dropout = 0.2}));
+    if (v->more == SHARED) {
+        y = tn_tape_linear(t, tn_tape_norm(t, y, &w[GAIN], &w[SHIFT], 1e-6), &w[ONE],
+                           &(tn_linear_options){.bias = &w[ONE_BIAS], .activation = v->act, .residual = y});
+        y = tn_tape_linear(t, y, &w[TWO], &(tn_linear_options){.bias = &w[TWO_BIAS]});
+    }
+    if (v->more == GATED)
+        y = tn_tape_gated(t, tn_tape_linear(t, y, &w[WIDE], &(tn_linear_options){0}), TN_ACT_GELU);
+    y = attend(t, w, v, y);
+    y = v->more == MEAN ? tn_tape_mean(t, y) : tn_tape_first(t, y);
     y = tn_tape_linear(t, y, &w[POOL],
                        &(tn_linear_options){.bias = &w[POOL_BIAS], .activation = TN_ACT_TANH, .dropout = 0.1});
     return tn_tape_linear(t, y, &w[OUT], &(tn_linear_options){.bias = &w[OUT_BIAS]});
+}
+
+static tn_var *compose(tn_tape *t, net *n, const variant *v)
+{
+    return compose_on(t, n, v, 0);
 }
 
 static double loss_of(tn_tape *t, net *n, const variant *v)
@@ -128,6 +180,8 @@ static void check_gradients(const char *isa)
     for (size_t k = 0; k < TN_COUNT(variants); k++)
         for (int i = 0; i < N_WEIGHTS; i++) {
             tn_weight *w = &n.w[i];
+            if (!is_used(&variants[k], i))
+                continue;
             size_t size = tn_tensor_size(&w->value);
             float grad[3 * C * C] = {0}, before[3 * C * C];
             loss_of(t, &n, &variants[k]);
@@ -153,6 +207,52 @@ static void check_gradients(const char *isa)
             if (fabs(slope - squares) > 4e-3 * squares)
                 fail_msg("%s, weight %d: slope %.6g, squared gradient %.6g", variants[k].name, i, slope, squares);
         }
+    net_free(&n);
+    tn_tape_free(t);
+    tn_engine_free(e);
+}
+
+/* The parts of a step, each done as a rank would do them, give the sums that the whole step has, bit by bit: two ranks
+ * with two shards each, whose gradients are added. */
+static void shards_of_ranks_add_up(void **state)
+{
+    static const int32_t half[2][3] = {{0, 1, 3}, {0, 1, 2}}, four[] = {0, 1, 3, 4, 5};
+    tn_err err;
+    tn_engine *e;
+    tn_tape *t;
+    net n;
+    ASSERT_OK(tn_engine_new(1, NULL, &e, &err), &err);
+    ASSERT_OK(tn_tape_new(e, &t, &err), &err);
+    net_make(&n);
+    for (size_t k = 0; k < TN_COUNT(variants); k++) {
+        float grad[2][N_WEIGHTS][3 * C * C], whole[3 * C * C];
+        for (int rank = 0; rank < 3; rank++) {
+            int32_t first = rank == 1 ? 3 : 0, rows = rank == 0 ? 3 : rank == 1 ? 2 : B, from = start[first], own[B + 1];
+            for (int32_t i = 0; i <= rows; i++)
+                own[i] = start[first + i] - from;
+            tn_step step = {.rows = {rows, own, rank < 2 ? 2 : 4, rank < 2 ? half[rank] : four, 100 + first},
+                            .record = true,
+                            .dropout = true,
+                            .seed = 3,
+                            .step = 9};
+            tn_loss loss;
+            tn_tape_begin(t, &step);
+            tn_tape_cross_entropy(t, compose_on(t, &n, &variants[k], from), label + first, B, &loss);
+            ASSERT_OK(tn_tape_backward(t, &err), &err);
+            for (int i = 0; i < N_WEIGHTS; i++) {
+                tn_weight *w = &n.w[i];
+                if (w->sparse || !is_used(&variants[k], i))
+                    continue;
+                size_t size = tn_tensor_size(&w->value);
+                if (rank < 2)
+                    memcpy(grad[rank][i], w->grad, size * sizeof(float));
+                for (size_t j = 0; rank == 2 && j < size; j++)
+                    whole[j] = grad[0][i][j] + grad[1][i][j];
+                if (rank == 2 && i != TYPE && i != POSITION && memcmp(whole, w->grad, size * sizeof(float)) != 0)
+                    fail_msg("%s, weight %d: ranks do not add up", variants[k].name, i);
+            }
+        }
+    }
     net_free(&n);
     tn_tape_free(t);
     tn_engine_free(e);
@@ -313,6 +413,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_are_those_of_central_differences),
         cmocka_unit_test(shards_change_only_the_order_of_sums),
+        cmocka_unit_test(shards_of_ranks_add_up),
         cmocka_unit_test(a_frozen_row_has_no_gradient),
         cmocka_unit_test(keeping_forgets_everything_else),
         cmocka_unit_test(shapes_that_do_not_fit_are_named),
