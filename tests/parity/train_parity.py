@@ -20,6 +20,7 @@ import torch
 import transformers
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, get_linear_schedule_with_warmup
+from transformers.models.modernbert import modeling_modernbert
 
 import random_models
 
@@ -51,8 +52,30 @@ def is_norm(name):
     return "norm" in name.lower()
 
 
+def loss_of_batch(model, rows, batch):
+    longest = max(len(rows[i][1]) for i in batch)
+    ids = torch.full((len(batch), longest), model.config.pad_token_id or 0)
+    mask = torch.zeros(len(batch), longest, dtype=torch.long)
+    for k, i in enumerate(batch):
+        ids[k, : len(rows[i][1])] = torch.from_numpy(rows[i][1])
+        mask[k, : len(rows[i][1])] = 1
+    return model(input_ids=ids, attention_mask=mask, labels=torch.tensor([rows[i][0] for i in batch])).loss
+
+
+def rotate_in_full(q, k, cos, sin, unsqueeze_dim=1):
+    """ModernBERT rounds query and key to f32 here; a double run should not."""
+    half = lambda x: torch.cat((-x[..., x.shape[-1] // 2:], x[..., :x.shape[-1] // 2]), dim=-1)
+    cos, sin = cos.unsqueeze(unsqueeze_dim), sin.unsqueeze(unsqueeze_dim)
+    return q * cos + half(q) * sin, k * cos + half(k) * sin
+
+
 def torch_run(folder, rows, order, lr, decay, dtype):
-    model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=dtype, attn_implementation="eager")
+    # ModernBERT's eager softmax is f32 whatever the type, and its padding gives NaN in double: the double run takes
+    # torch's own attention, and a row at a time.
+    modern = transformers.AutoConfig.from_pretrained(folder).model_type == "modernbert" and dtype == torch.float64
+    model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa" if modern else "eager")
+    if modern:
+        rotation, modeling_modernbert.apply_rotary_pos_emb = modeling_modernbert.apply_rotary_pos_emb, rotate_in_full
     model.eval()  # no dropout; gradients all the same
     no_decay = [p for n, p in model.named_parameters() if "bias" in n or is_norm(n)]
     decays = [p for n, p in model.named_parameters() if not ("bias" in n or is_norm(n))]
@@ -61,19 +84,15 @@ def torch_run(folder, rows, order, lr, decay, dtype):
     schedule = get_linear_schedule_with_warmup(opt, int(np.ceil(STEPS * 0.1)), STEPS)
     losses = []
     for batch in order:
-        longest = max(len(rows[i][1]) for i in batch)
-        ids = torch.full((len(batch), longest), model.config.pad_token_id or 0)
-        mask = torch.zeros(len(batch), longest, dtype=torch.long)
-        for k, i in enumerate(batch):
-            ids[k, : len(rows[i][1])] = torch.from_numpy(rows[i][1])
-            mask[k, : len(rows[i][1])] = 1
-        out = model(input_ids=ids, attention_mask=mask, labels=torch.tensor([rows[i][0] for i in batch]))
+        loss = torch.stack([loss_of_batch(model, rows, [i]) for i in batch]).mean() if modern else loss_of_batch(model, rows, batch)
         opt.zero_grad()
-        out.loss.backward()
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         opt.step()
         schedule.step()
-        losses.append(out.loss.item())
+        losses.append(loss.item())
+    if modern:
+        modeling_modernbert.apply_rotary_pos_emb = rotation
     return np.array(losses), {n: p.detach().double().numpy() for n, p in model.named_parameters()}
 
 
