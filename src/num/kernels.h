@@ -198,6 +198,10 @@ typedef struct {
     void (*exp)(const float *x, float *y, size_t n);
     void (*gelu)(const float *x, float *y, size_t n);                            /* x * cdf(x), the erf form */
     void (*gelu_backward)(const float *dy, const float *x, float *dx, size_t n); /* dy * fma(x, pdf(x), cdf(x)) */
+    /* x/2 (1 + t), t = tanh(r (x + c x^3)), r = sqrt(2 / pi), c = 0.044715, products from left to right; its backward:
+     * dy * (0.5 (1 + t) + 0.5 x (1 - t t) (r (1 + 3c x x))) */
+    void (*gelu_tanh)(const float *x, float *y, size_t n);
+    void (*gelu_tanh_backward)(const float *dy, const float *x, float *dx, size_t n);
     void (*tanh)(const float *x, float *y, size_t n);
     void (*tanh_backward)(const float *dy, const float *y, float *dx,
                           size_t n);                  /* from tanh's result: dy * (1 - y*y) */

@@ -152,6 +152,25 @@ static void gelu_backward(const float *dy, const float *x, float *dx, size_t n)
         dx[i] = dy[i] * fm_gelu_slope(x[i]);
 }
 
+static inline float gelu_inner(float x)
+{
+    return fm_tanhf(TN_ROOT_2_PI * (x + TN_GELU_CUBIC * x * x * x));
+}
+
+static void gelu_tanh(const float *x, float *y, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = 0.5f * x[i] * (1 + gelu_inner(x[i]));
+}
+
+static void gelu_tanh_backward(const float *dy, const float *x, float *dx, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        float t = gelu_inner(x[i]), slope = TN_ROOT_2_PI * (1 + 3 * TN_GELU_CUBIC * x[i] * x[i]);
+        dx[i] = dy[i] * (0.5f * (1 + t) + 0.5f * x[i] * (1 - t * t) * slope);
+    }
+}
+
 static void vtanh(const float *x, float *y, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -584,6 +603,8 @@ const tn_kernels TN_KERNELS_REF = {
     .exp = vexp,
     .gelu = gelu,
     .gelu_backward = gelu_backward,
+    .gelu_tanh = gelu_tanh,
+    .gelu_tanh_backward = gelu_tanh_backward,
     .tanh = vtanh,
     .tanh_backward = tanh_backward,
     .relu = relu,

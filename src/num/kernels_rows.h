@@ -11,6 +11,9 @@ enum {
     TN_ATTENTION_ROWS = 64, /* query rows whose probabilities are held at once: two such blocks fit L2 for T = 512 */
 };
 
+#define TN_ROOT_2_PI 0.79788456f /* sqrt(2 / pi) */
+#define TN_GELU_CUBIC 0.044715f  /* the published fit */
+
 /* Scores of relative places from a[i,r] and b[j,r], rows of `pad` floats, and the way back, to sums in a and b. */
 static inline void tn_relative_gather(const tn_relative *g, const float *a, const float *b, size_t pad)
 {

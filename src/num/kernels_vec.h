@@ -211,6 +211,27 @@ static void gelu_backward(const float *dy, const float *x, float *dx, size_t n)
     LANES(n, STORE(dx, v_mul(LOAD(dy), v_gelu_slope(LOAD(x)))););
 }
 
+VEC v16 gelu_inner(v16 x)
+{
+    v16 cube = v_mul(v_mul(v_mul(v_set(TN_GELU_CUBIC), x), x), x);
+    return v_tanh(v_mul(v_set(TN_ROOT_2_PI), v_add(x, cube)));
+}
+
+static void gelu_tanh(const float *x, float *y, size_t n)
+{
+    v16 half = v_set(0.5f), one = v_set(1);
+    LANES(n, v16 v = LOAD(x); STORE(y, v_mul(v_mul(half, v), v_add(one, gelu_inner(v)))););
+}
+
+static void gelu_tanh_backward(const float *dy, const float *x, float *dx, size_t n)
+{
+    v16 half = v_set(0.5f), one = v_set(1), cubic = v_set(3 * TN_GELU_CUBIC), root = v_set(TN_ROOT_2_PI);
+    LANES(n, v16 v = LOAD(x), t = gelu_inner(v);
+          v16 slope = v_mul(root, v_add(one, v_mul(v_mul(cubic, v), v)));
+          v16 rest = v_mul(v_mul(v_mul(half, v), v_sub(one, v_mul(t, t))), slope);
+          STORE(dx, v_mul(LOAD(dy), v_add(v_mul(half, v_add(one, t)), rest))););
+}
+
 static void vtanh(const float *x, float *y, size_t n)
 {
     LANES(n, STORE(y, v_tanh(LOAD(x))););
@@ -982,6 +1003,8 @@ const tn_kernels TN_ROW = {
     .exp = vexp,
     .gelu = gelu,
     .gelu_backward = gelu_backward,
+    .gelu_tanh = gelu_tanh,
+    .gelu_tanh_backward = gelu_tanh_backward,
     .tanh = vtanh,
     .tanh_backward = tanh_backward,
     .relu = relu,

@@ -141,29 +141,12 @@ static void silu_grad(const float *dy, const float *x, float *dx, size_t n)
     }
 }
 
-static const float root_2_pi = 0.79788456f, cubic = 0.044715f; /* sqrt(2 / pi) and the published fit */
-
-static void gelu_tanh(const float *x, float *y, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        y[i] = 0.5f * x[i] * (1 + tn_tanhf(root_2_pi * (x[i] + cubic * x[i] * x[i] * x[i])));
-}
-
-static void gelu_tanh_grad(const float *dy, const float *x, float *dx, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        float t = tn_tanhf(root_2_pi * (x[i] + cubic * x[i] * x[i] * x[i]));
-        float slope = root_2_pi * (1 + 3 * cubic * x[i] * x[i]);
-        dx[i] = dy[i] * (0.5f * (1 + t) + 0.5f * x[i] * (1 - t * t) * slope);
-    }
-}
-
 tn_activation_fn *tn_op_activation_fn(const tn_engine *e, tn_activation f)
 {
     const tn_kernels *k = tn_engine_kernels(e);
     switch (f) {
     case TN_ACT_GELU: return k->gelu;
-    case TN_ACT_GELU_TANH: return gelu_tanh;
+    case TN_ACT_GELU_TANH: return k->gelu_tanh;
     case TN_ACT_RELU: return k->relu;
     case TN_ACT_SILU: return silu;
     case TN_ACT_TANH: return k->tanh;
@@ -178,7 +161,7 @@ tn_derivative_fn *tn_op_derivative_fn(const tn_engine *e, tn_activation f)
     const tn_kernels *k = tn_engine_kernels(e);
     switch (f) {
     case TN_ACT_GELU: return k->gelu_backward;
-    case TN_ACT_GELU_TANH: return gelu_tanh_grad;
+    case TN_ACT_GELU_TANH: return k->gelu_tanh_backward;
     case TN_ACT_RELU: return k->relu_backward;
     case TN_ACT_SILU: return silu_grad;
     case TN_ACT_TANH:
