@@ -505,11 +505,26 @@ static const absence absences[] = {
     {"eval-cost", when_deploying, TN_SECTION_EVALUATION,
      "latency|latencies|p50|p95|p99|throughput|memory|ram|vram|ms|milliseconds|seconds|requests a second|requests per second|per second|cost|costs|cents|benchmark*|mb|gb|size on disk|cold start|load test*|budget|quantiz*|quantis*",
      "deployment is advised with no latency, memory or cost", "measure p50, p95 and p99, throughput, peak memory and size at the deployment's batch and threads, and the cost of 1,000 items"},
-    {"brief-where", when_deploying, TN_SECTION_TASK,
-     "cloud|edge|on device|server|servers|laptop|phone|mobile|browser|cpu|gpu|gpus|on prem*|data centre|data center|api|production system|environment|assum*|regulated|container*|cluster|aws|azure|gcp|raspberry|scanner|e commerce|brief|endpoint*|machine",
-     "deployment is advised with no environment stated or assumed", "say where it will run: the brief's words, or what you assume"},
     {NULL},
 };
+
+/* A place anywhere; or the hardware of the service, which the hardware of the training is not. */
+static tn_status place(tn_prose *p, void *facts)
+{
+    static const char where[] = "cloud|edge|on device|server|servers|serverless|laptop|phone|phones|mobile|browser|on prem*|data centre|data center|production system|environment|regulated|cluster|aws|azure|gcp|raspberry|jetson|scanner|e commerce|"
+                                "vcpu|vcpus|in house|intranet|workstation|offline|assume* it runs|runs on|run on|spaces|hugging face space|inference endpoint|inference endpoints|vpc|region";
+    static const char hardware[] = "cpu|cpus|gpu|gpus|core|cores|ram|vram|memory|machine|machines|gb|gib|t4|l4|a10g|tpu|hardware|instance|host|hosts|node|nodes|budget";
+    const tn_answer *a = facts;
+    const tn_md *m = p->md;
+    if (!when_deploying(a) || tn_md_has(m, p->body, where))
+        return TN_OK;
+    tn_md_range in = p->body, found;
+    for (size_t looked = 0; looked < 200 && tn_md_find(m, in, hardware, &found); looked++, in.from = found.to)
+        if (!tn_md_has(m, tn_md_sentence(m, found.from), "train|training|trained|fine tune|fine tuning|fine tuned|epochs|epoch"))
+            return TN_OK;
+    tn_md_range at = a->heading[TN_SECTION_TASK] != SIZE_MAX ? tn_md_block_range(m, a->heading[TN_SECTION_TASK]) : start_of(m);
+    return tn_prose_say(p, at, "say where it will run: the brief's words, or what you assume", "deployment is advised with no environment stated or assumed");
+}
 
 static tn_status absent(tn_prose *p, const tn_answer *a)
 {
@@ -553,6 +568,21 @@ const tn_claim tn_answer_claims[] = {
      "without human review|without a human|no human review|no human in the loop|without any human|replaces the doctor|replace the doctor|replaces doctors|diagnoses patients automatically|diagnose patients automatically|decides automatically|decide automatically|fully automated decision*|"
      "fully automatic decision*",
      NULL, "not|never|no model should|must not|do not|don t|avoid|unless|instead of|except|prohibit*|forbid*", NULL, TN_CLAIM_NEGATED, "a decision about people with no human review", "plan a review by a person who may overrule the model, and say who is answerable"},
+    {NULL},
+};
+
+/* Canary, rollback and regression gate belong to a release and need no other sign of one; an evaluation does. */
+const tn_claim tn_answer_gates[] = {
+    {"brief-when", "skip the evaluation|skip evaluation|without evaluation|without evaluating|no evaluation|no time to evaluate|no time to test|skip the tests|skip testing|evaluate later|evaluation later|look at it later|test it later|without testing|skip the baselines|skip validation",
+     "release*|production|deploy*|launch*|go live|goes live|ship|shipped|rollout|roll out|tomorrow|tonight|today|later", "never|must not|do not skip|don t skip|cannot", NULL, TN_CLAIM_NEGATED, "a gate is skipped", "a release phase skips no gate: name what can wait, and what the release needs"},
+    {"brief-when", "skip|skips|skipped|skipping|bypass*|omit|omits|omitted|omitting|waive|waived|waiving|drop|dropped|dropping|leave out|left out|go without|do without|forgo|postpone*|defer*|switch off|switched off|disable|disabled",
+     "gate|gates|rollback|roll back|canary|regression check*|regression test*|load test*|release check*|production check*|acceptance test*|latency measurement|latency test*|shadow traffic|sign off",
+     "never|must not|do not|don t|cannot|before the release|prototype|demo|experiment only|no release|not a release|if any|when a gate", NULL, TN_CLAIM_NEGATED, "a gate is skipped", "a release phase skips no gate: name what can wait, and what the release needs"},
+    {"brief-when", "without canary|without a canary|without rollback|without a rollback|without any rollback|without a rollback plan|without the regression gate|without a regression gate|without regression test*|without gates|without the gates|without load test*|"
+                   "without a load test|without monitoring|without acceptance test*|without sign off|no canary|no rollback|no rollback plan|no regression gate|no gates",
+     "production|release*|deploy*|live|launch*|roll out|rollout|ship*", "never|must not|do not|don t|cannot|not before|refuse*|prototype|demo", NULL, 0, "a gate is skipped", "a release phase skips no gate: name what can wait, and what the release needs"},
+    {"brief-when", "do not evaluate again|don t evaluate again|will not evaluate again|won t evaluate again|never evaluate again|not evaluated again|no further evaluation|no evaluation after|do not monitor|don t monitor|no monitoring|stop evaluating",
+     "release*|production|deploy*|live|launch*|ship*", "must not|prototype|demo", NULL, 0, "a gate is skipped", "evaluate after the release too: the same metric on fresh rows, at a stated interval"},
     {NULL},
 };
 
@@ -640,6 +670,7 @@ static tn_status hand_made(tn_prose *p, void *facts)
 static const tn_prose_rule rules[] = {
     {"format-five", five},         {"format-code", code},     {"format-tables", tables},        {"style-task-first", task_first}, {"style-justify", tn_answer_justify},
     {"data-fit", fit},             {"eval-benchmark", benchmark}, {"eval-baselines", alone},    {"govern-responsible", responsible}, {"data-pipeline", hand_made},
+    {"brief-where", place},
     {NULL, NULL},
 };
 
@@ -657,6 +688,7 @@ tn_status tn_check_answer(const tn_check_source *source, tn_findings *findings, 
     TN_TRY(tn_prose_run(&p, rules, &a));
     TN_TRY(tn_prose_claims(&p, tn_answer_claims));
     TN_TRY(tn_prose_claims(&p, claims));
+    TN_TRY(tn_prose_claims(&p, tn_answer_gates));
     TN_TRY(absent(&p, &a));
     return tn_prose_fences(&p);
 }

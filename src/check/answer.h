@@ -29,6 +29,8 @@ tn_checker tn_check_answer;
 /// without their language (format-code); fame as the only reason for a model (style-justify; `answer` may be NULL);
 /// distinct models named in a range, by family, up to max.
 extern const tn_claim tn_answer_claims[];
+/// A release that skips its gates (brief-when); for briefs and plans too.
+extern const tn_claim tn_answer_gates[];
 tn_status tn_answer_code_form(tn_prose *p);
 tn_status tn_answer_justify(tn_prose *p, void *answer);
 size_t tn_answer_models(const tn_prose *p, tn_md_range r, size_t max);

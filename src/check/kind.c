@@ -150,6 +150,10 @@ static tn_kind kind_of_markdown(tn_str path, tn_str name, tn_str text)
         return TN_KIND_MODEL_CARD;
     if (one_of(name, data_cards))
         return TN_KIND_DATA_CARD;
+    /* A composed prompt: the context and the user's four parts in one text. */
+    int questions = has_line(front.body, "who") + has_line(front.body, "how") + has_line(front.body, "what") + has_line(front.body, "why") + has_line(front.body, "where") + has_line(front.body, "when") + has_line(front.body, "task");
+    if (ends_fold(name, "prompt.md") && questions >= 3)
+        return TN_KIND_RULES_FILE;
     int brief = has_line(front.body, "task:") + has_line(front.body, "why it matters") + has_line(front.body, "where this applies") +
                 has_line(front.body, "when this is needed");
     if (equal_fold(name, "brief.md") || ends_fold(name, ".brief.md") || brief >= 3)

@@ -1,5 +1,6 @@
 /* The papers of the work itself: briefs, plans, runs, and the rules files that assistants read. Each is read by the reader
  * that the program works with (flow/), so that the check and the run cannot disagree about what a paper says. */
+#include "check/answer.h"
 #include "check/checkers.h"
 #include "check/prose.h"
 
@@ -57,6 +58,42 @@ static bool is_empty(tn_str part)
     return tn_str_trim(part).len == 0;
 }
 
+/* Marks and fillers only: "-", "TODO", "n/a", "to be filled in". A part that stands there so is not yet written. */
+static bool says_nothing(tn_str part)
+{
+    static const char *const filler[] = {"todo", "tbd", "tba", "fixme", "xxx", "n a", "na", "none", "null", "nil", "unknown", "later", "nothing", "to do", "to be done", "to be defined", "to be decided", "to be filled in",
+                                         "to be filled", "to be written", "to be determined", "to come", "fill in", "fill me in", "fill this in", "placeholder", "lorem ipsum", "not yet", "see above", "same as above", "text", "foo", "bar", "asdf"};
+    char word[24];
+    size_t n = 0;
+    for (size_t i = 0; i < part.len; i++) {
+        char c = part.ptr[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c & 0x80);
+        if (letter && n + 1 >= sizeof word)
+            return false;
+        if (letter)
+            word[n++] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+        else if (n > 0 && word[n - 1] != ' ' && n + 1 < sizeof word)
+            word[n++] = ' ';
+    }
+    while (n > 0 && word[n - 1] == ' ')
+        n--;
+    for (size_t i = 0; i < TN_COUNT(filler) && n > 0; i++)
+        if (tn_str_is((tn_str){word, n}, filler[i]))
+            return true;
+    return n == 0;
+}
+
+/* A fact whose words stand in the part; of a part that was opened twice, and is a copy, any. */
+static bool part_has(const tn_prose *p, const tn_brief *b, tn_brief_part part, const char *field)
+{
+    const char *from = b->part[part].ptr, *to = from + b->part[part].len, *text = p->md->text.ptr;
+    bool copied = !from || from < text || from >= text + p->md->text.len;
+    for (const tn_fact *f = NULL; (f = tn_brief_fact(b, field, f));)
+        if (copied || (f->words.ptr >= from && f->words.ptr < to) || f->words.ptr < text || f->words.ptr >= text + p->md->text.len)
+            return true;
+    return false;
+}
+
 static uint32_t line_of_part(const tn_prose *p, tn_str part)
 {
     const char *from = p->md->text.ptr;
@@ -74,6 +111,8 @@ static tn_status template_order(tn_prose *p, const tn_brief *b)
         any = any || !is_empty(b->part[i]);
     if (!any)
         return say_at(p, "order-template", 1, TN_STR(""), "write four parts: Task / Why it matters / Where this applies / When this is needed (tenet init writes the template)", "the brief has no parts");
+    if (is_empty(b->part[TN_WHY]))
+        return say_at(p, "order-template", 1, TN_STR("Why it matters"), "add the heading and one or two sentences; only where and when may be left out", "the part \"Why it matters\" is missing");
     for (int i = 0; i < TN_N_PARTS; i++) {
         tn_str part = b->part[i];
         if (is_empty(part) || part.ptr < from || part.ptr >= from + p->md->text.len) /* a part opened twice is a copy */
@@ -88,30 +127,26 @@ static tn_status template_order(tn_prose *p, const tn_brief *b)
 static tn_status brief_parts(tn_prose *p, const tn_brief *b)
 {
     bool no_task = tn_brief_is_missing(b, "task"), no_action = !tn_brief_fact(b, "action", NULL), no_modality = !tn_brief_fact(b, "modality", NULL);
-    if (is_empty(b->part[TN_WHAT]) || (no_task && no_action))
+    /* The task and its verb must stand where the task is told: "training now" under When is no task. */
+    bool told = part_has(p, b, TN_WHAT, "action") || part_has(p, b, TN_WHAT, "task") || part_has(p, b, TN_WHAT, "problem");
+    if (says_nothing(b->part[TN_WHAT]) || (no_task && no_action) || !told)
         TN_TRY(say_at(p, "brief-what", line_of_part(p, b->part[TN_WHAT]), tn_str_sub(tn_str_trim(b->part[TN_WHAT]), 0, 100),
                       "say what to do with which data: select, fine-tune, evaluate, build an inference pipeline, prepare for deployment", "the brief names no task"));
     if (no_task && no_modality)
         TN_TRY(say_at(p, "constraint-task", line_of_part(p, b->part[TN_WHAT]), tn_str_sub(tn_str_trim(b->part[TN_WHAT]), 0, 100), "say what goes in and what comes out: texts in, one label out", "neither task nor modality follows from the brief"));
     tn_md_range all = p->body, slogan = {0, 0};
-    bool why_empty = is_empty(b->part[TN_WHY]) && tn_brief_is_missing(b, "goal");
+    bool why_empty = is_empty(b->part[TN_WHY]) ? tn_brief_is_missing(b, "goal") : says_nothing(b->part[TN_WHY]);
     /* A slogan of a few words; a goal may begin with one. */
     tn_str why = tn_str_trim(b->part[TN_WHY]);
     bool why_is_slogan = why.len > 0 && why.len < 60 && tn_md_find(p->md, all, "ai is the future|everyone does it|everybody does it|everyone is doing|because ai|it is cool|it is trendy|ai is hot|ai is important|digital transformation|to be innovative", &slogan);
     if (why_empty || why_is_slogan)
         TN_TRY(say_at(p, "brief-why", why_empty ? 1 : line_of_part(p, b->part[TN_WHY]), tn_str_sub(tn_str_trim(b->part[TN_WHY]), 0, 100), "add `Why it matters:` with the goal: accuracy, cost, a new feature, a prototype, production", "the brief names no goal"));
-    if (is_empty(b->part[TN_WHERE]) && tn_brief_is_missing(b, "environment"))
-        TN_TRY(say_at(p, "brief-where", 1, TN_STR(""), "add `Where this applies:` with where it runs and what limits it; without it an assumption is written down", "the brief names no environment"));
-    if (is_empty(b->part[TN_WHEN]) && tn_brief_is_missing(b, "phase"))
-        TN_TRY(say_at(p, "brief-when", 1, TN_STR(""), "add `When this is needed:` with the phase; without it an assumption is written down", "the brief names no phase"));
+    /* Where and when may be left out; only advice about deployment hangs in the air without a place. */
+    bool deploys = tn_brief_has(b, "action", "deploy") || tn_brief_has(b, "phase", "deploy");
+    if (deploys && says_nothing(b->part[TN_WHERE]))
+        TN_TRY(say_at(p, "brief-where", 1, TN_STR(""), "add `Where this applies:` with where it runs and what limits it; without it an assumption is written down", "deployment is asked for, and no environment is named"));
     return TN_OK;
 }
-
-static const tn_claim skipped_gates[] = {
-    {"brief-when", "skip the evaluation|skip evaluation|without evaluation|without evaluating|no evaluation|no time to evaluate|no time to test|skip the tests|skip testing|evaluate later|evaluation later|look at it later|test it later|without testing|skip the baselines|skip validation",
-     NULL, "never|must not|do not skip|don t skip|cannot", NULL, TN_CLAIM_NEGATED, "a gate is skipped", "a release phase skips no gate: name what can wait, and what the release needs"},
-    {NULL},
-};
 
 tn_status tn_check_brief(const tn_check_source *source, tn_findings *findings, tn_err *err)
 {
@@ -132,7 +167,7 @@ tn_status tn_check_brief(const tn_check_source *source, tn_findings *findings, t
     if (st != TN_OK)
         st = say_at(&p, "brief-what", line_in(local.msg), tn_str_of(local.msg), "correct the place that the sentence names", "the brief cannot be read");
     else if ((st = brief_parts(&p, &b)) == TN_OK && (st = template_order(&p, &b)) == TN_OK && (st = sensitive(&p)) == TN_OK)
-        st = tn_prose_claims(&p, skipped_gates);
+        st = tn_prose_claims(&p, tn_answer_gates);
     tn_brief_free(&b);
     return st;
 }
@@ -249,7 +284,7 @@ tn_status tn_check_plan(const tn_check_source *source, tn_findings *findings, tn
         return say_at(&p, "format-five", line_in(local.msg), tn_str_of(local.msg), "correct the place that the sentence names", "the plan cannot be read");
     TN_TRY(plan_sections(&p, plan));
     TN_TRY(sensitive(&p));
-    return tn_prose_claims(&p, skipped_gates);
+    return tn_prose_claims(&p, tn_answer_gates);
 }
 
 /* ---- runs ---- */
@@ -335,10 +370,16 @@ static void questions(const tn_md *m, size_t first[N_QUESTIONS])
 
 static tn_status prompt_order(tn_prose *p)
 {
-    size_t first[N_QUESTIONS], n = 0, last = 0;
+    size_t first[N_QUESTIONS], n = 0, last = 0, who_heading = SIZE_MAX;
     questions(p->md, first);
+    for (size_t i = 0; i < p->md->n_blocks && who_heading == SIZE_MAX; i++)
+        if (p->md->block[i].kind == TN_MD_HEADING && tn_md_is(p->md, tn_md_block_range(p->md, i), "who|persona|role"))
+            who_heading = tn_md_block_range(p->md, i).from;
     for (int q = 0; q < N_QUESTIONS; q++)
         n += first[q] != SIZE_MAX;
+    /* Two headings of the context alone, the wrong way round. */
+    if (first[WHAT] == SIZE_MAX && first[HOW] != SIZE_MAX && who_heading != SIZE_MAX && first[HOW] < who_heading && first[HOW] < first[WHO])
+        return tn_prose_say(p, tn_md_sentence(p->md, who_heading), "say who the assistant is first, then how it works", "the context is not who, then how");
     /* A rules file speaks of "how" and "when" in passing; a prompt holds the task. */
     if (n < 3 || first[WHAT] == SIZE_MAX || (first[WHY] == SIZE_MAX && first[WHERE] == SIZE_MAX && first[WHEN] == SIZE_MAX))
         return TN_OK;
@@ -371,7 +412,8 @@ tn_status tn_check_rules_file(const tn_check_source *source, tn_findings *findin
         TN_TRY(say_at(&p, "order-context", 1, TN_STR(".cursor/rules.md"), "make .cursor/rules/tenet.mdc and AGENTS.md from the rules: tenet rules emit -o . --for cursor,agents", "Cursor does not read this file, and it comes from no source"));
     }
     p.rule = "who-persona";
-    if (m.n_words >= 5 && !tn_md_has(&m, p.body, "you are|you re|act as|persona|role|as a senior|as an expert|your job|behave as|think like|acting as|senior engineer|who"))
+    bool prompt = tn_str_ends(source->path, "prompt.md"); /* one job's whole text, not a rules file */
+    if (!prompt && m.n_words >= 5 && !tn_md_has(&m, p.body, "you are|you re|act as|persona|role|as a senior|as an expert|your job|behave as|think like|acting as|senior engineer|who"))
         TN_TRY(tn_prose_say(&p, m.n_blocks ? tn_md_block_range(&m, 0) : p.body, "begin with who the assistant is: \"You are a senior ML engineer ...\"", "the rules file does not say who the assistant is"));
     p.rule = "order-prompt";
     return prompt_order(&p);
