@@ -62,7 +62,7 @@ static tn_status read_baseline(const cli *c, const tn_baseline **out, tn_err *er
     if (file) {
         TN_TRY(tn_walk_read(file, MAX_BASELINE, c->arena, &text, err));
         if (tn_baseline_parse(text, c->arena, &b, err) != TN_OK)
-            return tn_fail_prefix(err, "%s:", file);
+            return tn_fail_prefix(err, "%s", file);
     }
     *out = b;
     return TN_OK;

@@ -317,7 +317,7 @@ static tn_status check(const tn_mcp_call *call, tn_json **out, tn_str *text, tn_
     o.min_severity = tn_json_is_str(least, "error") ? TN_ERROR : tn_json_is_str(least, "warning") ? TN_WARNING : TN_ADVICE;
     tn_json_i64(tn_json_get(call->arguments, "max_findings"), &max);
     tn_repository around;
-    bool cut;
+    bool cut = false;
     if (tn_json_get(call->arguments, "text")) {
         TN_TRY(tn_walk(p->root, TN_STR(""), MAX_WALK, call->arena, &around, &cut, err));
         o.repository = &around;

@@ -57,7 +57,7 @@ static tn_str shown_path(const judge *j, const char *path)
 /* What lies in the folder, by names alone: looked at once, and only when there is something to say. */
 static tn_status know_repository(judge *j, tn_err *err)
 {
-    bool cut;
+    bool cut = false;
     if (j->repository)
         return TN_OK;
     j->repository = tn_arena_calloc(j->a, sizeof *j->repository);
