@@ -529,14 +529,50 @@ static tn_str after_edit(tn_arena *a, tn_str tool, tn_str before, const tn_json 
 
 static const char claude_command[] = " hook claude";
 
-static bool holds_our_hook(tn_str settings)
-{
-    return tn_str_find(settings, tn_str_of(claude_command), 0) != SIZE_MAX;
-}
-
 static bool is_settings(tn_str path)
 {
     return tn_str_ends(path, ".claude/settings.json") || tn_str_ends(path, ".claude/settings.local.json");
+}
+
+static bool calls_us(const tn_json *hook)
+{
+    return tn_str_ends(tn_json_str(tn_json_get(hook, "command")), claude_command);
+}
+
+/* How many hooks of an event's entry call us. */
+static size_t count_ours(const tn_json *entry)
+{
+    size_t n = 0;
+    for (const tn_json *h = tn_json_first(tn_json_get(entry, "hooks")); h; h = tn_json_next(h))
+        n += calls_us(h);
+    return n;
+}
+
+static bool holds_entry(const tn_json *list, const tn_json *entry)
+{
+    const tn_json *e = tn_json_first(list);
+    while (e && !tn_json_equal(e, entry))
+        e = tn_json_next(e);
+    return e != NULL;
+}
+
+/* Every entry that calls us stands in the new text as it stood in the old one, and hooks are not switched off as a whole.
+ * Settings that cannot be read call nobody. */
+static bool keeps_our_hook(tn_str before, tn_str after, tn_arena *a)
+{
+    const tn_json *was = NULL, *is = NULL;
+    bool was_off = false, off = false;
+    if (tn_json_parse(before, a, &was, NULL) != TN_OK)
+        was = NULL;
+    if (tn_json_parse(after, a, &is, NULL) != TN_OK)
+        is = NULL;
+    tn_json_bool(tn_json_get(was, "disableAllHooks"), &was_off);
+    tn_json_bool(tn_json_get(is, "disableAllHooks"), &off);
+    bool kept = was_off || !off;
+    for (const tn_json *event = tn_json_first(tn_json_get(was, "hooks")); event; event = tn_json_next(event))
+        for (const tn_json *e = tn_json_first(event); e; e = tn_json_next(e))
+            kept = kept && (count_ours(e) == 0 || holds_entry(tn_json_get_str(tn_json_get(is, "hooks"), tn_json_key(event)), e));
+    return kept;
 }
 
 /* ---- events of Claude Code ---- */
@@ -554,8 +590,8 @@ static tn_status on_edit(judge *j, tn_str tool, const tn_json *input, const char
     if (stat(path, &s) == 0 && S_ISREG(s.st_mode) && s.st_size <= MAX_FILE && tn_file_open(path, &file, NULL) == TN_OK)
         before = tn_str_from_bytes(file.bytes);
     tn_str after = after_edit(j->a, tool, before.ptr ? before : TN_STR(""), input);
-    if (after.ptr && is_settings(tn_str_of(path)) && before.ptr && holds_our_hook(before) && !holds_our_hook(after))
-        st = refuse(j->a, "this edit takes the hook out of the settings; only the user does that", out, err);
+    if (after.ptr && is_settings(tn_str_of(path)) && !keeps_our_hook(before.ptr ? before : TN_STR("{}"), after, j->a))
+        st = refuse(j->a, "this edit takes the hook out of the settings, or changes when it is called; only the user does that", out, err);
     else if (after.ptr) {
         j->no_suppressions = true;
         st = look(j, shown_path(j, path), before, after, err);
@@ -669,13 +705,14 @@ tn_status tn_hook_claude(tn_str event, tn_arena *a, tn_hook_answer *out, tn_err 
 
 /* ---- installing ---- */
 
-/* The entry of an event's list that calls us, for a replacement; -1 when there is none. */
-static bool entry_is_ours(const tn_json *entry)
+/* An entry in which the user put hooks of their own beside ours, without ours. */
+static tn_json *without_ours(tn_arena *a, const tn_json *entry)
 {
-    for (const tn_json *h = tn_json_first(tn_json_get(entry, "hooks")); h; h = tn_json_next(h))
-        if (tn_str_ends(tn_json_str(tn_json_get(h, "command")), claude_command))
-            return true;
-    return false;
+    tn_json *out = tn_json_dup(a, entry), *list = tn_json_new_array(a);
+    bool ok = out && list;
+    for (const tn_json *h = tn_json_first(tn_json_get(entry, "hooks")); ok && h; h = tn_json_next(h))
+        ok = calls_us(h) || tn_json_push(list, tn_json_dup(a, h));
+    return ok && tn_json_set(a, out, "hooks", list) ? out : NULL;
 }
 
 static tn_json *our_entry(tn_arena *a, const char *matcher, const char *program)
@@ -696,10 +733,11 @@ static tn_status set_event(tn_arena *a, tn_json *hooks, const char *event, const
     if (was && tn_json_type(was) != TN_JSON_ARRAY)
         return tn_fail(err, TN_EFORMAT, "%s:%u:%u: hooks.%s should be a list; mend it by hand first", path, tn_json_line(was), tn_json_column(was), event);
     for (const tn_json *e = tn_json_first(was); ok && e; e = tn_json_next(e)) {
-        bool ours = entry_is_ours(e);
-        if (!ours || !placed)
-            ok = tn_json_push(list, ours ? our_entry(a, matcher, program) : tn_json_dup(a, e));
-        placed |= ours;
+        size_t ours = count_ours(e);
+        bool whole = ours && ours == tn_json_len(tn_json_get(e, "hooks"));
+        if (!whole || !placed)
+            ok = tn_json_push(list, whole ? our_entry(a, matcher, program) : ours ? without_ours(a, e) : tn_json_dup(a, e));
+        placed |= whole;
     }
     ok = ok && (placed || tn_json_push(list, our_entry(a, matcher, program))) && tn_json_set(a, hooks, event, list);
     return ok ? TN_OK : tn_fail_nomem(err, 256);
@@ -755,11 +793,17 @@ static void put_block(tn_buf *b, const char *hook, const char *program)
     tn_buf_c(b, BLOCK_END);
 }
 
+/* "#!/bin/sh -e", "#!/usr/bin/env bash". */
 static bool is_shell_script(tn_str text)
 {
-    tn_str first = tn_str_sub(text, 0, tn_str_find(text, TN_STR("\n"), 0));
-    return tn_str_starts(first, "#!") && (tn_str_ends(tn_str_trim(first), "/sh") || tn_str_ends(tn_str_trim(first), "bash") || tn_str_ends(tn_str_trim(first), "dash") ||
-                                          tn_str_ends(tn_str_trim(first), "env sh"));
+    tn_str first = tn_str_trim(tn_str_sub(text, 0, tn_str_find(text, TN_STR("\n"), 0))), word;
+    bool marked = tn_str_starts(first, "#!");
+    for (first = tn_str_sub(first, 2, first.len); marked && tn_str_cut(&first, ' ', &word);) {
+        tn_str name = tn_path_name(word);
+        if (name.len && name.ptr[0] != '-' && !tn_str_is(name, "env"))
+            return tn_str_is(name, "sh") || tn_str_is(name, "bash") || tn_str_is(name, "dash");
+    }
+    return false;
 }
 
 /* What a hook holds now; ptr NULL when there is none. */

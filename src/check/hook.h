@@ -17,7 +17,7 @@ typedef struct {
 ///
 ///   PreToolUse  Write, Edit, MultiEdit, NotebookEdit: the file as it would be. Marks that set findings aside
 ///               (`tenet: ignore`) count for nothing here: what an assistant writes does not excuse itself. An edit that
-///               takes this hook out of .claude/settings.json is blocked: it is the user's to take out.
+///               takes this hook out of .claude/settings.json, changes its entry or switches hooks off is blocked: that is the user's.
 ///               Bash: running a Python file or notebook that has errors, and committing or pushing past installed
 ///               hooks of ours. Only where the command line leaves no doubt: a word with a `$` or a wildcard in it is no word.
 ///   Stop, SubagentStop: the files changed in the working tree since HEAD, once: with stop_hook_active nothing is said.

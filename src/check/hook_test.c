@@ -323,6 +323,21 @@ static void settings_keep_what_the_user_has(void **state)
     /* The hook's place is the user's: an assistant's edit may add to the settings, not take it out. */
     assert_true(claude("PreToolUse", TOOL("Write", "\"file_path\":\".claude/settings.json\",\"content\":\"{}\""), "only the user"));
     assert_false(claude("PreToolUse", TOOL("Edit", "\"file_path\":\".claude/settings.json\",\"old_string\":\"say done\",\"new_string\":\"say bye\""), NULL));
+    assert_true(claude("PreToolUse", TOOL("Edit", "\"file_path\":\".claude/settings.json\",\"old_string\":\"Write|Edit\",\"new_string\":\"Read\""), "only the user"));
+    assert_true(claude("PreToolUse", TOOL("Edit", "\"file_path\":\".claude/settings.json\",\"old_string\":\"PreToolUse\",\"new_string\":\"PostToolUse\""), NULL));
+    assert_true(claude("PreToolUse", TOOL("Write", "\"file_path\":\".claude/settings.json\",\"content\":\"{ hook claude\""), NULL));
+    assert_true(claude("PreToolUse", TOOL("Write", "\"file_path\":\".claude/settings.local.json\",\"content\":\"{\\\"disableAllHooks\\\": true}\""), NULL));
+    assert_false(claude("PreToolUse", TOOL("Write", "\"file_path\":\".claude/settings.local.json\",\"content\":\"{\\\"disableAllHooks\\\": false}\""), NULL));
+    /* A hook that the user put beside ours stays where it is. */
+    put(path, "{\"hooks\":{\"Stop\":[{\"hooks\":[{\"type\":\"command\",\"command\":\"tenet hook claude\"},{\"type\":\"command\",\"command\":\"say done\"}]}]}}");
+    ASSERT_OK(tn_hook_install_claude(".", "tenet", a, &path, &err), &err);
+    first = text_of(path, a);
+    ASSERT_OK(tn_json_parse(first, a, &v, &err), &err);
+    assert_int_equal(tn_json_len(tn_json_pointer(v, "/hooks/Stop/0/hooks")), 1);
+    ASSERT_STR(tn_json_str(tn_json_pointer(v, "/hooks/Stop/0/hooks/0/command")), "say done");
+    ASSERT_STR(tn_json_str(tn_json_pointer(v, "/hooks/Stop/1/hooks/0/command")), "tenet hook claude");
+    ASSERT_OK(tn_hook_install_claude(".", "tenet", a, &path, &err), &err);
+    assert_true(tn_str_eq(first, text_of(path, a)));
     static const char *const broken[] = {"{", "[]", "{\"hooks\":[]}", "{\"hooks\":{\"Stop\":{}}}"};
     for (size_t i = 0; i < TN_COUNT(broken); i++) {
         put(path, broken[i]);
@@ -354,6 +369,8 @@ static void hooks_keep_what_the_user_has(void **state)
     ASSERT_STR(text_of("seen", a), "a b c d\n");
     assert_true(claude("PreToolUse", TOOL("Bash", "\"command\":\"git commit --no-verify -m x\""), "--no-verify"));
     assert_false(claude("PreToolUse", TOOL("Bash", "\"command\":\"git commit -m x\""), NULL));
+    put(".git/hooks/pre-push", "#!/bin/sh -e\ntrue\n");
+    ASSERT_OK(tn_hook_install_git(".", "true", a, &path, &err), &err);
     put(".git/hooks/pre-push", "#!/usr/bin/env python3\nprint()\n");
     put(".git/hooks/pre-commit", "#!/bin/sh\necho mine\n");
     ASSERT_FAILS(tn_hook_install_git(".", "tenet", a, &path, &err), TN_EINVALID, &err);

@@ -5,6 +5,7 @@
 #include "base/file.h"
 
 #include <string.h>
+#include <strings.h>
 
 enum { MAX_LINE = 1 << 16, MAX_WORDS = 256, MAX_ACTIONS = 64 };
 
@@ -146,7 +147,7 @@ static void git(reader *r, size_t i)
     bool past = false;
     for (; i < r->n && r->word[i].text[0] == '-'; i++) {
         if (is(r, i, "-c") && i + 1 < r->n)
-            past |= tn_str_starts(tn_str_of(r->word[++i].text), "core.hooksPath=");
+            past |= strncasecmp(r->word[++i].text, "core.hooksPath=", strlen("core.hooksPath=")) == 0 /* as git reads it */;
         else if (is(r, i, "-C") && i + 1 < r->n) {
             i++;
             dir = dir && r->word[i].certain ? tn_path_join(r->a, dir, r->word[i].text) : NULL;

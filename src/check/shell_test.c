@@ -67,6 +67,7 @@ static const struct {
     {"git commit -- -n", ""},
     {"git -C sub commit --no-verif", "commit ./sub"},
     {"git -c core.hooksPath=/dev/null commit -m x", "commit ."},
+    {"git -c CORE.hookspath= push", "push ."},
     {"git add . && git commit -m 'a; b' --no-verify && git push --no-verify", "commit .; push ."},
     {"git push -n", ""},
     {"git push --no-verbose", ""},
