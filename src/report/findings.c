@@ -176,8 +176,10 @@ static void put_case(tn_buf *b, const tn_findings *f, size_t first, size_t to)
         put_xml(b, y->path);
         tn_buf_printf(b, ":%u:%u: ", y->line, y->column);
         put_xml(b, y->message);
-        tn_buf_c(b, " ");
-        put_xml(b, y->remedy);
+        if (y->remedy.len) {
+            tn_buf_c(b, ". Do: ");
+            put_xml(b, y->remedy);
+        }
         tn_buf_printf(b, "</%s>\n", tag);
         fails = fails || fail;
     }
