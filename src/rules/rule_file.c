@@ -84,7 +84,9 @@ static tn_status read_head(const tn_json *head, tn_arena *a, tn_rule *r, bool *h
         while (i < TN_COUNT(text) && !tn_str_is(key, text[i].key))
             i++;
         if (i < TN_COUNT(text)) {
-            *text[i].out = tn_str_trim(tn_json_str(v));
+            *text[i].out = tn_str_dup(a, tn_str_trim(tn_json_str(v))); /* an id is used as a C string too */
+            if (!text[i].out->ptr)
+                return tn_fail_nomem(err, 64);
             if (text[i].out->len == 0 || tn_str_find(*text[i].out, TN_STR("\n"), 0) != SIZE_MAX)
                 return bad_value(v, err, "this is to be one line of text");
         } else if (tn_str_is(key, "severity")) {
