@@ -272,17 +272,18 @@ static void write_check(const tn_check_result *r, size_t max, tn_json_writer *w)
 }
 
 /* Findings name paths from the root on, as a client gave them. */
+static tn_str below(const char *root, tn_str path)
+{
+    size_t n = strcmp(root, "/") == 0 ? 0 : strlen(root);
+    return tn_str_starts(path, root) && path.len > n && path.ptr[n] == '/' ? tn_str_sub(path, n + 1, path.len) : path;
+}
+
 static void shorten_paths(tn_check_result *r, const char *root)
 {
-    size_t n = strlen(root);
-    for (size_t i = 0; i < r->findings.list.len; i++) {
-        tn_str *path = &r->findings.list.ptr[i].path;
-        if (tn_str_starts(*path, root) && path->len > n && path->ptr[n] == '/')
-            *path = tn_str_sub(*path, n + 1, path->len);
-    }
+    for (size_t i = 0; i < r->findings.list.len; i++)
+        r->findings.list.ptr[i].path = below(root, r->findings.list.ptr[i].path);
     for (size_t i = 0; i < r->n_skipped; i++)
-        if (tn_str_starts(r->skipped[i].path, root) && r->skipped[i].path.len > n)
-            r->skipped[i].path = tn_str_sub(r->skipped[i].path, n + 1, r->skipped[i].path.len);
+        r->skipped[i].path = below(root, r->skipped[i].path);
 }
 
 static tn_status check_paths(const tn_mcp_call *call, const tn_check_options *o, tn_check_result *r, tn_err *err)
@@ -350,7 +351,8 @@ static tn_status licence(const tn_mcp_call *call, tn_json **out, tn_str *text, t
         tn_str spec = tn_json_str(model);
         const char *folder;
         bool is_folder = resolve(call, spec, &folder, NULL) == TN_OK && tn_file_is_dir(folder);
-        if (!is_folder && (spec.len == 0 || spec.ptr[0] == '/' || spec.ptr[0] == '.'))
+        /* What is no folder of the project is an id: no path by which the hub would find a folder elsewhere. */
+        if (!is_folder && (!tn_path_is_safe(spec) || tn_file_exists(spec.ptr)))
             return resolve(call, spec, &folder, err) == TN_OK ? tn_fail(err, TN_EINVALID, "%.*s is no model folder", TN_ARG(spec)) : TN_ENOENT;
         TN_TRY(tn_hub_find(&(tn_hub_where){cli_get(p->c, "hub-cache"), cli_get(p->c, "hub") != NULL}, is_folder ? tn_str_of(folder) : spec, call->arena, &m, err));
         part[n++] = (tn_ingredient){.what = "model", .name = spec, .licence = m.licence, .source = m.source};

@@ -247,6 +247,10 @@ static tn_status hand_over(tn_flow *f, tn_str input, tn_err *err)
         tn_buf_free(&script);
         return tn_fail(err, TN_ERULE, "%s. The plan is complete: `tenet plan %s`; %s", about, f->o->path, none.msg);
     }
+    if (f->o->select_only) {
+        tn_buf_free(&script);
+        return tn_fail(err, TN_ERULE, "%s, so no candidate can be measured. `tenet plan BRIEF --as trainer` writes the plan as a transformers script", about);
+    }
     tn_status st = open_folder(f, input, err);
     if (st == TN_OK)
         st = tn_folder_write(&f->folder, "train.py", &script, err);

@@ -85,8 +85,10 @@ tn_status tn_select(const tn_run_options *options, tn_arena *a, tn_json **out, t
     if (st == TN_OK || (st == TN_ERULE && result.dir && tn_findings_count(&result.findings, TN_ERROR))) {
         /* Findings that say no do not hide what was measured. */
         tn_status read = read_records(o.dir, &result.findings, a, out, st == TN_OK ? err : NULL);
-        if (*out && tn_json_len(tn_json_get(*out, "candidates")) == 0)
+        if (*out && tn_json_len(tn_json_get(*out, "candidates")) == 0) {
             *out = NULL;
+            read = tn_fail(st == TN_OK ? err : NULL, TN_ERULE, "no model was measured; `tenet hub ls` shows what is at hand");
+        }
         st = *out ? TN_OK : st == TN_OK ? read : st;
     }
     tn_run_result_free(&result);

@@ -93,6 +93,12 @@ for path in ("../" + outside.name + "/secret.csv", str(outside / "secret.csv"), 
 assert "not in the project" in s.call("plan", brief=f"---\ndata: {outside}/secret.csv\n---\nTask: classify texts by topic")
 assert "not in the project" in s.call("plan", brief="---\ndata: {train: data.csv, test: link.csv}\n---\nTask: classify texts by topic")
 assert "not in the project" in s.call("plan", brief=f"---\nmodel: {outside}\n---\nTask: classify texts by topic")
+# A folder elsewhere is no model, whatever leads there; and no sentence names a temporary folder that is gone.
+(outside / "config.json").write_text("{}")
+for name in (str(outside), "runs/escape", f"runs/../../{outside.name}", f"runs/escape/../{outside.name}", ".."):
+    assert isinstance(s.call("licence", model=name, use="research"), str), name
+said = s.call("select", brief="Task: translate English texts to French")
+assert "--as trainer" in said and "tenet-select" not in said, said
 for uri in ("tenet://runs/escape", "tenet://runs/..", "tenet://runs/%2e%2e", "tenet://cards/first%20run/..%2Fx", "tenet://cards/first%20run/model/", "tenet://rules/data-leak/x", "file:///etc/passwd",
             "tenet://", "tenet://rules/", "tenet://rules/%", "tenet://runs/a%00b", "", "tenet://cards/escape/model"):
     answer = s.ask("resources/read", uri=uri)
