@@ -43,7 +43,7 @@ parity)
     # The starters lie in tenet's own cache, which has the Hub's layout: the Python side reads them there, offline.
     export HF_HUB_CACHE="${TENET_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tenet/hub}" HF_HUB_OFFLINE=1
     failed=0
-    for script in tests/parity/*"${2:-}"*.py; do
+    for script in tests/parity/*"${2:-}"*_parity.py; do
         echo "== $script"
         "${TENET_VENV:-build/venv}/bin/python" "$script" || failed=1
     done
