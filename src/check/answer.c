@@ -484,6 +484,13 @@ static bool when_deploying(const tn_answer *a)
     return a->deploys && (a->whole || a->n_words >= 12);
 }
 
+/* Measurements of what serving costs: the memory of a training card and "classes cost the same" are none. */
+#define COST_WORDS                                                                                                                    \
+    "latency|latencies|p50|p95|p99|throughput|ms|milliseconds|seconds a|seconds per|seconds for|requests a second|requests per second|"  \
+    "per second|a second|peak memory|memory use|memory usage|memory on|measure the memory|cost of|cost for|cost per|costs per|per 1,000|" \
+    "per thousand|cents|size on disk|cold start|load test*|latency budget|quantiz*|quantis*|real time factor|tokens s|watts|qps|rps|"     \
+    "response time|response times"
+
 static const absence absences[] = {
     {"style-assumptions", always, TN_SECTION_TASK,
      "assum*|presum*|suppos*|constraint*|given that|if you|if your|you did not say|not stated|unstated|unless you|depends on|stated|inferred|unknown|open question*|to confirm|please confirm|let me know|take for granted|premise*",
@@ -502,8 +509,11 @@ static const absence absences[] = {
      "zero shot|as is|untouched|off the shelf|without fine tuning|before fine tuning|out of the box|probe|probing|existing checkpoint|existing model|frozen|unless|no fine tuning|already fine tuned|not fine tuned|as it is|as they are|"
      "first measure|embedding*|pretrained model alone|pretrained baseline|pretrained model as|base model as|untuned|unmodified|vanilla|not tuned|base checkpoint",
      "fine-tuning is proposed with no comparison to the untouched model", "measure the pretrained model as it is first: an existing checkpoint, zero-shot, or a linear probe on its embeddings"},
+    {"govern-licence", always, TN_SECTION_MODEL,
+     "licence|licences|license|licenses|licensed|licenced|licensing|apache|mit|bsd|gpl|agpl|lgpl|cc by|cc0|openrail|public domain|terms of use|community licence|open weights terms|proprietary|rights",
+     "neither a model's nor the data's licence is named", "look the licences of model and data up, and judge them against the use, before anything is downloaded"},
     {"eval-cost", when_deploying, TN_SECTION_EVALUATION,
-     "latency|latencies|p50|p95|p99|throughput|memory|ram|vram|ms|milliseconds|seconds|requests a second|requests per second|per second|cost|costs|cents|benchmark*|mb|gb|size on disk|cold start|load test*|budget|quantiz*|quantis*",
+     COST_WORDS,
      "deployment is advised with no latency, memory or cost", "measure p50, p95 and p99, throughput, peak memory and size at the deployment's batch and threads, and the cost of 1,000 items"},
     {NULL},
 };
@@ -542,19 +552,52 @@ static tn_status absent(tn_prose *p, const tn_answer *a)
 
 #define REMEDY_EVIDENCE "name the run and the numbers that motivate it, repeat seeds, and test the difference on the same rows"
 
+/* What a model costs beside its quality. */
+#define DIMENSIONS "latency|latencies|ms|milliseconds|p50|p95|p99|throughput|faster|slower|speed|parameters|params|size|sizes|smaller|larger|heavier|lighter|cheaper|memory|mb|cost of|cost for|costs of|trade off|trade offs|tradeoff|tradeoffs|real time factor|tokens s|per second|compute"
+
 /* What cards claim too. */
 const tn_claim tn_answer_claims[] = {
     {"style-limits", "no significant limitations|no limitations|no known limitations|without limitations|without any limitations|no real limitations|no major limitations|no limits|no weaknesses|has no limitations|no downsides|no drawbacks",
      NULL, "there are no|never says|do not say|claim*", NULL, TN_CLAIM_SOURCE, "limits are denied", "say where it is weak, with the number: the weakest class and slice, examples of failure, what was not measured"},
     {"eval-kpi",
-     "revenue|sales|profit|profits|conversion|conversions|conversion rate|churn|roi|return on investment|customer satisfaction|market share|nps|savings|save money|headcount|retention|turnover|cart value",
+     "revenue|sales|profit|profits|conversion|conversions|conversion rate|churn|roi|return on investment|customer satisfaction|market share|nps|savings|save money|headcount|retention|turnover|cart value|earn|earns|earnings|income|yields per|margin|margins|orders",
      "f1|accuracy|auc|precision|recall|mcc|rouge|bleu|macro|score",
-     "assum*|assumption|estimate*|cost matrix|costs|cost of|per missed|a missed|false alarm|if|unless|separate*|separately|not|does not|kpi|kpis|measured separately|a b test|experiment|apart|business metric*", NULL, TN_CLAIM_NEGATED,
+     "assum*|assumption|estimate*|cost matrix|costs|cost of|per missed|a missed|false alarm|if|unless|separate*|separately|not|does not|kpi|kpis|measured separately|a b test|experiment|apart|business metric*", NULL, TN_CLAIM_NEGATED | TN_CLAIM_CLOSE,
      "a business result is derived from a model's score", "keep two tables, model metrics and business KPIs, and state the assumed cost of each kind of error that leads from one to the other"},
+    {"eval-evidence",
+     "should be better|should work better|should perform better|should do better|should improve accuracy|should improve performance|should improve results|should improve the results|should improve the f1|should improve f1|"
+     "should boost accuracy|should boost performance|should give better|should get better|will probably be better|is probably better|probably works better|"
+     "my intuition|intuition says|by intuition|on intuition|from intuition|gut feeling|my gut|a hunch|my hunch|i have a feeling|have the feeling|trust me|feels better|feels right|feels more|i feel that|it is obvious that|obviously better|clearly better|in my experience|it usually does|usually works better",
+     NULL,
+     "measure*|verif*|test|tests|tested|testing|run|runs|compare*|confirm*|check|evaluat*|validat*|ablation*|experiment*|interval*|whether|hypothes*|baseline*|if|not|shows|showed|evidence|previous|seeds",
+     NULL, TN_CLAIM_NUMBER | TN_CLAIM_SOURCE | TN_CLAIM_CLOSE, "a change rests on intuition", REMEDY_EVIDENCE},
+    /* Of what was not done yet no number tells. */
+    {"eval-evidence",
+     "will surely improve|will definitely improve|will certainly improve|will undoubtedly improve|surely improves|is bound to improve|is sure to improve|is guaranteed to improve|will surely be better|will definitely be better|will certainly be better|will surely help|will definitely help",
+     NULL, "if|not|whether|hypothes*|measure*|measured", NULL, TN_CLAIM_SOURCE | TN_CLAIM_NEGATED | TN_CLAIM_CLOSE, "an improvement is promised that nobody measured", REMEDY_EVIDENCE},
+    {"eval-evidence", "without another run|without a new run|without a further run|without rerunning|without running it|without measuring|without measuring it|without testing it|without another experiment|without an experiment|without comparing|no need to measure|no need to test|no need to compare",
+     "switch|switched|change|changed|raise|raised|lower|lowered|increase|increased|set|replace|replaced|adopt|adopted|improve*|better", "not|never|don t|do not|if", NULL, TN_CLAIM_CLOSE, "a setting is changed and nothing is measured", REMEDY_EVIDENCE},
+    {"eval-evidence",
+     "best seed|best of # seeds|best of # runs|best of three|best of five|best of ten|best of the ten|best of the five|lucky seed|luckiest seed|only the best run|best run only|picked the best run|report the best run|reports the best run|kept the best run|"
+     "cherry pick|cherry picked|cherry picking|the seed that gave|seed with the highest|run with the highest score|seed that worked best|keep the best seed|pick the seed",
+     NULL, "not|never|no|avoid|don t|instead of|rather than|do not|mean|average|all seeds|every seed|all runs|interval|standard deviation|report all", NULL, TN_CLAIM_NEGATED, "the best of several seeds or runs is reported alone", "report all seeds with mean and spread; choose by validation, never by the reported number"},
+    {"eval-evidence", "# seeds|ten seeds|five seeds|twenty seeds|several seeds|many seeds|different seeds|various seeds|multiple seeds|random restarts",
+     "the best one|the best is|the best run is|best result is|best result was|only the best|the highest is|highest one|the maximum is|the top one|the winner is",
+     "not|never|no|avoid|instead of|rather than|mean|average|averaged|median|all|every|each|interval|deviation|std|spread|range", NULL, TN_CLAIM_NEGATED | TN_CLAIM_CLOSE, "the best of several seeds or runs is reported alone", "report all seeds with mean and spread; choose by validation, never by the reported number"},
+    {"eval-regressions",
+     "overwrite the old|overwrites the old|overwriting the old|overwrites the previous|overwrite the previous|overwriting the previous|overwrites the last|overwrite the last|overwrites the current|overwrite the current|overwrites the existing|overwrite the existing|overwritten each|"
+     "overwritten every|overwritten on every|overwritten at each|replaces the old checkpoint|replace the old checkpoint|replaces the previous checkpoint|replaces the old model|replaces the previous model|replace the old model|replace the previous model|delete the old|deletes the old|"
+     "delete the previous|deletes the previous|deleted before each|throw away the old|keep only the newest|keep only the latest|keeps only the newest|keeps only the latest",
+     "model|models|checkpoint|checkpoints|metrics|results|scores|run|runs|weights|evaluation|numbers",
+     "not|never|only if|only when|only after|unless|if|when it|once it|after it|compare*|gate|accepted|rollback|archive*|version*|backup|backed up|tagged|temporary|cache", NULL, TN_CLAIM_NEGATED | TN_CLAIM_CLOSE, "an older result is overwritten, so that no regression can be seen",
+     "keep each run in a folder of its own, compare with the last accepted run overall and by slice, and release only when the gate passes"},
     {"eval-tradeoff", "highest accuracy|highest f1|highest macro f1|highest score|best accuracy|best f1|best score|top accuracy|top score|most accurate|best performing|highest performing|highest metric",
      "choose|chose|chosen|select|selected|pick|picked|use|recommend|take|took|went with|go with|deploy|winner",
      "latency|size|cost|memory|licence|license|speed|parameters|trade|trade off|trade offs|faster|smaller|interval|slower|cheaper|ms|gb|mb|budget|cpu|standard error|within|probe|validation|checkpoint|epoch|early stopping|params",
      NULL, TN_CLAIM_NEGATED, "the choice looks at one number only", "show quality, latency, memory and licence together, and give the reason for the chosen point from the user's goal"},
+    {"eval-tradeoff", "is the one to use|is the model to use|is the one to take|is the one to deploy|is the obvious choice|is the clear choice|is the clear winner|is the right choice|the choice is clear|clearly the best choice|should always be preferred|so it wins|and so wins|therefore it wins|wins over",
+     "f1|accuracy|auc|mcc|recall|precision|wer|bleu|rouge|score|map|ndcg|iou", NULL, DIMENSIONS, TN_CLAIM_NEGATED,
+     "the choice looks at one number only", "show quality, latency, memory and licence together, and give the reason for the chosen point from the user's goal"},
     {"eval-cost",
      "fast enough|light enough|lightweight enough|small enough|cheap enough|efficient enough|quick enough|low latency|blazing fast|very fast|super fast|really fast|fast and light|runs fast|real time|in real time|fast inference|minimal latency", "production|deploy*|api|serve|serving|server|endpoint|live|users|traffic",
      "ms|p50|p95|p99|measure*|benchmark*|latency budget|seconds|per second|target|require*|must|need*|brief|goal|throughput|load test*", NULL, TN_CLAIM_NUMBER | TN_CLAIM_SOURCE | TN_CLAIM_NEGATED, "speed is claimed and not measured",
@@ -587,25 +630,14 @@ const tn_claim tn_answer_gates[] = {
 };
 
 static const tn_claim claims[] = {
-    {"eval-evidence",
-     "should be better|should work better|should perform better|should do better|should improve accuracy|should improve performance|should improve results|should improve the results|should improve the f1|should improve f1|"
-     "should boost accuracy|should boost performance|should give better|should get better|will surely improve|will definitely improve|will certainly improve|will probably be better|is probably better|probably works better|"
-     "my intuition|intuition says|gut feeling|my gut|trust me|feels better|i feel that|it is obvious that|obviously better|clearly better|in my experience",
-     NULL,
-     "measure*|verif*|test|tests|tested|testing|run|runs|compare*|confirm*|check|evaluat*|validat*|ablation*|experiment*|interval*|whether|hypothes*|baseline*|if|not|shows|showed|evidence|previous|seeds",
-     NULL, TN_CLAIM_NUMBER | TN_CLAIM_SOURCE, "a change rests on intuition", REMEDY_EVIDENCE},
-    {"eval-evidence",
-     "best seed|best of # seeds|best of # runs|best of three|best of five|best of ten|best of the ten|best of the five|lucky seed|luckiest seed|only the best run|best run only|picked the best run|report the best run|reports the best run|kept the best run|"
-     "cherry pick|cherry picked|cherry picking|the seed that gave|seed with the highest|run with the highest score|seed that worked best|keep the best seed|pick the seed",
-     NULL, "not|never|no|avoid|don t|instead of|rather than|do not|mean|average|all seeds|every seed|all runs|interval|standard deviation|report all", NULL, TN_CLAIM_NEGATED, "the best of several seeds or runs is reported alone",
-     "report all seeds with mean and spread; choose by validation, never by the reported number"},
     {"eval-evidence", "try a different learning rate|try different hyperparameters|tweak it until|keep tweaking|play with the|tune until it|until it looks good|until it feels|until you are happy|vibes", NULL,
      "validation|measure*|compare*|interval|baseline*|run|runs|not|never", NULL, TN_CLAIM_NEGATED, "a change rests on intuition", REMEDY_EVIDENCE},
     {"eval-criteria",
      "so we report|so i report|instead we report|we report accuracy instead|switch to accuracy|switched to accuracy|report accuracy instead|decide on the metric later|decide the metric later|decide the metric after|choose the metric after|"
      "pick the metric after|choose the metric later|pick a metric later|metric that looks|metric which looks|whichever metric|best looking metric|success can be defined later|define success later|define success after|success criteria after|"
-     "we ll know it when we see it|see what we get|decide afterwards|once we see the results|after seeing the results|after we see the results|threshold afterwards|threshold later|set the threshold after|threshold once",
-     NULL, "not|never|before|fixed|do not|don t|avoid|both|calibrat*|validation", NULL, TN_CLAIM_NEGATED, "the measure of success is chosen after the results", "fix metric, threshold and the baseline to beat before training, and report that one"},
+     "we ll know it when we see it|see what we get|decide afterwards|once we see the results|after seeing the results|after we see the results|threshold afterwards|threshold later|set the threshold after|threshold once|pick the metric that|picks the metric that|choose the metric that|chooses the metric that|select the metric that|report the metric that|pick the metric which|choose the metric which|"
+     "which metric looks|metric that shows the model|decide what counts as success|decide what success|define what counts as success|decide what is good enough|decide whether it is good enough|see how good it gets|see how good it is|see how far we get|success is decided after|criterion is decided after|criteria are decided after|criteria later|criterion later",
+     NULL, "not|never|before|fixed|do not|don t|avoid|both|calibrat*|validation|cost of|costs of|errors that", NULL, TN_CLAIM_NEGATED | TN_CLAIM_CLOSE, "the measure of success is chosen after the results", "fix metric, threshold and the baseline to beat before training, and report that one"},
     {"who-open",
      "gpt 4|gpt 4o|gpt 3.5|gpt 5|gpt4|chatgpt|openai api|openai|claude|claude 3|claude opus|claude sonnet|anthropic api|gemini pro|gemini api|gemini flash|gemini 1.5|cohere api|gpt 4 turbo|gpt 4o mini|closed api",
      "use|call|send|recommend|choose|go with|rely on|query|through|via|with|just|prompt|ask",

@@ -154,7 +154,7 @@ static bool excused(const tn_prose *p, const tn_claim *c, tn_md_range found)
         block.from = found.from - REACH;
     if (found.to + REACH < block.to)
         block.to = found.to + REACH;
-    return (c->with && !tn_md_has(m, sentence, c->with)) || (c->unless && tn_md_has(m, block, c->unless)) ||
+    return (c->with && !tn_md_has(m, sentence, c->with)) || (c->unless && tn_md_has(m, c->excuse & TN_CLAIM_CLOSE ? sentence : block, c->unless)) ||
            ((c->excuse & TN_CLAIM_NUMBER) && tn_prose_has_number(m, sentence)) || ((c->excuse & TN_CLAIM_SOURCE) && tn_prose_has_source(m, sentence)) ||
            ((c->excuse & TN_CLAIM_NEGATED) && tn_prose_negated(m, found));
 }

@@ -39,12 +39,12 @@ tn_status tn_prose_say_with(tn_prose *p, tn_md_range at, tn_str evidence, const 
 /// Runs a table.
 tn_status tn_prose_run(tn_prose *p, const tn_prose_rule *rule, void *facts);
 
-enum { TN_CLAIM_NUMBER = 1, TN_CLAIM_SOURCE = 2, TN_CLAIM_NEGATED = 4 };
+enum { TN_CLAIM_NUMBER = 1, TN_CLAIM_SOURCE = 2, TN_CLAIM_NEGATED = 4, TN_CLAIM_CLOSE = 8 };
 typedef struct {
     const char *rule;
     const char *say;    /* phrases (tn_md_find) */
     const char *with;   /* also needed in the same sentence; NULL: nothing */
-    const char *unless; /* an excuse in the same paragraph or item; NULL: none */
+    const char *unless; /* an excuse in the same paragraph or item (TN_CLAIM_CLOSE: sentence); NULL: none */
     const char *unless_anywhere; /* an excuse anywhere in the document */
     unsigned excuse;    /* TN_CLAIM_NUMBER: a number in the sentence; _SOURCE: a link or citation in it; _NEGATED: "not" before the phrase */
     const char *message, *remedy;
