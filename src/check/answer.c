@@ -293,11 +293,36 @@ static const char reasons[] = "language|languages|multilingual|monolingual|vietn
                               "size|latency|cpu|gpu|memory|ram|vram|mb|gb|ms|fits|fit|tokenizer|tokens|token|context|your brief|the brief|you asked|you ask|brief asks|supports|measured|measure|validation|domain|offline|"
                               "on device|budget|cost|cheap|cheaper|accents|diacritics|cased|probe|macro|accuracy|f1|bleu|rouge|wer|recall|precision|fertility|open weights|already|compatible|labels|task";
 
+/* Whether the prose of a range gives a reason. Names of models ("e5-small") and what stands in brackets behind them (licence,
+ * revision) say what was chosen, not why. */
+static bool gives_reason(const tn_prose *p, tn_md_range r)
+{
+    const tn_md *m = p->md;
+    tn_model_name name;
+    size_t next = r.from;
+    while (r.from < r.to) {
+        bool more = tn_prose_model(p, &next, r.to, &name);
+        tn_md_range plain = {r.from, more ? name.at.from : r.to};
+        while (plain.from < plain.to) {
+            const char *open = memchr(m->text.ptr + plain.from, '(', plain.to - plain.from);
+            size_t stop = open ? (size_t)(open - m->text.ptr) : plain.to;
+            tn_md_range words = {plain.from, stop};
+            if (tn_md_has(m, words, reasons) || tn_md_has(m, words, "reason*|why|so that|therefore|due to|which") || tn_prose_has_number(m, words))
+                return true;
+            const char *close = open ? memchr(open, ')', m->text.len - stop) : NULL;
+            plain.from = close && (size_t)(close - m->text.ptr) < r.to ? (size_t)(close - m->text.ptr) + 1 : open ? plain.to : stop;
+        }
+        r.from = more ? (plain.from > name.at.to ? plain.from : name.at.to) : r.to;
+        next = next > r.from ? next : r.from;
+    }
+    return false;
+}
+
 tn_status tn_answer_justify(tn_prose *p, void *facts)
 {
     const tn_answer *a = facts;
     const tn_md *m = p->md;
-    static const char fame[] = "state of the art|sota|most popular|very popular|popular|most downloaded|well known|widely used|famous|powerful|latest|newest|the best|best model|industry standard|trending|most likes|cutting edge|great|excellent|awesome";
+    static const char fame[] = "state of the art|sota|most popular|very popular|popular|most downloaded|well known|widely used|famous|powerful|latest|newest|the best|best model|industry standard|trending|most likes|most liked|cutting edge|everybody uses|everyone uses|many downloads|most downloads|great|excellent|awesome";
     static const char chosen[] = "use|using|choose|chose|chosen|recommend|select|selected|pick|picked|go with|went with|opt for|opted for|take|based on|built on|train|fine tune|fine tuned|is|model|choice";
     /* In the whole text: "because it is state-of-the-art", with no other reason in the paragraph. */
     tn_md_range in = p->body, found;
@@ -312,10 +337,15 @@ tn_status tn_answer_justify(tn_prose *p, void *facts)
         tn_model_name name;
         if (!because || !tn_md_find(m, after, fame, &fame_at) || tn_md_count_words(m, (tn_md_range){found.to, fame_at.from}) > 4 || tn_prose_negated(m, fame_at))
             continue;
-        if (!tn_prose_model(p, &at, sentence.to, &name) || !tn_md_has(m, sentence, chosen) || tn_md_has(m, after, reasons) || tn_prose_has_number(m, block))
+        bool section = a && a->heading[TN_SECTION_MODEL] != SIZE_MAX, inside = false;
+        if (section) {
+            tn_md_range model = tn_md_section(m, a->heading[TN_SECTION_MODEL]);
+            inside = found.from >= model.from && found.from < model.to;
+        }
+        if (!tn_prose_model(p, &at, sentence.to, &name) || (!inside && !tn_md_has(m, sentence, chosen)) || tn_md_has(m, after, reasons) || tn_prose_has_number(m, block))
             continue;
-        bool section = a && a->heading[TN_SECTION_MODEL] != SIZE_MAX;
-        if (section && tn_prose_has_number(m, tn_md_section(m, a->heading[TN_SECTION_MODEL])))
+        /* Elsewhere in the choice the numbers may stand; beside the choice itself, a table says what was, not why. */
+        if (section && !inside && tn_prose_has_number(m, tn_md_section(m, a->heading[TN_SECTION_MODEL])))
             continue;
         said++;
         TN_TRY(tn_prose_say(p, sentence, "give the reasons that this job gives: fit to language and task, score on this data, size, licence", "fame is the only reason for the model"));
@@ -329,10 +359,10 @@ tn_status tn_answer_justify(tn_prose *p, void *facts)
     for (size_t i = a->heading[TN_SECTION_MODEL]; i < tn_md_section_end(m, a->heading[TN_SECTION_MODEL]); i++)
         if (m->block[i].kind == TN_MD_TABLE)
             return TN_OK;
-    if (tn_md_count_words(m, section) < 2 || !tn_prose_model(p, &at, section.to, &name) || tn_md_has(m, section, reasons) || tn_md_has(m, section, "because|since|reason*|why|so that|therefore|due to|as it|which") ||
-        tn_prose_has_number(m, section) || tn_prose_has_source(m, section))
+    if (tn_md_count_words(m, section) < 2 || !tn_prose_model(p, &at, section.to, &name) || tn_md_has(m, section, "because|since") || tn_prose_has_source(m, section) || gives_reason(p, section))
         return TN_OK;
-    return tn_prose_say(p, tn_md_sentence(m, name.at.from), "give the reasons that this job gives: fit to language and task, score on this data, size, licence", "a model is chosen and no reason is given");
+    return tn_prose_say(p, tn_md_sentence(m, name.at.from), "give the reasons that this job gives: fit to language and task, score on this data, size, licence",
+                        tn_md_has(m, section, fame) ? "fame is the only reason for the model" : "a model is chosen and no reason is given");
 }
 
 /* ---- data-fit ---- */
@@ -560,17 +590,20 @@ const tn_claim tn_answer_claims[] = {
     {"style-limits", "no significant limitations|no limitations|no known limitations|without limitations|without any limitations|no real limitations|no major limitations|no limits|no weaknesses|has no limitations|no downsides|no drawbacks",
      NULL, "there are no|never says|do not say|claim*", NULL, TN_CLAIM_SOURCE, "limits are denied", "say where it is weak, with the number: the weakest class and slice, examples of failure, what was not measured"},
     {"eval-kpi",
-     "revenue|sales|profit|profits|conversion|conversions|conversion rate|churn|roi|return on investment|customer satisfaction|market share|nps|savings|save money|headcount|retention|turnover|cart value|earn|earns|earnings|income|yields per|margin|margins|orders",
+     "revenue|sales|profit|profits|conversion|conversions|conversion rate|churn|roi|return on investment|customer satisfaction|market share|nps|savings|save money|headcount|customer retention|user retention|staff turnover|turnover of customers|cart value|earn|earns|earnings|income|yields per|margin|margins|orders",
      "f1|accuracy|auc|precision|recall|mcc|rouge|bleu|macro|score",
      "assum*|assumption|estimate*|cost matrix|costs|cost of|per missed|a missed|false alarm|if|unless|separate*|separately|not|does not|kpi|kpis|measured separately|a b test|experiment|apart|business metric*", NULL, TN_CLAIM_NEGATED | TN_CLAIM_CLOSE,
      "a business result is derived from a model's score", "keep two tables, model metrics and business KPIs, and state the assumed cost of each kind of error that leads from one to the other"},
     {"eval-evidence",
      "should be better|should work better|should perform better|should do better|should improve accuracy|should improve performance|should improve results|should improve the results|should improve the f1|should improve f1|"
-     "should boost accuracy|should boost performance|should give better|should get better|will probably be better|is probably better|probably works better|"
-     "my intuition|intuition says|by intuition|on intuition|from intuition|gut feeling|my gut|a hunch|my hunch|i have a feeling|have the feeling|trust me|feels better|feels right|feels more|i feel that|it is obvious that|obviously better|clearly better|in my experience|it usually does|usually works better",
+     "should boost accuracy|should boost performance|should give better|should get better|will probably be better|is probably better|probably works better|it is obvious that|obviously better|clearly better|in my experience|it usually does|usually works better",
      NULL,
      "measure*|verif*|test|tests|tested|testing|run|runs|compare*|confirm*|check|evaluat*|validat*|ablation*|experiment*|interval*|whether|hypothes*|baseline*|if|not|shows|showed|evidence|previous|seeds",
      NULL, TN_CLAIM_NUMBER | TN_CLAIM_SOURCE | TN_CLAIM_CLOSE, "a change rests on intuition", REMEDY_EVIDENCE},
+    /* The number beside a feeling is the setting, not a result. */
+    {"eval-evidence", "my intuition|intuition says|by intuition|on intuition|from intuition|gut feeling|my gut|a hunch|my hunch|i have a feeling|i ve a feeling|have the feeling|trust me|feels better|feels right|feels more|i feel that", NULL,
+     "measure*|verif*|test|tests|tested|testing|run|runs|compare*|confirm*|check|evaluat*|validat*|ablation*|experiment*|interval*|whether|hypothes*|if|not|shows|showed|evidence|seeds", NULL, TN_CLAIM_SOURCE | TN_CLAIM_NEGATED | TN_CLAIM_CLOSE,
+     "a change rests on intuition", REMEDY_EVIDENCE},
     /* Of what was not done yet no number tells. */
     {"eval-evidence",
      "will surely improve|will definitely improve|will certainly improve|will undoubtedly improve|surely improves|is bound to improve|is sure to improve|is guaranteed to improve|will surely be better|will definitely be better|will certainly be better|will surely help|will definitely help",
@@ -608,7 +641,7 @@ const tn_claim tn_answer_claims[] = {
      "say what was traded for speed, how wide the interval is, and what is missing before release"},
     {"govern-responsible",
      "automatically reject|automatically rejects|rejects applicants automatically|reject applicants automatically|automatically deny|automatically denies|automatically approve|automatically approves|auto reject|auto rejects|rejects unsuitable candidates|reject unsuitable candidates|"
-     "without human review|without a human|no human review|no human in the loop|without any human|replaces the doctor|replace the doctor|replaces doctors|diagnoses patients automatically|diagnose patients automatically|decides automatically|decide automatically|fully automated decision*|"
+     "without human review|without a human|no human review|no human in the loop|without any human|replaces the doctor|replace the doctor|replaces doctors|diagnoses patients automatically|diagnose patients automatically|decides automatically|decide automatically|decision is sent automatically|granted or refused by it|granted or refused by the model|refused by the model|rejected by the model automatically|no lawyer needed|no doctor needed|no lawyer is needed|no doctor is needed|without a lawyer|without a doctor|fully automated decision*|"
      "fully automatic decision*",
      NULL, "not|never|no model should|must not|do not|don t|avoid|unless|instead of|except|prohibit*|forbid*", NULL, TN_CLAIM_NEGATED, "a decision about people with no human review", "plan a review by a person who may overrule the model, and say who is answerable"},
     {NULL},
@@ -632,6 +665,8 @@ const tn_claim tn_answer_gates[] = {
 static const tn_claim claims[] = {
     {"eval-evidence", "try a different learning rate|try different hyperparameters|tweak it until|keep tweaking|play with the|tune until it|until it looks good|until it feels|until you are happy|vibes", NULL,
      "validation|measure*|compare*|interval|baseline*|run|runs|not|never", NULL, TN_CLAIM_NEGATED, "a change rests on intuition", REMEDY_EVIDENCE},
+    {"eval-benchmark", "leaderboard score is the evaluation|leaderboard is the evaluation|benchmark score is the evaluation|published score is the evaluation|run on your data is not needed|no run on your data is needed|no need to evaluate on your|no need to run it on your|no evaluation on your data is needed|need not be measured on your|leaderboard is enough|leaderboard score is enough|leaderboard suffices|rely on the leaderboard",
+     NULL, NULL, NULL, 0, "a leaderboard is the evidence, and nothing is run on the user's data", "run the candidates on the user's own data and report that number"},
     {"eval-criteria",
      "so we report|so i report|instead we report|we report accuracy instead|switch to accuracy|switched to accuracy|report accuracy instead|decide on the metric later|decide the metric later|decide the metric after|choose the metric after|"
      "pick the metric after|choose the metric later|pick a metric later|metric that looks|metric which looks|whichever metric|best looking metric|success can be defined later|define success later|define success after|success criteria after|"
@@ -679,10 +714,46 @@ static tn_status responsible(tn_prose *p, void *facts)
     if (!a->whole || !tn_md_find(m, task, "patient|patients|diagnosis|diagnose|diagnoses|medical|clinical|hospital|triage|credit scor*|loan|loans|creditworth*|insurance claims|job applicants|applicants|resumes|cvs|hiring|recruit*|minors|children|pupils|sentencing|parole|asylum|court|legal advice|benefit fraud", &found) ||
         tn_prose_negated(m, found))
         return TN_OK;
-    if (tn_md_has(m, p->body, "human review|human in the loop|human oversight|oversight|reviewed by|review by|reviews every|reads every|a person|a human|clinician*|nurse*|doctor*|physician*|expert review|experts|recruiter*|lawyer*|caseworker*|underwriter*|appeal*|not automated|never automatically|"
+    if (tn_prose_says(m, p->body, "human review|human in the loop|human oversight|oversight|reviewed by|review by|reviews every|reads every|a person|a human|clinician*|nurse*|doctor*|physician*|expert review|experts|recruiter*|lawyer*|caseworker*|underwriter*|appeal*|not automated|never automatically|"
                               "manual review|manually|second reader|screening aid|decision support|human decision|humans decide|responsible ai|ethics|fairness|radiologist*|teacher*|loan officer*|overrule"))
         return TN_OK;
     return tn_prose_say(p, tn_md_sentence(m, found.from), "plan a review by a person of the field, say who is answerable, and weigh the costly error", "a sensitive field, and no step of human review");
+}
+
+/* Several candidates with their scores, and no word in the whole answer on what they cost. */
+static tn_status one_number(tn_prose *p, void *facts)
+{
+    const tn_answer *a = facts;
+    const tn_md *m = p->md;
+    if (!a->whole || a->heading[TN_SECTION_MODEL] == SIZE_MAX || tn_md_has(m, p->body, DIMENSIONS))
+        return TN_OK;
+    tn_md_range section = tn_md_section(m, a->heading[TN_SECTION_MODEL]);
+    if (tn_answer_models(p, section, 2) < 2 || !tn_prose_has_number(m, section) || !tn_md_has(m, section, "f1|accuracy|auc|mcc|recall|precision|wer|cer|bleu|rouge|score|ndcg|map|iou|exact match"))
+        return TN_OK;
+    return tn_prose_say(p, tn_md_block_range(m, a->heading[TN_SECTION_MODEL]), "show quality, latency, memory and licence together, and give the reason for the chosen point from the user's goal", "candidates are compared by one number only");
+}
+
+/* A model or data for non-commercial use, chosen for something that is sold. */
+static tn_status compatible(tn_prose *p, void *facts)
+{
+    (void)facts;
+    const tn_md *m = p->md;
+    tn_md_range in = p->body, found, use;
+    bool sold = false;
+    for (size_t looked = 0; !sold && looked < 50 && tn_md_find(m, in, "commercial service|commercial product|commercial use|commercial application|commercially|sell|sells|selling|sold|for sale|paid product|paid service|paying customers|paid subscription|subscribers|saas", &use); looked++, in.from = use.to) {
+        tn_md_range s = tn_md_sentence(m, use.from);
+        sold = !tn_prose_negated(m, use) && !tn_md_has(m, (tn_md_range){use.from > 5 ? use.from - 5 : 0, use.to}, "non commercial|non commercially") && !tn_md_has(m, s, "allow*|permit*|permissive|forbid*|prohibit*|exclude*|licence|license");
+    }
+    in = p->body;
+    for (size_t looked = 0; sold && looked < 50 && tn_md_find(m, in, "cc by nc|cc by nc sa|cc by nc nd|non commercial licence|non commercial license|noncommercial license|non commercial use only", &found); looked++, in.from = found.to) {
+        size_t b = tn_md_block_at(m, found.from);
+        tn_md_range s = tn_md_sentence(m, found.from);
+        if (b == SIZE_MAX || m->block[b].kind == TN_MD_TABLE || tn_prose_negated(m, found) || !tn_md_has(m, s, "because|use|choose|chosen|chose|recommend|take|pick|select|train*|fine tune*|go with|best") ||
+            tn_md_has(m, s, "not|no|cannot|never|exclude*|ruled out|rule out|drop*|forbid*|prohibit*|reference|only to compare|comparison|upper bound|but|although|unless|if|instead|out|removed|without|agreement|permission"))
+            continue;
+        return tn_prose_say(p, s, "choose a model and data whose licence allows the use, or get the owner's permission in writing", "something for non-commercial use only is chosen for a commercial product");
+    }
+    return TN_OK;
 }
 
 static tn_status hand_made(tn_prose *p, void *facts)
@@ -702,6 +773,7 @@ static tn_status hand_made(tn_prose *p, void *facts)
 static const tn_prose_rule rules[] = {
     {"format-five", five},         {"format-code", code},     {"format-tables", tables},        {"style-task-first", task_first}, {"style-justify", tn_answer_justify},
     {"data-fit", fit},             {"eval-benchmark", benchmark}, {"eval-baselines", alone},    {"govern-responsible", responsible}, {"data-pipeline", hand_made},
+    {"eval-tradeoff", one_number}, {"govern-compatible", compatible},
     {"brief-where", place},
     {NULL, NULL},
 };

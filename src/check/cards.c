@@ -277,7 +277,7 @@ static tn_status licence(tn_prose *p, void *facts)
         return TN_OK;
     if (!v) {
         /* A card without front matter may state it in its text. */
-        if (tn_md_has(p->md, p->body, "license|licence|licensed|licenced|licenses|licences|cc by|apache 2.0|public domain|cc0") || heading_with(p->md, "licen*", 0) != SIZE_MAX || tn_json_get(c->yaml, "licenses") ||
+        if (tn_md_has(p->md, p->body, c->yaml ? "license|licence|licensed|licenced|licenses|licences|released under|distributed under|available under|public domain" : "license|licence|licensed|licenced|licenses|licences|cc by|apache 2.0|public domain|cc0") || heading_with(p->md, "licen*", 0) != SIZE_MAX || tn_json_get(c->yaml, "licenses") ||
             (!c->yaml && (c->n_words < 40 || (p->source->repository && p->source->repository->has_licence))))
             return TN_OK;
         return tn_prose_say_with(p, at_line(p, 1), TN_STR(""), "add `license:` with an id of the Hub, after looking it up", "no licence is named");
@@ -297,7 +297,9 @@ static tn_str base_licence(tn_str id)
     static const struct {
         const char *prefix, *licence;
     } series[] = {{"meta-llama/Llama-2", "llama2"}, {"meta-llama/Meta-Llama-3-", "llama3"}, {"meta-llama/Meta-Llama-3.1", "llama3.1"}, {"meta-llama/Llama-3.1", "llama3.1"}, {"meta-llama/Llama-3.2", "llama3.2"},
-                  {"meta-llama/Llama-3.3", "llama3.3"}, {"meta-llama/Llama-4", "llama4"}, {"google/gemma-2", "gemma"}, {"google/gemma-3", "gemma"}, {"google/gemma-7b", "gemma"}, {"google/gemma-2b", "gemma"}};
+                  {"meta-llama/Llama-3.3", "llama3.3"}, {"meta-llama/Llama-4", "llama4"}, {"google/gemma-2", "gemma"}, {"google/gemma-3", "gemma"}, {"google/gemma-7b", "gemma"}, {"google/gemma-2b", "gemma"},
+                  {"CohereForAI/aya-", "cc-by-nc-4.0"}, {"CohereLabs/aya-", "cc-by-nc-4.0"}, {"CohereForAI/c4ai-command-r", "cc-by-nc-4.0"}, {"CohereLabs/c4ai-command-r", "cc-by-nc-4.0"}, {"facebook/mms-1b", "cc-by-nc-4.0"},
+                  {"facebook/nllb-200", "cc-by-nc-4.0"}, {"facebook/seamless-m4t", "cc-by-nc-4.0"}, {"facebook/musicgen", "cc-by-nc-4.0"}};
     tn_catalog_row row;
     if (tn_catalog_find("models", "id", id, &row) && tn_catalog_get(&row, "licence").len)
         return tn_catalog_get(&row, "licence");
@@ -365,6 +367,23 @@ static tn_status compatible(tn_prose *p, void *facts)
         if (tn_md_has(p->md, s, "train|trained|training|fine tuned|finetuned") && tn_md_has(p->md, s, "data|dataset|datasets|data set|corpus|reviews|texts|on") && !tn_md_has(p->md, s, "evaluat*|test|benchmark*|not|excluded|removed|without|except") &&
             !tn_prose_negated(p->md, found))
             return tn_prose_say(p, s, "state a non-commercial licence, or train on other data", "data for non-commercial use in a model that is offered for any use");
+    }
+    return TN_OK;
+}
+
+/* Texts that were taken over under terms which the card's licence drops. */
+static tn_status data_compatible(tn_prose *p, void *facts)
+{
+    const card *c = facts;
+    const tn_json *v = tn_json_get(c->yaml, "license");
+    tn_str stated = tn_licence_normalise(tn_json_text(v)), own = licence_class(stated);
+    bool free = tn_str_is(own, "permissive") || tn_str_is(own, "attribution");
+    tn_md_range in = p->body, found;
+    for (size_t looked = 0; free && looked < 50 && tn_md_find(p->md, in, "cc by sa|cc by nc|cc by nc sa|cc by nd|cc by nc nd|odbl|share alike", &found); looked++, in.from = found.to) {
+        tn_md_range s = tn_md_sentence(p->md, found.from);
+        if (tn_md_has(p->md, s, "derived from|derives from|taken from|extracted from|adapted from|built from|built on|based on|sampled from|collected from|translated from|translation of|comes from|come from|texts from") &&
+            !tn_md_has(p->md, s, "not|no|removed|excluded|except|without|each|respective|original licence|original license|keep*|remain*|inherit*") && !tn_prose_negated(p->md, found))
+            return tn_prose_say(p, s, "state the source's licence, as it asks, or leave its texts out", "the source's licence asks for more than %.*s passes on", TN_ARG(stated));
     }
     return TN_OK;
 }
@@ -587,6 +606,9 @@ static tn_status evidence(tn_prose *p, void *facts)
 
 /* ---- sections ---- */
 
+/* A heading for assumptions, and nothing below it. */
+static const char assumption_words[] = "assumptions|assumption|assumptions and constraints|constraints|assumptions and requirements";
+
 static const char limits_words[] = "limit|limits|limitation|limitations|limitations and biases|caveats|known issues|known limitations|weaknesses|shortcomings|drawbacks|failure modes";
 
 static tn_status limits(tn_prose *p, void *facts)
@@ -631,7 +653,7 @@ static tn_status ethics(tn_prose *p, void *facts)
     const card *c = facts;
     const tn_md *m = p->md;
     static const char about[] = "ethic|ethics|ethical|bias|biases|fairness|risks|intended use|intended uses|uses|out of scope|out of scope use|misuse|considerations|social impact|societal impact|people affected|affected|personal and sensitive|sensitive information|responsible|safety|"
-                                "harms|usage restrictions|limitations|limits|personal data|privacy";
+                                "harms|usage restrictions";
     size_t h = heading_with(m, "ethic|ethics|ethical|fairness|social impact|societal impact|risks", 0);
     if (h != SIZE_MAX) {
         if (content_words(m, h) >= 4)
@@ -714,10 +736,57 @@ static tn_status benchmark(tn_prose *p, void *facts)
             TN_TRY(say_value(p, x, "for classes: macro F1 with its interval, MCC, and each class's recall", "a metric for generated text is used on classes"));
     }
     tn_md_range found;
-    if (classes && tn_md_has(p->md, p->body, "imbalanced|unbalanced|skewed|rare class|minority class|class imbalance") && tn_md_find(p->md, p->body, "accuracy", &found) &&
+    bool skewed = false;
+    size_t n_metrics = tn_json_type(metrics) == TN_JSON_ARRAY ? tn_json_len(metrics) : metrics != NULL;
+    for (size_t i = 0; classes && n_metrics == 1 && tn_str_is(tn_json_text(tn_json_type(metrics) == TN_JSON_ARRAY ? tn_json_first(metrics) : metrics), "accuracy") && i < p->md->n_blocks; i++) {
+        tn_md_range r = tn_md_block_range(p->md, i), row;
+        if (p->md->block[i].kind != TN_MD_TABLE || tn_md_has(p->md, r, "f1|mcc|matthews|balanced|macro|recall|auc|auroc|kappa") || !tn_md_find(p->md, r, "majority|majority class|most frequent class", &row))
+            continue;
+        tn_md_range first;
+        const char *end = memchr(p->md->text.ptr + row.from, '\n', r.to - row.from);
+        row.to = end ? (size_t)(end - p->md->text.ptr) : r.to;
+        if (!skewed && tn_md_find(p->md, row, "#", &first)) {
+            tn_str n = tn_str_sub(p->md->prose, first.from, first.to);
+            skewed = tn_str_starts(n, "0.9") || (n.len >= 2 && n.ptr[0] == '9' && n.ptr[1] >= '0' && n.ptr[1] <= '9' && (n.len == 2 || n.ptr[2] == '.'));
+            if (skewed)
+                TN_TRY(tn_prose_say(p, row, "report macro F1 or MCC with an interval, and the recall of the rare class", "accuracy is the only metric, and one class alone reaches it"));
+        }
+    }
+    if (!skewed && classes && tn_md_has(p->md, p->body, "imbalanced|unbalanced|skewed|rare class|minority class|class imbalance") && tn_md_find(p->md, p->body, "accuracy", &found) &&
         !tn_md_has(p->md, p->body, "f1|mcc|matthews|balanced accuracy|macro|recall|auc|auroc|precision|kappa"))
         TN_TRY(tn_prose_say(p, tn_md_sentence(p->md, found.from), "report macro F1 or MCC with an interval, and the recall of the rare class", "accuracy is the only metric, and the classes are skewed"));
     return TN_OK;
+}
+
+/* One table with a model's metric in one column and money or people in another. */
+static tn_status mixed(tn_prose *p, void *facts)
+{
+    (void)facts;
+    for (size_t i = 0; i < p->md->n_blocks; i++) {
+        tn_md_range r = tn_md_block_range(p->md, i);
+        if (p->md->block[i].kind != TN_MD_TABLE)
+            continue;
+        const char *end = memchr(p->md->text.ptr + r.from, '\n', r.to - r.from);
+        tn_md_range head = {r.from, end ? (size_t)(end - p->md->text.ptr) : r.to};
+        if (tn_md_has(p->md, head, "f1|accuracy|auc|auroc|mcc|recall|precision|bleu|rouge|wer") && tn_md_has(p->md, head, "revenue|profit|profits|savings|roi|conversion rate|conversions|income|revenue gain|sales|churn rate|customer satisfaction|nps|saved clerks|clerks|headcount|staff saved|hours saved|money saved|cost saved"))
+            return tn_prose_say(p, head, "keep two tables, model metrics and business KPIs, and state the assumed cost of each kind of error that leads from one to the other", "model metrics and business figures stand in one table");
+    }
+    return TN_OK;
+}
+
+/* The card's languages against those that its base model was trained on. */
+static tn_status language_fit(tn_prose *p, void *facts)
+{
+    const card *c = facts;
+    const tn_json *base = tn_json_get(c->yaml, "base_model"), *language = tn_json_get(c->yaml, "language");
+    tn_catalog_row row, code;
+    if (tn_json_type(language) == TN_JSON_ARRAY)
+        language = tn_json_len(language) == 1 ? tn_json_first(language) : NULL;
+    tn_str own = tn_json_text(language);
+    if (tn_json_type(base) != TN_JSON_STRING || own.len != 2 || tn_str_is(own, "en") || !tn_catalog_find("languages", "iso639_1", own, &code) || !tn_catalog_find("models", "id", tn_json_text(base), &row) || !tn_str_is(tn_catalog_get(&row, "languages"), "en") ||
+        tn_md_has(p->md, p->body, "english model|english only|only english|vocabulary was|tokenizer was|translat*|new tokenizer|new vocabulary|trained from scratch|continued pretraining|cross lingual|transfer*"))
+        return TN_OK;
+    return tn_prose_say_with(p, at_json(p, base), tn_json_text(base), "start from a model that was trained on the language, and measure pieces a word and lost letters", "the base model knows English only; the card's language is %.*s", TN_ARG(own));
 }
 
 static tn_status cost(tn_prose *p, void *facts)
@@ -725,7 +794,8 @@ static tn_status cost(tn_prose *p, void *facts)
     const card *c = facts;
     size_t h = heading_with(p->md, "deployment|deploying|deploy|serving|production|in production", 0);
     if (!c->whole || h == SIZE_MAX || content_words(p->md, h) < 4 ||
-        tn_md_has(p->md, p->body, "latency|p50|p95|p99|throughput|memory|ram|vram|ms|milliseconds|per second|tokens s|requests|cost|costs|cold start|gb|mb|quantiz*|speed|gpu memory"))
+        tn_md_has(p->md, p->body, "latency|p50|p95|p99|throughput|ms|milliseconds|per second|tokens s|requests|cold start|quantiz*|speed|peak memory|cost of|cost per|cost for|inference time") ||
+        tn_md_has(p->md, tn_md_section(p->md, h), "memory|ram|vram|gb|mb|gib|cost|costs|seconds|fast|faster|slow|gpu|gpus"))
         return TN_OK;
     return tn_prose_say(p, tn_md_block_range(p->md, h), "measure p50, p95 and p99, throughput, peak memory and size at the deployment's batch and threads, and the cost of 1,000 items", "deployment is described with no latency, memory or cost");
 }
@@ -746,6 +816,9 @@ static tn_status compute(tn_prose *p, void *facts)
 static tn_status assumptions(tn_prose *p, void *facts)
 {
     const card *c = facts;
+    for (size_t h = 0; h < p->md->n_blocks; h++)
+        if (p->md->block[h].kind == TN_MD_HEADING && p->md->block[h].level <= TN_MD_BOLD && tn_md_is(p->md, tn_md_block_range(p->md, h), assumption_words) && content_words(p->md, h) == 0)
+            return tn_prose_say(p, tn_md_block_range(p->md, h), "list what is assumed about the input, the language, the use and the users", "the section about assumptions is empty");
     if (!c->whole || tn_md_has(p->md, p->body, "assum*|intended|intend|constraint*|out of scope|suppos*|expects|expect|expected|designed for|designed to|meant for|meant to|requirement*|requires|require|limit*|should|must|recommended|only|purpose|use case*|aims"))
         return TN_OK;
     return tn_prose_say(p, start_of(p), "list what is assumed about the input, the language, the use and the users", "no assumption or constraint is written down");
@@ -756,9 +829,9 @@ static tn_status responsible(tn_prose *p, void *facts)
     const card *c = facts;
     const tn_md *m = p->md;
     tn_md_range head = {0, p->body.to < 3000 ? p->body.to : 3000}, found;
-    if (!c->whole || !tn_md_find(m, head, "patient|patients|diagnosis|diagnose|diagnoses|clinical|triage|credit scoring|credit score|loan applications|creditworthiness|job applicants|resumes|cv screening|recruitment|hiring|parole|sentencing|asylum|benefit fraud|radiology|tumor|tumour|cancer", &found) ||
+    if (!c->whole || !tn_md_find(m, head, "patient|patients|diagnosis|diagnose|diagnoses|clinical|triage|credit scoring|credit score|credit risk|consumer loan|consumer loans|loan decision|loan decisions|loan applications|creditworthiness|job applicants|resumes|cv screening|recruitment|hiring|parole|sentencing|asylum|benefit fraud|radiology|tumor|tumour|cancer", &found) ||
         tn_prose_negated(m, found) ||
-        tn_md_has(m, p->body, "human review|human in the loop|oversight|clinician*|nurse|doctor*|physician*|professional*|expert*|recruiter*|lawyer*|not a medical|not for clinical|not for diagnostic|not intended|research only|research purposes|research use|out of scope|decision support|"
+        tn_prose_says(m, p->body, "human review|human in the loop|oversight|clinician*|nurse|doctor*|physician*|professional*|expert*|recruiter*|lawyer*|not a medical|not for clinical|not for diagnostic|not intended|research only|research purposes|research use|out of scope|decision support|"
                               "responsible ai|reviewed by|a person|a human|human oversight|medical advice|not be used|should not|must not|disclaimer|ethic*|fairness|radiologist*|manual review|appeal"))
         return TN_OK;
     return tn_prose_say(p, tn_md_sentence(m, found.from), "plan a review by a person of the field, say who is answerable, and weigh the costly error", "a sensitive field, and no step of human review");
@@ -796,11 +869,11 @@ static const tn_prose_rule model_rules[] = {
     {"govern-cards", front_matter},   {"format-terms", terms},          {"constraint-task", task},       {"govern-licence", licence},     {"govern-compatible", compatible}, {"govern-provenance", provenance},
     {"data-versions", versions},      {"data-copypaste", copy_paste},   {"govern-cards", evidence},      {"data-limits", limits},         {"style-limits", limits_absent},   {"govern-ethics", ethics},
     {"constraint-evaluate", evaluated}, {"eval-baselines", baselines},  {"eval-benchmark", benchmark},   {"eval-cost", cost},             {"constraint-compute", compute},   {"style-assumptions", assumptions},
-    {"govern-responsible", responsible}, {"format-code", example_code}, {"style-justify", tn_answer_justify}, {NULL, NULL},
+    {"govern-responsible", responsible}, {"format-code", example_code}, {"style-justify", tn_answer_justify}, {"eval-kpi", mixed},                {"data-fit", language_fit}, {NULL, NULL},
 };
 
 static const tn_prose_rule data_rules[] = {
-    {"govern-cards", front_matter}, {"format-terms", terms}, {"govern-licence", licence}, {"govern-cards", evidence}, {"data-limits", limits}, {"govern-ethics", ethics}, {"data-hub", source_of_copy}, {NULL, NULL},
+    {"govern-cards", front_matter}, {"format-terms", terms}, {"govern-licence", licence}, {"govern-compatible", data_compatible}, {"govern-cards", evidence}, {"data-limits", limits}, {"govern-ethics", ethics}, {"data-hub", source_of_copy}, {NULL, NULL},
 };
 
 static tn_status check(const tn_check_source *source, bool data, tn_findings *findings, tn_err *err)

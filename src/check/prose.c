@@ -86,6 +86,15 @@ bool tn_prose_negated(const tn_md *m, tn_md_range r)
                      "word|words|phrase*|nobody|refuse*|claim*|short of|far from|from");
 }
 
+bool tn_prose_says(const tn_md *m, tn_md_range in, const char *phrases)
+{
+    tn_md_range found;
+    for (size_t looked = 0; looked < MOST_LOOKED_AT && tn_md_find(m, in, phrases, &found); looked++, in.from = found.to)
+        if (!tn_md_has(m, words_before(m, found, 2), "no|not|without|never|instead of|replace*"))
+            return true;
+    return false;
+}
+
 /* A number that measures something: with a fraction, a per cent sign, or three digits; not a version, not a year. */
 static bool is_measure(const tn_md *m, size_t w)
 {

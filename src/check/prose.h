@@ -54,6 +54,8 @@ tn_status tn_prose_claims(tn_prose *p, const tn_claim *claim);
 
 /// "not", "no", "without", "instead of" ... among the four words before the range, in its sentence.
 bool tn_prose_negated(const tn_md *m, tn_md_range r);
+/// One of the phrases stands there and is not denied: no "no", "without" ... among the two words before it.
+bool tn_prose_says(const tn_md *m, tn_md_range in, const char *phrases);
 /// A word that begins with a digit and is a measure: "0.81", "93", not "2" of a list or "3.11" of a version.
 bool tn_prose_has_number(const tn_md *m, tn_md_range r);
 /// A link, "[3]", "et al.", "arXiv", "(Smith, 2020)".
