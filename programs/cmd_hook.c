@@ -247,13 +247,14 @@ const cli_command cmd_hook_claude = {
     "(scripts that it runs, --no-verify) and Stop (files changed since HEAD, once). Only errors that the change brings.",
     0, 0, claude_options, claude};
 
-/* pre-commit's own runner gives no lines on standard input, but two names. */
+/* pre-commit's own runner gives no lines on standard input, but two names; for a first push, only that of the branch. */
 static tn_status refs_of_push(cli *c, tn_str *refs, tn_err *err)
 {
-    const char *from = getenv("PRE_COMMIT_FROM_REF"), *to = getenv("PRE_COMMIT_TO_REF");
+    const char *from = getenv("PRE_COMMIT_FROM_REF"), *to = getenv("PRE_COMMIT_TO_REF"), *branch = getenv("PRE_COMMIT_LOCAL_BRANCH");
     tn_bytes bytes;
-    if (from && to && from[0] && to[0]) {
-        *refs = tn_str_format(c->arena, "- %s - %s\n", to, from);
+    bool both = from && to && from[0] && to[0];
+    if (both || (branch && branch[0])) {
+        *refs = tn_str_format(c->arena, "- %s - %s\n", both ? to : branch, both ? from : "0000000000000000000000000000000000000000");
         return refs->ptr ? TN_OK : tn_fail_nomem(err, 256);
     }
     TN_TRY(tn_file_read("-", MAX_REFS, c->arena, &bytes, err));

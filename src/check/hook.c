@@ -387,6 +387,23 @@ static bool is_object_name(tn_str s)
     return s.len == 40 || s.len == 64;
 }
 
+/* The commit that a name or an object's name stands for; zeros stand for none. */
+static tn_status commit_of(const repository *r, tn_str name, size_t line, const char **out, tn_err *err)
+{
+    int code = 1;
+    if (is_object_name(name)) {
+        *out = tn_str_c(r->a, name);
+        return *out ? TN_OK : tn_fail_nomem(err, name.len);
+    }
+    const char *commit = tn_str_format(r->a, "%.*s^{commit}", TN_ARG(name)).ptr;
+    if (!commit)
+        return tn_fail_nomem(err, name.len);
+    if (name.len && name.ptr[0] != '-')
+        TN_TRY(git_line(r, GIT("rev-parse", "--quiet", "--verify", commit), &code, out, err));
+    return code == 0 ? TN_OK : tn_fail(err, TN_EFORMAT, "-:%zu: \"%.*s\" is no commit here; \"LOCAL_REF LOCAL_ID REMOTE_REF REMOTE_ID\" was expected, as git gives it to pre-push",
+                                       line, TN_ARG(tn_str_sub(name, 0, 80)));
+}
+
 tn_status tn_hook_pre_push(const char *dir, tn_str refs, tn_arena *a, tn_hook_answer *out, tn_err *err)
 {
     repository r = {dir, a};
@@ -403,18 +420,12 @@ tn_status tn_hook_pre_push(const char *dir, tn_str refs, tn_arena *a, tn_hook_an
             continue;
         while (n < 4 && tn_str_cut(&rest, ' ', &field[n]))
             n++;
-        if (n < 4 || !is_object_name(field[1]) || !is_object_name(field[3])) {
-            st = tn_fail(err, TN_EFORMAT, "-:%zu: \"LOCAL_REF LOCAL_ID REMOTE_REF REMOTE_ID\" was expected, as git gives it to pre-push", number);
-            goto done;
-        }
+        while (n < 4)
+            field[n++] = TN_STR("");
+        TN_GO(commit_of(&r, field[1], number, &local, err));
+        TN_GO(commit_of(&r, field[3], number, &remote, err));
         if (is_zero(field[1]))
             continue; /* a branch is removed */
-        local = tn_str_c(a, field[1]);
-        remote = tn_str_c(a, field[3]);
-        if (!local || !remote) {
-            st = tn_fail_nomem(err, 65);
-            goto done;
-        }
         TN_GO(push_base(&r, local, remote, &base, err));
         if (!base[0])
             continue;

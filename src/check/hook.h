@@ -30,7 +30,8 @@ tn_status tn_hook_claude(tn_str event, tn_arena *a, tn_hook_answer *out, tn_err 
 tn_status tn_hook_pre_commit(const char *dir, tn_arena *a, tn_hook_answer *out, tn_err *err);
 
 /// What a push would bring: for each line "LOCAL_REF LOCAL_ID REMOTE_REF REMOTE_ID" of `refs`, the files at LOCAL_ID that
-/// differ from the remote's commit; where that is not known here, from the nearest commit that some remote has.
+/// differ from the remote's commit; where that is not known here, from the nearest commit that some remote has. An ID may
+/// also be a name of a commit. TN_EFORMAT for any other line.
 tn_status tn_hook_pre_push(const char *dir, tn_str refs, tn_arena *a, tn_hook_answer *out, tn_err *err);
 
 /// Writes the hook into DIR/.claude/settings.json, keeping everything else that is there. `program` is the command to call.

@@ -273,6 +273,7 @@ static void what_a_push_brings_is_checked(void **state)
     GIT("commit", "-q", "-m", "bad");
     const char *worse = id_of("HEAD", a);
     assert_true(pre_push(worse, start));
+    assert_true(pre_push("HEAD", "HEAD~1"));
     put("new.py", good);
     GIT("add", ".");
     GIT("commit", "-q", "-m", "good");

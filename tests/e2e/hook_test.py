@@ -73,6 +73,7 @@ run("hook", "git", "pre-push", cwd=dir, env={**ENV, "PRE_COMMIT_FROM_REF": paren
 git("commit", "-q", "--no-verify", "-am", "bad again")
 worse = git("rev-parse", "HEAD").stdout.strip()
 run("hook", "git", "pre-push", cwd=dir, env={**ENV, "PRE_COMMIT_FROM_REF": head, "PRE_COMMIT_TO_REF": worse}, code=1)
+run("hook", "git", "pre-push", cwd=dir, env={**ENV, "PRE_COMMIT_LOCAL_BRANCH": "refs/heads/main", "PRE_COMMIT_REMOTE_BRANCH": "refs/heads/main"}, code=1)  # a first push
 run("hook", "git", "nonsense", code=2)
 run("hook", "git", "pre-commit", cwd=folder(), env={"GIT_CEILING_DIRECTORIES": "/tmp"}, code=3)
 
