@@ -64,6 +64,19 @@ size_t tn_str_find(tn_str s, tn_str needle, size_t from)
     return hit ? (size_t)(hit - s.ptr) : SIZE_MAX;
 }
 
+bool tn_str_has_fold(tn_str s, const char *lower)
+{
+    size_t n = strlen(lower);
+    for (size_t i = 0; i + n <= s.len; i++) {
+        size_t k = 0;
+        while (k < n && (s.ptr[i + k] >= 'A' && s.ptr[i + k] <= 'Z' ? s.ptr[i + k] + 32 : s.ptr[i + k]) == lower[k])
+            k++;
+        if (k == n)
+            return true;
+    }
+    return false;
+}
+
 tn_str tn_str_sub(tn_str s, size_t from, size_t to)
 {
     if (to > s.len)

@@ -17,19 +17,6 @@ static bool has_code(const tn_repository *r)
     return tn_repository_next(r, ".py", 0) < r->n || tn_repository_next(r, ".ipynb", 0) < r->n;
 }
 
-static bool has_fold(tn_str s, const char *lower)
-{
-    size_t n = strlen(lower);
-    for (size_t i = 0; i + n <= s.len; i++) {
-        size_t k = 0;
-        while (k < n && tolower((unsigned char)s.ptr[i + k]) == lower[k])
-            k++;
-        if (k == n)
-            return true;
-    }
-    return false;
-}
-
 /* A file of the root; empty when it is absent or cannot be read. */
 static tn_status read_root(const tn_check_source *in, const char *name, tn_str *out, tn_err *err)
 {
@@ -50,10 +37,10 @@ static tn_str licence_of_text(tn_str text)
                  {"permission is hereby granted, free of charge", "mit"}, {"mozilla public license", "mpl-2.0"}};
     tn_str head = tn_str_sub(text, 0, 4096);
     for (size_t i = 0; i < TN_COUNT(known); i++)
-        if (has_fold(head, known[i].words))
+        if (tn_str_has_fold(head, known[i].words))
             return tn_str_of(known[i].id);
-    if (has_fold(head, "gnu general public license"))
-        return has_fold(head, "version 3") ? TN_STR("gpl-3.0") : TN_STR("gpl-2.0");
+    if (tn_str_has_fold(head, "gnu general public license"))
+        return tn_str_has_fold(head, "version 3") ? TN_STR("gpl-3.0") : TN_STR("gpl-2.0");
     return TN_STR("");
 }
 
@@ -87,7 +74,7 @@ static tn_status check_licence(const tn_check_source *in, tn_findings *findings,
     const tn_repository *r = in->repository;
     tn_str readme, licence = TN_STR(""), text;
     TN_TRY(read_root(in, "README.md", &readme, err));
-    bool named = r->has_licence || has_fold(readme, "license") || has_fold(readme, "licence");
+    bool named = r->has_licence || tn_str_has_fold(readme, "license") || tn_str_has_fold(readme, "licence");
     for (size_t i = 0; licence.len == 0 && i < TN_COUNT(texts); i++) {
         TN_TRY(read_root(in, texts[i], &text, err));
         licence = licence_of_text(text);
@@ -96,7 +83,7 @@ static tn_status check_licence(const tn_check_source *in, tn_findings *findings,
         uint32_t line = 0;
         TN_TRY(read_root(in, packages[i], &text, err));
         tn_str said = licence_of_package(text, &line);
-        named = named || has_fold(text, "license");
+        named = named || tn_str_has_fold(text, "license");
         if (said.len == 0 || licence.len == 0 || tn_str_eq(said, licence))
             continue;
         tn_str path = tn_str_is(in->path, ".") ? tn_str_of(packages[i]) : tn_str_format(in->arena, "%.*s/%s", TN_ARG(in->path), packages[i]);
@@ -124,7 +111,7 @@ static bool has_training(const tn_repository *r)
     for (size_t i = 0; i < r->n; i++) {
         tn_str name = tn_path_name(r->file[i].name);
         bool code = tn_str_ends(name, ".py") || tn_str_ends(name, ".ipynb");
-        if (code && !has_fold(r->file[i].name, "tests/") && (tn_str_starts(name, "train") || tn_str_starts(name, "finetune") || tn_str_starts(name, "fine_tune") || tn_str_starts(name, "run_")))
+        if (code && !tn_str_has_fold(r->file[i].name, "tests/") && (tn_str_starts(name, "train") || tn_str_starts(name, "finetune") || tn_str_starts(name, "fine_tune") || tn_str_starts(name, "run_")))
             return true;
     }
     return false;
@@ -152,9 +139,9 @@ static bool is_user_data(tn_str path)
     for (size_t i = 0; i < TN_COUNT(form); i++)
         table = table || tn_str_ends(name, form[i]);
     for (size_t i = 0; table && i < TN_COUNT(who); i++)
-        people = people || has_fold(name, who[i]);
+        people = people || tn_str_has_fold(name, who[i]);
     for (size_t i = 0; people && i < TN_COUNT(not); i++)
-        people = !has_fold(path, not[i]);
+        people = !tn_str_has_fold(path, not[i]);
     return people;
 }
 
@@ -198,7 +185,7 @@ static bool moves_results(tn_str name)
                                         "tensorflow", "keras",        "jax",       "flax",        "numpy",      "pandas", "scipy",    "scikit-learn", "sklearn", "torchvision",
                                         "torchaudio", "timm",         "lightning", "pytorch-lightning", "setfit", "bitsandbytes", "vllm", "xgboost", "lightgbm", "spacy", "optimum", "onnxruntime", "huggingface-hub", "huggingface_hub"};
     for (size_t i = 0; i < TN_COUNT(known); i++)
-        if (name.len == strlen(known[i]) && has_fold(name, known[i]))
+        if (name.len == strlen(known[i]) && tn_str_has_fold(name, known[i]))
             return true;
     return false;
 }
@@ -339,9 +326,9 @@ static bool is_for_development(tn_str path, tn_str name)
     static const char *const word[] = {"dev", "test", "doc", "lint", "style", "build", "ci", "min"};
     size_t n = strlen("requirements");
     for (size_t i = 0; i < TN_COUNT(word); i++)
-        if (name.len > n && has_fold(tn_str_sub(name, n, name.len), word[i]))
+        if (name.len > n && tn_str_has_fold(tn_str_sub(name, n, name.len), word[i]))
             return true;
-    return has_fold(path, "docs/") || has_fold(path, "tests/");
+    return tn_str_has_fold(path, "docs/") || tn_str_has_fold(path, "tests/");
 }
 
 tn_status tn_check_requirements(const tn_check_source *in, tn_findings *findings, tn_err *err)

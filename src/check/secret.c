@@ -35,19 +35,6 @@ static bool is_letter(letters of, unsigned char c)
     return of == UPPER ? isupper(c) || isdigit(c) : isalnum(c) || (of == WORD && (c == '_' || c == '-'));
 }
 
-static bool holds_fold(tn_str s, const char *lower)
-{
-    size_t n = strlen(lower);
-    for (size_t i = 0; i + n <= s.len; i++) {
-        size_t k = 0;
-        while (k < n && tolower((unsigned char)s.ptr[i + k]) == lower[k])
-            k++;
-        if (k == n)
-            return true;
-    }
-    return false;
-}
-
 static bool is_placeholder(tn_str s, size_t distinct)
 {
     static const char *const word[] = {"xxx", "your", "example", "placeholder", "token", "secret", "000000", "123456789", "...."};
@@ -58,7 +45,7 @@ static bool is_placeholder(tn_str s, size_t distinct)
         seen[(unsigned char)s.ptr[i]] = true;
     }
     for (size_t i = 0; i < TN_COUNT(word); i++)
-        if (holds_fold(s, word[i]))
+        if (tn_str_has_fold(s, word[i]))
             return true;
     return n < distinct;
 }
