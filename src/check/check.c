@@ -109,6 +109,7 @@ static tn_status add_lines(tn_finding *f, size_t n, tn_str path, tn_str text, tn
     uint32_t line = 1;
     size_t at = 0;
     for (size_t i = 0; i < n; i++) {
+        TN_TRY(tn_secret_mask(f[i].evidence, a, &f[i].evidence, err));
         if (f[i].line == 0 || f[i].source_line.len || !tn_str_eq(f[i].path, path))
             continue;
         while (line < f[i].line && at < text.len) {
@@ -127,7 +128,6 @@ static tn_status add_lines(tn_finding *f, size_t n, tn_str path, tn_str text, tn
         if (tn_str_starts(tn_str_of(f[i].rule), "govern-p") || tn_str_starts(tn_str_of(f[i].rule), "govern-u"))
             TN_TRY(redact(&f[i].source_line, a, err));
         TN_TRY(tn_secret_mask(f[i].source_line, a, &f[i].source_line, err));
-        TN_TRY(tn_secret_mask(f[i].evidence, a, &f[i].evidence, err));
     }
     return TN_OK;
 }
