@@ -87,18 +87,51 @@ static void print_command_help(FILE *out, const cli_command *c)
     print_options(out, global_options);
 }
 
+/* The command that the first one or two of `n` words name, and how many they were; NULL when there is none. */
+static const cli_command *find_command(int n, const char *const *word, int *used)
+{
+    char two[64];
+    if (n >= 2) {
+        snprintf(two, sizeof two, "%s %s", word[0], word[1]);
+        for (const cli_command *const *c = cli_commands; *c; c++)
+            if (strcmp((*c)->name, two) == 0) {
+                *used = 2;
+                return *c;
+            }
+    }
+    for (const cli_command *const *c = cli_commands; *c; c++)
+        if (strcmp((*c)->name, word[0]) == 0) {
+            *used = 1;
+            return *c;
+        }
+    return NULL;
+}
+
+/* "hook" alone is the beginning of two commands. */
+static tn_status no_command(const char *name, tn_err *err)
+{
+    char list[256] = "";
+    size_t n = strlen(name), len = 0;
+    for (const cli_command *const *c = cli_commands; *c && len < sizeof list; c++)
+        if (strncmp((*c)->name, name, n) == 0 && (*c)->name[n] == ' ')
+            len += (size_t)snprintf(list + len, sizeof list - len, "%s%s", len ? ", " : "", (*c)->name);
+    if (len)
+        return tn_fail(err, TN_EINVALID, "\"%s\" wants a second word: %s", name, list);
+    return tn_fail(err, TN_EINVALID, "there is no command \"%s\"; `tenet help` lists them", name);
+}
+
 static tn_status run_help(cli *c, tn_err *err)
 {
+    int used;
     if (c->n_args == 0) {
         print_usage(stdout);
         return TN_OK;
     }
-    for (const cli_command *const *k = cli_commands; *k; k++)
-        if (strcmp((*k)->name, c->arg[0]) == 0) {
-            print_command_help(stdout, *k);
-            return TN_OK;
-        }
-    return tn_fail(err, TN_EINVALID, "there is no command \"%s\"; `tenet help` lists them", c->arg[0]);
+    const cli_command *k = find_command(c->n_args, c->arg, &used);
+    if (!k)
+        return no_command(c->arg[0], err);
+    print_command_help(stdout, k);
+    return TN_OK;
 }
 
 /* roff: a leading dot or quote and every backslash and hyphen need care. */
@@ -187,32 +220,13 @@ static tn_status run_completion(cli *c, tn_err *err)
 }
 
 static const cli_command help_command = {"help", "[COMMAND]", "what the commands are, or one command's options", NULL,
-                                         0, 1, NULL, run_help};
+                                         0, 2, NULL, run_help};
 static const cli_command man_command = {"man", "", "the manual page, in roff (tenet man | man -l -)", NULL, 0, 0, NULL,
                                         run_man};
 static const cli_command completion_command = {"completion", "", "shell completion for bash: source <(tenet completion)",
                                                NULL, 0, 0, NULL, run_completion};
 
 /* "runs list" is looked up before "runs". *used tells how many words the name took. */
-static const cli_command *find_command(int argc, char **argv, int *used)
-{
-    char two[64];
-    if (argc >= 3) {
-        snprintf(two, sizeof two, "%s %s", argv[1], argv[2]);
-        for (const cli_command *const *c = cli_commands; *c; c++)
-            if (strcmp((*c)->name, two) == 0) {
-                *used = 2;
-                return *c;
-            }
-    }
-    for (const cli_command *const *c = cli_commands; *c; c++)
-        if (strcmp((*c)->name, argv[1]) == 0) {
-            *used = 1;
-            return *c;
-        }
-    return NULL;
-}
-
 static const cli_option *find_option(const cli_option *table, const char *name, size_t n, int *index)
 {
     for (int i = 0; table && table[i].name; i++)
@@ -317,11 +331,9 @@ int main(int argc, char **argv)
         printf("tenet %s\n", TN_VERSION);
         return 0;
     }
-    c.command = find_command(argc, argv, &used);
-    if (!c.command) {
-        fprintf(stderr, "tenet: there is no command \"%s\"; `tenet help` lists them\n", argv[1]);
-        return 2;
-    }
+    c.command = find_command(argc - 1, (const char *const *)argv + 1, &used);
+    if (!c.command)
+        return finish(&c, no_command(argv[1], &err), &err);
     c.arena = tn_arena_new(0);
     c.arg = c.arena ? TN_ARENA_ARRAY(c.arena, const char *, (size_t)argc) : NULL;
     if (!c.arg)

@@ -6,12 +6,13 @@ assert done.returncode == 2 and "usage: tenet COMMAND" in done.stderr
 assert "run" in run("help").stdout and run("--version").stdout.startswith("tenet ")
 for command in ("run", "plan", "verify", "reproduce", "runs list", "runs show", "predict", "embed", "tokenize", "serve", "hub ls", "hub import", "select", "hook claude", "hook git", "mcp"):
     assert "usage: tenet " + command in run(*command.split(), "--help").stdout, command
+    assert run("help", *command.split()).stdout == run(*command.split(), "--help").stdout, command
 assert ".SH COMMANDS" in run("man").stdout
 completion = run("completion").stdout
 assert subprocess.run(["bash", "-n"], input=completion, text=True).returncode == 0
 
 # Bad words: exit 2 and a sentence that says what to do.
-for args, said in [(["nonsense"], "no command"), (["predict"], "usage"), (["run", "--nonsense", "x"], "no option"), (["run", "/nowhere.md"], "cannot read"),
+for args, said in [(["nonsense"], "no command"), (["hook"], "hook claude, hook git"), (["help", "rules"], "rules list, rules show"), (["predict"], "usage"), (["run", "--nonsense", "x"], "no option"), (["run", "/nowhere.md"], "cannot read"),
                    (["verify", "/nowhere"], "is no folder"), (["runs", "show", "/nowhere"], "no run"), (["embed", "no/such-model", "--text", "x"], "tenet:"),
                    (["embed", "x", "--threads", "0"], "--threads"), (["plan", "/"], "tenet:"), (["predict", "x", "--text", "t", "-o", "f"], "--output goes with a data file"),
                    (["predict", "x", "data.csv", "--top", "2"], "--top does not go")]:
