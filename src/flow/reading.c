@@ -225,23 +225,48 @@ static bool number_at(const tn_reader *r, size_t i, number *out)
     return true;
 }
 
-static double number_word(const tn_reader *r, size_t i)
+/* "three", "drei", "half a", "a tenth of a": rows of the catalogue. 0 when none begins at the word; *last is its end. */
+static double number_word(const tn_reader *r, size_t i, size_t *last)
 {
-    static const char *const name[] = {"two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", NULL};
-    static const char *const other[] = {"zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun", "zehn", NULL};
-    static const char *const romance[][4] = {{"deux", "dos", "due", "dois"}, {"trois", "tres", "tre", "três"}, {"quatre", "cuatro", "quattro", "quatro"}, {"cinq", "cinco", "cinque", "cinco"},
-                                             {"six", "seis", "sei", "seis"}};
-    for (int k = 0; name[k]; k++)
-        if (tn_str_is(word(r, i), name[k]))
-            return k + 2;
-    for (int k = 0; other[k]; k++)
-        if (tn_str_is(word(r, i), other[k]))
-            return k + 2;
-    for (size_t k = 0; k < TN_COUNT(romance); k++)
-        for (int c = 0; c < 4; c++)
-            if (tn_str_is(word(r, i), romance[k][c]))
-                return (double)k + 2;
+    double v = 0;
+    for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "number", h)) && h->first <= i;)
+        if (h->first == i && tn_str_to_f64(h->value, &v)) {
+            *last = h->last;
+            return v;
+        }
     return 0;
+}
+
+/* A number in digits or in words, with the word behind it as its unit; "within a second" is one. */
+static bool quantity_at(const tn_reader *r, size_t i, number *out)
+{
+    static const char *const one[] = {"a", "an", "one", "eine", "einer", "einem", "une", "un", "una", "um", "uma", "een", "một", "bir", NULL};
+    static const char *const bound[] = {"under", "within", "below", "than", "in", "most", "every", "per", "unter", "innerhalb", "als", "weniger", "höchstens", "moins", "d'une", "de", "menos", "meno", "dưới", "binnen", "<", NULL};
+    size_t last = i;
+    if (number_at(r, i, out))
+        return true;
+    double v = number_word(r, i, &last);
+    if (!v && word_in(r, i, one) && i && same_clause(r, i - 1, i) && word_in(r, i - 1, bound))
+        v = 1;
+    if (!v || !same_clause(r, last, last + 1))
+        return false;
+    *out = (number){.value = v, .unit = word(r, last + 1), .last = last + 1};
+    return true;
+}
+
+/* What a unit measures ("second", "mb", "rate") and how many of it one is; false when it is no unit of the catalogue. */
+static bool unit_of(tn_str unit, tn_str *measure, double *times)
+{
+    tn_catalog_row row;
+    for (bool more = unit.len && tn_catalog_first("units", &row); more; more = tn_catalog_next(&row)) {
+        tn_str part;
+        for (tn_str rest = tn_catalog_get(&row, "words"); tn_str_cut(&rest, ';', &part);)
+            if (tn_str_eq(tn_str_trim(part), unit)) {
+                *measure = tn_catalog_get(&row, "measure");
+                return tn_str_to_f64(tn_catalog_get(&row, "times"), times);
+            }
+    }
+    return false;
 }
 
 static tn_str number_text(tn_reader *r, double v)
@@ -795,67 +820,75 @@ static double rounded(double v)
     return (double)(int64_t)(v * 10000 + 0.5) / 10000;
 }
 
+/* What a size in megabytes says: the limit of memory or of the model, or how much data there is ("40 GB of scans"). */
+static bool is_memory(const tn_reader *r, size_t i, const number *n)
+{
+    static const char *const not_memory[] = {"text*", "data", "corpus", "statutes", "logs", "articles", "recordings", "storage", "traffic", "documents", "pages", "legal", "scans", "footage", "files", "archive",
+                                             "csv", "books", "mail", "crawl", "web", "code", "plain", "raw", "uncompressed", "of", "images", "photos", "video*", "audio", "speech", NULL};
+    static const char *const memory[] = {"ram", "memory", "model*", "fit", "fits", "vram", "gpu", "footprint", "size", "card", "speicher", "arbeitsspeicher", "mémoire", "memoria", "memória", "geheugen", "bộ", "pod*", "heap",
+                                         "flash", "device", "рам", "озу", "память", "памяти", "内存", "显存", "bellek", "pamięci", "memori", "app", "file", "graphics", "container*", "weights", "instance*", "limit", "disk", "download*",
+                                         "max*", "most", "under", "below", "less", "with", "each", "than", "within", "up", "server", "board", "box", "machine", "unter", "höchstens", "moins", "menos", "meno", "dưới", "grafik*", "checkpoint", NULL};
+    static const char *const card[] = {"a10*", "a100", "a40", "a30", "l4", "l40s", "t4", "v100", "h100", "h200", "rtx*", "gpu", "gpus", "3090", "4090", "4080", "a6000", "nvidia", "jetson", "p100", NULL};
+    size_t next = n->last + 1;
+    bool of = tn_str_is(word(r, next), "of") && same_clause(r, n->last, next);
+    bool data = of ? !near(r, next, 0, 2, memory) : same_clause(r, n->last, next) && word_in(r, next, not_memory);
+    /* In brackets behind a card's name ("A10, 24 GB"), with "RAM" or "model" near, or as a limit. */
+    bool bracket = r->words.ptr[i].from && r->brief->text.ptr[r->words.ptr[i].from - 1] == '(';
+    return !data && (bracket || near(r, i, 4, 3, card) || near(r, i, 8, 4, memory));
+}
+
+/* What a length of time limits: an answer, the computing, or nothing ("ten-second clips", "two hours a day by hand"). */
+static const char *limited_time(const tn_reader *r, size_t i, const number *n, double times)
+{
+    static const char *const limit[] = {"under", "below", "within", "most", "less", "max", "maximum", "maximal", "<", "<=", "≤", "limit", "latency", "p95", "p99", "p50", "answer*", "per", "request", "each", "a",
+                                        "reply", "respon*", "faster", "tops", "fine", "budget", "every", "for", "than", "up", "cycle", "behind", "time", "ok", "unter", "höchstens", "moins", "máximo", "quicker", "longer", "sub",
+                                        "menos", "meno", "dưới", "內", "内", "以", "real", "latence", "latencia", "latenz", "latenza", "to", "in", "an", "par", "por", "pro", "at", "không", "di", "maks*", "binnen", "innerhalb", "response*",
+                                        "verdict", "result*", "back", NULL};
+    static const char *const bound[] = {"under", "below", "within", "latency", "most", "<", "max", "p95", "p99", "limit", "than", "answer*", "respon*", "reply", "back", "verdict", NULL};
+    static const char *const length[] = {"clip*", "recording*", "long", "audio", "video*", "snippet*", "segment*", "window*", "sample*", "first", "utterance*", "microphone", "excerpt*", "pieces", "old", "ago", NULL};
+    static const char *const compute[] = {"gpu*", "train*", "compute", "fine-tun*", "finetun*", "cpu", "rechenzeit", "entraînement", "entrenamiento", "run", "a100*", "h100*", "t4", "v100", "budget", "machine", NULL};
+    static const char *const material[] = {"recordings", "recorded", "audio", "speech", "transcribed", "studio", "calls", "footage", "labelled", "video", "data", "by", "manual*", "staff", NULL};
+    bool bounded = near(r, i, 4, 0, bound);
+    if (times >= 60) {
+        static const char *const item[] = {"per", "each", "answer*", "request*", "document*", "page*", "item", "image", "reply", "respon*", "result*", "an", NULL};
+        if (times <= 3600 && near(r, i, 6, 6, compute) && !near(r, n->last, 0, 4, material))
+            return "budget_minutes";
+        return times == 60 && bounded && near(r, i, 6, 6, item) && !near(r, n->last, 0, 4, material) && part_of(r, i) != TN_WHY ? "max_latency_ms" : NULL;
+    }
+    if (times < 1)
+        return "max_latency_ms";
+    bool of_length = !bounded && (near(r, n->last, 0, 2, length) || near(r, i, 3, 0, length));
+    return near(r, i, 6, 6, limit) && !of_length && n->value <= 3600 ? "max_latency_ms" : NULL;
+}
+
 static void read_limits(tn_reader *r)
 {
-    static const char *const milli[] = {"ms", "msec", "millisecond", "milliseconds", "millisekunden", "millisecondes", "milisegundos", "millisecondi", "milliseconden", "мс", "毫秒", "mili", "milisaniye", NULL};
-    static const char *const second[] = {"s", "sec", "secs", "second", "seconds", "sekunden", "sekunde", "secondes", "seconde", "segundos", "segundo", "secondi", "secondo", "sekund", "giây", "秒", "초",
-                                         "секунд", "секунды", "saniye", "detik", "seconden", NULL};
-    static const char *const rate[] = {"fps", "hz", "frames", "images", "bilder", NULL};
-    static const char *const gb[] = {"gb", "gib", "go", "гб", NULL}, *const mb[] = {"mb", "mib", "мб", NULL}, *const kb[] = {"kb", "kib", NULL};
-    static const char *const params[] = {"parameter*", "params", "param", "parameters", "paramètres", "parámetros", "parametern", "weights", NULL};
-    static const char *const limit[] = {"under", "below", "within", "most", "less", "max", "maximum", "maximal", "<", "<=", "≤", "limit", "latency", "p95", "p99", "p50", "answer*", "per", "request", "each", "a",
-                                        "reply", "respon*", "faster", "tops", "fine", "budget", "every", "for", "than", "up", "cycle", "behind", "time", "ok", "unter", "höchstens", "moins", "maximum", "máximo",
-                                        "menos", "meno", "dưới", "內", "内", "以", "real", "latence", "latencia", "latenz", "latenza", "to", "in", "an", "par", "por", "pro", "at", NULL};
-    static const char *const length[] = {"clip*", "recording*", "long", "audio", "video*", "snippet*", "segment*", "window*", "sample*", "first", "utterance*", "microphone", "excerpt*", "pieces", "old", "ago", NULL};
-    static const char *const not_memory[] = {"text*", "data", "corpus", "statutes", "logs", "articles", "recordings", "disk", "storage", "traffic", "documents", "pages", "legal", "scans", "footage", "files", "archive",
-                                             "csv", "books", "mail", "crawl", "web", "code", "plain", "raw", "uncompressed", "of", NULL};
-    static const char *const compute[] = {"gpu*", "train*", "compute", "budget", "fine-tuning", "cpu", "machine", "rechenzeit", "entraînement", "entrenamiento", "training", NULL};
+    static const char *const frames[] = {"frame", "frames", "images", "bilder", "pictures", "parts", "pieces", "items", "requests", NULL}, *const a_second[] = {"second", "sec", "s", "sekunde", NULL};
+    static const char *const params[] = {"parameter*", "params", "param", "paramètres", "parámetros", "weights", NULL};
+    static const char *const up_to[] = {"up", "under", "below", "most", "max", "maximum", "<", "<=", "less", "than", "smaller", "fewer", "no", "unter", "höchstens", "moins", "bis", "within", "limit", "until", "cap", "tối", "menos", "exceed", "larger", "bigger", NULL};
     for (size_t i = 0; i < r->words.len; i++) {
-        number n = {.value = number_word(r, i), .unit = word(r, i + 1), .last = i + 1};
-        if ((!n.value || !same_clause(r, i, i + 1)) && !number_at(r, i, &n))
+        number n;
+        tn_str measure = TN_STR("");
+        double times = 0;
+        if (!quantity_at(r, i, &n) || !(n.value > 0))
             continue;
-        if (!(n.value > 0))
-            continue;
-        bool ms = unit_in(n.unit, milli), s = unit_in(n.unit, second);
-        bool cued = near(r, i, 6, 6, limit);
-        bool bounded = near(r, i, 4, 0, (const char *const[]){"under", "below", "within", "latency", "most", "<", "max", "p95", "p99", "limit", NULL});
-        bool of_length = !bounded && (near(r, n.last, 0, 2, length) || near(r, i, 3, 0, length));
-        if ((ms || (s && cued)) && !(s && of_length) && n.value * (s ? 1000 : 1) <= 3600000)
-            keep_least(r, "max_latency_ms", ms ? n.value : n.value * 1000, i, n.last);
-        if (tn_str_is(n.unit, "fps") || (tn_str_is(n.unit, "frame") && near(r, i, 0, 3, (const char *const[]){"second", NULL})) || (tn_str_is(n.unit, "frames") && near(r, i, 0, 3, (const char *const[]){"second", "sec", NULL})) ||
-            (unit_in(n.unit, rate) && near(r, i, 0, 3, (const char *const[]){"second", NULL})))
-            keep_least(r, "max_latency_ms", rounded(1000 / n.value), i, n.last);
-        bool is_gb = unit_in(n.unit, gb), is_mb = unit_in(n.unit, mb), is_kb = unit_in(n.unit, kb);
-        if (is_gb || is_mb || is_kb) {
-            static const char *const memory[] = {"ram", "memory", "model*", "fit", "fits", "vram", "gpu", "footprint", "size", "card", "speicher", "arbeitsspeicher", "mémoire", "memoria", "memória", "geheugen", "bộ", "pod*", "heap",
-                                                 "flash", "device", "рам", "озу", "память", "内存", "显存", "bellek", "pamięci", "memori", "app", "file", "graphics", "container*", "weights", "instance*", "limit",
-                                                 "max*", "most", "under", "below", "less", "with", "each", NULL};
-            tn_str unit_word = word(r, n.last);
-            size_t next = n.last + 1;
-            (void)unit_word;
-            bool of = tn_str_is(word(r, next), "of") && same_clause(r, n.last, next);
-            bool data = of ? !near(r, next, 0, 2, memory) : same_clause(r, n.last, next) && word_in(r, next, not_memory);
-            /* In brackets behind a card's name ("A10, 24 GB"), with "RAM" or "model" near, or as a limit. */
-            bool bracket = r->words.ptr[i].from && (r->brief->text.ptr[r->words.ptr[i].from - 1] == '(');
-            bool card = near(r, i, 4, 3, (const char *const[]){"a10*", "a100", "a40", "a30", "l4", "l40s", "t4", "v100", "h100", "h200", "rtx*", "gpu", "gpus", "3090", "4090", "4080", "a6000", "nvidia", "jetson", "p100", NULL});
-            if (!data && (bracket || card || near(r, i, 8, 4, memory)))
-                keep_least(r, "max_memory_mb", is_gb ? n.value * 1024 : is_kb ? n.value / 1024 : n.value, i, n.last);
+        unit_of(n.unit, &measure, &times);
+        if (tn_str_is(measure, "second")) {
+            const char *field = limited_time(r, i, &n, times);
+            if (field)
+                keep_least(r, field, rounded(n.value * times * (strcmp(field, "max_latency_ms") == 0 ? 1000 : 1 / 60.0)), i, n.last);
         }
+        bool rate = tn_str_is(measure, "rate") || (unit_in(n.unit, frames) && (near(r, i, 0, 3, a_second)) && (tn_str_starts(n.unit, "fra") || tn_str_starts(n.unit, "ima") || tn_str_starts(n.unit, "bil")));
+        if (rate)
+            keep_least(r, "max_latency_ms", rounded(1000 / n.value), i, n.last);
+        if (tn_str_is(measure, "mb") && is_memory(r, i, &n))
+            keep_least(r, "max_memory_mb", n.value * times, i, n.last);
         bool billions = n.own_unit && (tn_str_is(n.unit, "b") || tn_str_is(n.unit, "bn"));
-        bool named = near(r, i, 4, 4, params);
-        if (billions || named) {
-            static const char *const up_to[] = {"up", "under", "below", "most", "max", "maximum", "<", "<=", "less", "than", "smaller", "fewer", "no", "unter", "höchstens", "moins", "bis", "within", "limit", "until", NULL};
+        if (billions || near(r, i, 4, 4, params)) {
             double v = billions ? n.value * 1000 : n.value / 1e6;
             if (near(r, i, 5, 0, up_to) && v >= 0.001)
                 keep_least(r, "max_params_m", v, i, n.last);
         }
-        bool minutes = tn_str_is(n.unit, "minutes") || tn_str_is(n.unit, "min") || tn_str_is(n.unit, "minute") || tn_str_is(n.unit, "minuten") || tn_str_is(n.unit, "mins") || tn_str_is(n.unit, "minutos") ||
-                       tn_str_is(n.unit, "minuti");
-        bool hours = tn_str_is(n.unit, "hours") || tn_str_is(n.unit, "hour") || tn_str_is(n.unit, "h") || tn_str_is(n.unit, "gpu-hours") || tn_str_is(n.unit, "stunden") || tn_str_is(n.unit, "heures") ||
-                     tn_str_is(n.unit, "horas") || tn_str_is(n.unit, "ore");
-        static const char *const material[] = {"recordings", "recorded", "audio", "speech", "transcribed", "studio", "calls", "footage", "labelled", "video", "data", NULL};
-        if ((minutes || hours) && near(r, i, 6, 6, compute) && !near(r, n.last, 0, 4, material))
-            keep_least(r, "budget_minutes", hours ? n.value * 60 : n.value, i, n.last);
         if ((tn_str_is(n.unit, "gpu") || tn_str_is(n.unit, "gpu-")) && near(r, n.last, 0, 1, (const char *const[]){"hours", "hour", "minutes", NULL}))
             keep_least(r, "budget_minutes", tn_str_starts(word(r, n.last + 1), "hour") ? n.value * 60 : n.value, i, n.last + 1);
     }
@@ -890,8 +923,9 @@ static void read_metrics(tn_reader *r)
                 continue;
             bool items = false;
             for (const tn_phrase_hit *o = NULL; !share && (o = next_hit(r, "items", o));)
-                items |= o->first == n.last || o->first == i + 1;
-            if (items || tn_str_is(n.unit, "k") || tn_str_is(n.unit, "ms") || tn_str_is(n.unit, "gb"))
+                items |= o->first == n.last || (o->first > i && o->first <= i + 3 && same_clause(r, o->first, i));
+            bool out_of_scale = scale && n.value > 100 && (tn_str_is(h->value, "bleu") || tn_str_is(h->value, "chrf"));
+            if (items || out_of_scale || tn_str_is(n.unit, "k") || tn_str_is(n.unit, "ms") || tn_str_is(n.unit, "gb"))
                 continue;
             /* A clause apart is only near when nothing but a comma lies between. */
             size_t distance = i > h->last ? i - h->last : (h->first - i) + 2;
@@ -954,7 +988,8 @@ static bool is_blank(char c)
 static bool is_name(const tn_reader *r, tn_str name)
 {
     static const char *const no[] = {"we", "the", "is", "are", "was", "it", "which", "that", "must", "should", "can", "will", "have", "has", "of", "to", "from", "with", "our", "by", "on", "this", "they", "i", "at", "every",
-                                     "each", "about", "for", "in", "so", "etc", "per", "then", "because", "who", "only", "labelled", "labeled", "annotated", "e.g", "live", "sensor", "tabular", "model", "english", "low-resource", NULL};
+                                     "each", "about", "for", "in", "so", "etc", "per", "then", "because", "who", "only", "labelled", "labeled", "annotated", "e.g", "not", "nicht", NULL};
+    static const char *const not_first[] = {"live", "sensor", "tabular", "model", "english", "low-resource", NULL}; /* they describe the data */
     if (!name.len || name.len > 60 || memchr(name.ptr, '\n', name.len) == name.ptr)
         return false;
     size_t words = 1;
@@ -973,7 +1008,7 @@ static bool is_name(const tn_reader *r, tn_str name)
     if (low >= r->words.len || r->words.ptr[low].from >= from + name.len)
         return false;
     for (size_t i = low; i < r->words.len && r->words.ptr[i].from < from + name.len; i++)
-        if (word_in(r, i, no) && !(i > low && (word_in(r, i, (const char *const[]){"with", "of", "to", "in", "for", NULL}))))
+        if ((i == low && word_in(r, i, not_first)) || (word_in(r, i, no) && !(i > low && (word_in(r, i, (const char *const[]){"with", "of", "to", "in", "for", NULL})))))
             return false;
     return true;
 }
@@ -1134,7 +1169,9 @@ static bool read_counted(tn_reader *r, double *count)
             size_t i = h->first - back;
             if (!same_clause(r, i, h->first))
                 break;
-            v = number_word(r, i);
+            size_t end = i;
+            v = number_word(r, i, &end);
+            v = v >= 2 && end < h->first ? v : 0;
             if (!v && number_at(r, i, &n) && n.value >= 2 && n.value <= 1000 && n.value == (double)(int)n.value && !n.own_unit)
                 v = n.value;
             at = i;
@@ -1229,7 +1266,7 @@ static bool read_polarity(tn_reader *r)
 /* "Count pallets in", "extract skills and job titles from": the things between the verb and the preposition. */
 static bool read_objects(tn_reader *r)
 {
-    static const char *const preposition[] = {"in", "on", "from", "at", "with", "within", "using", "around", "across", "under", "by", "inside", "for", "over", "im", "auf", "aus", "dans", "sur", "en", "de", "nelle",
+    static const char *const preposition[] = {"in", "on", "from", "at", "with", "within", "using", "around", "across", "under", "by", "inside", "for", "over", "into", "out", "to", "im", "auf", "aus", "dans", "sur", "en", "de", "nelle",
                                               "da", "em", "sobre", "trong", "that", "which", "and", "before", NULL};
     static const char *const generic[] = {"entities", "entity", "information", "objects", "object", "things", "fields", "field", "data", "values", "text", "texts", "it", "them", "everything", "anything", "what", "where",
                                           "which", "how", "whether", "if", "when", "out", "images", "photos", "areas", "regions", "any", "similar", "mentions", "named", "personal", "key", "relevant", "whatever", "terms",
