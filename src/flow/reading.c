@@ -479,9 +479,10 @@ static void read_actions(tn_reader *r)
     }
     const tn_fact *task = tn_brief_fact(r->brief, "task", NULL), *only = tn_brief_fact(r->brief, "action", NULL);
     /* What is measured is no model: it is the thing that is wanted ("evaluate retrieval and answers separately"). */
+    bool only_served = only && !tn_brief_fact(r->brief, "action", only) && tn_str_is(only->value, "deploy");
     bool wanted_too = measure && !of_models && task && !tn_brief_fact(r->brief, "action", only) && !labelled(r) &&
                       task->words.ptr < r->brief->text.ptr + r->words.ptr[measure->first].from;
-    if ((verb && !wanted_too) || !task)
+    if ((verb && !wanted_too && !only_served) || !task)
         return;
     const tn_phrase_hit *data = labelled(r);
     static const char *const trainable[] = {"text-classification", "token-classification", "question-answering", "audio-classification", "image-classification", "object-detection",
@@ -490,7 +491,7 @@ static void read_actions(tn_reader *r)
     for (int i = 0; trainable[i]; i++)
         learns |= has(r, "task", trainable[i]);
     size_t from = (size_t)(task->words.ptr - r->brief->text.ptr);
-    if (data && learns && !refused_training && !wanted_too) {
+    if (data && learns && !refused_training && !wanted_too) { /* also when the rest of the wish is only to serve it */
         add_hit(r, "action", &(tn_phrase_hit){.value = TN_STR("fine-tune"), .first = data->first, .last = data->last});
         return;
     }
@@ -503,7 +504,8 @@ static void read_actions(tn_reader *r)
             tn_reader_add(r, "action", TN_STR("fine-tune"), at, at + f->words.len);
             return;
         }
-    tn_reader_add(r, "action", TN_STR("pipeline"), from, from + task->words.len);
+    if (!only_served)
+        tn_reader_add(r, "action", TN_STR("pipeline"), from, from + task->words.len);
 }
 
 /* ---- problem ---- */
@@ -687,12 +689,24 @@ static void read_goals(tn_reader *r)
         add_words(r, "goal", TN_STR("feature"), first, first + n - 1);
 }
 
+/* A word of time beside the hit: "training starts in May", "we train next week". */
+static bool near_time(const tn_reader *r, const tn_phrase_hit *h)
+{
+    for (const tn_phrase_hit *t = NULL; (t = next_hit(r, "time", t)) && t->first <= h->last + 6;)
+        if (t->last + 5 >= h->first && same_sentence(r, t->first, h->first))
+            return true;
+    return false;
+}
+
 static void read_phases(tn_reader *r)
 {
     bool when = r->brief->has_parts && r->brief->part[TN_WHEN].len;
     for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "phase", h));) {
         tn_brief_part part = part_of(r, h->first);
-        bool counts = !when || part == TN_WHEN || (h->weight > 2 && part != TN_WHY);
+        bool tune = tn_str_is(h->value, "tune") || tn_str_is(h->value, "deploy");
+        /* With heads but no "when", and for the plain words of the work itself, only a statement about time counts. */
+        bool timed = near_time(r, h);
+        bool counts = part == TN_WHEN || (h->weight > 2 && part != TN_WHY) || (!when && (!tune || timed));
         if (!h->negated && !h->quoted && counts && (h->weight > 1 || part == TN_WHEN))
             add_hit(r, "phase", h);
     }
@@ -700,6 +714,7 @@ static void read_phases(tn_reader *r)
 
 static void read_environment(tn_reader *r)
 {
+    static const char *const place_words[] = {"on", "onto", "in", "into", "for", "to", "inside", "from", "a", "each", "every", "auf", "im", "sur", "dans", "en", "nel", "su", "op", "trên", "runs", NULL};
     const tn_phrase_hit *weak = NULL;
     for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "environment", h));) {
         bool production = tn_str_is(h->value, "production");
@@ -707,6 +722,9 @@ static void read_environment(tn_reader *r)
         if (h->negated || (hardware && part_of(r, h->first) == TN_WHY) || (h->quoted && production && h->weight < 3))
             continue;
         if (production && part_of(r, h->first) == TN_WHY && h->weight < 3)
+            continue;
+        /* "person, e-mail, phone" are things to find; "on the phone" is a place. */
+        if (tn_str_is(h->value, "edge") && part_of(r, h->first) == TN_WHAT && h->first == h->last && r->brief->part[TN_WHERE].len && !near(r, h->first, 3, 0, place_words))
             continue;
         if (production && h->weight < 2) {
             weak = weak ? weak : h;
@@ -1194,14 +1212,107 @@ static bool read_counted(tn_reader *r, double *count)
     return false;
 }
 
+/* The bytes of a dash between blanks that begins at i, or 0. */
+static size_t dash_at(tn_str s, size_t i)
+{
+    size_t n = s.ptr[i] == '-' ? 1 : i + 3 < s.len && s.ptr[i] == '\xE2' && s.ptr[i + 1] == '\x80' && (s.ptr[i + 2] == '\x93' || s.ptr[i + 2] == '\x94') ? 3 : 0;
+    return n && i && s.ptr[i - 1] == ' ' && i + n < s.len && s.ptr[i + n] == ' ' ? n : 0;
+}
+
+/* Names in quotation marks that follow one another: "safe", "repair" and "closed". */
+static bool read_quoted(tn_reader *r, double count)
+{
+    static const char *const mark[] = {"\"", "\xE2\x80\x9C", "\xE2\x80\x9D", "\xE2\x80\x9E", "\xC2\xAB", "\xC2\xBB", "`", "\xE3\x80\x8C", "\xE3\x80\x8D"};
+    tn_str s = r->brief->text;
+    name_list list = {.n = 0};
+    size_t open = SIZE_MAX, last_end = 0;
+    for (size_t i = 0; i < s.len;) {
+        size_t len = 0;
+        for (size_t k = 0; k < TN_COUNT(mark) && !len; k++)
+            if (tn_str_starts(tn_str_sub(s, i, s.len), mark[k]))
+                len = strlen(mark[k]);
+        if (!len) {
+            i++;
+            continue;
+        }
+        if (open == SIZE_MAX) {
+            if (list.n && i - last_end > 8) { /* further than ", and " */
+                if (list.n >= 2)
+                    break;
+                list.n = 0;
+            }
+            open = i + len;
+        } else {
+            tn_str name = tn_str_trim(tn_str_sub(s, open, i));
+            while (name.len && strchr(",.;", name.ptr[name.len - 1]))
+                name.len--;
+            bool ok = name.len && name.len <= 40 && of_the_task(r, word_at(r, open)) && list.n < TN_COUNT(list.name) && !memchr(name.ptr, '?', name.len);
+            if (ok)
+                list.name[list.n++] = name;
+            else if (list.n < 2)
+                list.n = 0;
+            open = SIZE_MAX;
+            last_end = i + len;
+            if (!ok && list.n >= 2)
+                break;
+        }
+        i += len;
+    }
+    if (list.n < 2 || (count > 0 && (double)list.n != count))
+        return false;
+    add_names(r, &list);
+    return true;
+}
+
+/* "whether the clause complies, conflicts, or is unrelated": three outcomes or more behind "whether" or "if". */
+static bool read_outcomes(tn_reader *r)
+{
+    static const char *const opens[] = {"whether", "if", "ob", "si", "se", NULL}, *const verb[] = {"is", "are", "it", "was", "ist", "sind", "est", "es", "è", NULL};
+    tn_str s = r->brief->text;
+    for (size_t i = 0; i + 1 < r->words.len; i++) {
+        if (!word_in(r, i, opens) || !of_the_task(r, i))
+            continue;
+        name_list list = {.n = 0};
+        size_t end = list_end(r, r->words.ptr[i].to, ':'), first = i + 1;
+        bool joined = false, ok = true;
+        for (size_t k = i + 1; ok && k < r->words.len && r->words.ptr[k].to <= end && same_sentence(r, k, i); k++) {
+            bool last = k + 1 >= r->words.len || r->words.ptr[k + 1].to > end || !same_sentence(r, k + 1, i) || r->words.ptr[k + 1].clause != r->words.ptr[k].clause;
+            if (word_in(r, k, (const char *const[]){"or", "oder", "ou", "o", NULL}) && k == first) {
+                joined = true;
+                first = k + 1;
+                continue;
+            }
+            bool before_or = k + 1 < r->words.len && word_in(r, k + 1, (const char *const[]){"or", "oder", "ou", NULL});
+            if (!last && !before_or)
+                continue;
+            size_t from = list.n ? first : k;
+            while (from < k && word_in(r, from, verb))
+                from++;
+            ok = k - from < 3 && list.n < TN_COUNT(list.name);
+            if (ok)
+                list.name[list.n++] = tn_str_sub(s, r->words.ptr[from].from, r->words.ptr[k].to);
+            first = k + 1;
+            if (joined)
+                break;
+        }
+        if (ok && joined && list.n >= 3) {
+            add_names(r, &list);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Lists behind a colon or in brackets, in a sentence that speaks of the task or of labelled data. */
 static bool read_listed(tn_reader *r, double count, char open)
 {
     tn_str s = r->brief->text;
     name_list list;
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.ptr[i] != open)
+    for (size_t i = 0; i + 1 < s.len; i++) {
+        size_t dash = open == '-' ? dash_at(s, i) : 0;
+        if (open == '-' ? !dash : s.ptr[i] != open)
             continue;
+        i += dash ? dash - 1 : 0;
         size_t w = word_at(r, i), about = w ? w - 1 : w;
         if (!of_the_task(r, w) || !of_the_task(r, about) || r->words.ptr[about].sentence != r->words.ptr[w].sentence)
             continue;
@@ -1216,9 +1327,11 @@ static bool read_listed(tn_reader *r, double count, char open)
         if (!context || digits || !names_from(r, i + 1, open, &list) || names_languages(r, &list) || (count > 0 && (double)list.n != count))
             continue;
         bool figures = false;
-        for (size_t k = list.from; open == ':' && k < list.to; k++)
+        for (size_t k = list.from; open != '(' && k < list.to; k++)
             figures |= s.ptr[k] >= '0' && s.ptr[k] <= '9';
         if (figures)
+            continue;
+        if (open == '-' && list.n < 3)
             continue;
         if (open == ':' && list.n < 3 && (memchr(s.ptr + list.from, ',', list.to - list.from) || list.n < 2))
             continue;
@@ -1310,7 +1423,7 @@ static void read_labels(tn_reader *r)
     }
     if (first_of(r, "problem", "regression") && classes && !first_of(r, "problem", "multi-label") && !first_of(r, "classes", NULL))
         return;
-    if (read_counted(r, &count) || read_listed(r, count, '(') || read_listed(r, count, ':') || (has(r, "task", "text-classification") && count == 0 && read_polarity(r)) || read_opened(r, count) || count > 0)
+    if (read_counted(r, &count) || read_listed(r, count, '(') || read_listed(r, count, ':') || read_listed(r, count, '-') || (classes && read_quoted(r, count)) || (classes && count == 0 && read_outcomes(r)) || (has(r, "task", "text-classification") && count == 0 && read_polarity(r)) || read_opened(r, count) || count > 0)
         return;
     for (const tn_phrase_hit *h = NULL; classes && (h = next_hit(r, "binary", h));) {
         if (!of_the_task(r, h->first))
