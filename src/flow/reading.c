@@ -329,6 +329,9 @@ static const tn_phrase_hit *object_of(const tn_reader *r, const tn_phrase_hit *o
             bool behind = h->first > op->first;
             size_t distance = behind ? h->first - op->first : (op->first - h->first) * 2 + 3;
             bool inside = h->first >= op->first && h->last <= op->last;
+            const tn_phrase_hit *head = h + 1; /* "claim photo", "ticket screenshots": the last noun is what it is */
+            if (head < r->hits.ptr + r->hits.len && tn_str_is(head->field, "object") && head->first == h->last + 1 && same_clause(r, h->last, head->first) && operation(op->value, head->value).len)
+                continue;
             if (inside)
                 distance = 0;
             if (!t.len || (round == 0 && !same_sentence(r, op->first, h->first)) || (round == 1 && !in_part(r, h->first, TN_WHAT)))
@@ -424,8 +427,14 @@ static void read_task(tn_reader *r)
         if (in_part(r, h->first, TN_WHAT))
             least = 2;
     qsort(c.at, c.n, sizeof *c.at, by_place);
+    bool numbers = first_of(r, "problem", "regression") && !first_of(r, "classes", NULL), sound = first_of(r, "object", "audio") != NULL;
     for (size_t i = 0; i < c.n; i++) {
+        if (numbers && tn_str_is(c.at[i].tag, "tabular-classification"))
+            c.at[i].tag = TN_STR("tabular-regression");
         bool keep = c.at[i].weight >= least;
+        if (tn_str_is(c.at[i].tag, "automatic-speech-recognition") && !sound) /* pages are transcribed too */
+            for (size_t k = 0; k < c.n; k++)
+                keep = keep && !tn_str_is(c.at[k].tag, "image-to-text");
         for (size_t k = 0; k < c.n && keep; k++) /* "part-of-speech tagging" is one thing */
             keep = c.at[k].weight <= c.at[i].weight || c.at[i].weight > 2 || c.at[i].first > c.at[k].last + 2 || c.at[k].first > c.at[i].last + 2;
         for (size_t k = 0; k < c.n && keep; k++)
@@ -604,7 +613,8 @@ static void read_languages(tn_reader *r)
         /* A region before it: "Canadian French". Chinese takes a script, and its own code stays. */
         tn_str value = h->value, code;
         for (const tn_phrase_hit *o = NULL; (o = next_hit(r, "region", o));)
-            if ((o->last + 1 == h->first || (o->first == h->last + 1)) && same_clause(r, o->first, h->first) && !memchr(value.ptr, '-', value.len) && !memchr(value.ptr, '+', value.len)) {
+            if (((o->last + 1 == h->first || o->first == h->last + 1 ? same_clause(r, o->first, h->first) : false) ||
+                 (o->last < h->first && o->last + 5 >= h->first && same_sentence(r, o->first, h->first) && r->words.ptr[h->first].from && r->brief->text.ptr[r->words.ptr[h->first].from - 1] == '(')) && !memchr(value.ptr, '-', value.len) && !memchr(value.ptr, '+', value.len)) {
                 value = tn_str_format(r->arena, "%.*s-%.*s", TN_ARG(value), TN_ARG(o->value));
                 if (!value.ptr) {
                     r->no_memory = true;
@@ -655,6 +665,8 @@ static void read_goals(tn_reader *r)
 {
     bool why = r->brief->has_parts && r->brief->part[TN_WHY].len;
     bool any = false, hollow = false;
+    if (!is_job(r)) /* a wish outside machine learning needs no reason of these */
+        return;
     for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "goal", h));) {
         tn_brief_part part = part_of(r, h->first);
         bool prototype = tn_str_is(h->value, "prototype"), production = tn_str_is(h->value, "production");
@@ -727,7 +739,7 @@ static void read_environment(tn_reader *r)
         if (tn_str_is(h->value, "edge") && part_of(r, h->first) == TN_WHAT && h->first == h->last && r->brief->part[TN_WHERE].len && !near(r, h->first, 3, 0, place_words))
             continue;
         if (production && h->weight < 2) {
-            weak = weak ? weak : h;
+            weak = weak && part_of(r, weak->first) == TN_WHERE ? weak : h;
             continue;
         }
         if (tn_str_is(h->value, "research") && h->weight < 3 && part_of(r, h->first) == TN_WHY)
@@ -739,9 +751,11 @@ static void read_environment(tn_reader *r)
     if (!has(r, "environment", "production") && !toy && !research) {
         const tn_phrase_hit *sign = NULL;
         bool served = has(r, "environment", "cloud-cpu") || has(r, "environment", "edge") || tn_brief_fact(r->brief, "max_latency_ms", NULL);
-        if (!weak)
-            weak = first_of(r, "use", "commercial");
-        if (weak && served && !first_of(r, "phase", "experiment"))
+        for (const tn_phrase_hit *h = NULL; !(weak && part_of(r, weak->first) == TN_WHERE) && (h = next_hit(r, "use", h));)
+            if (!h->negated && (!weak || part_of(r, h->first) == TN_WHERE) && !tn_str_is(h->value, "research") && (tn_str_is(h->value, "commercial") || part_of(r, h->first) == TN_WHERE))
+                weak = h;
+        bool placed = weak && part_of(r, weak->first) == TN_WHERE;
+        if (weak && (served || placed) && !first_of(r, "phase", "experiment"))
             sign = weak;
         for (const tn_phrase_hit *h = NULL; !sign && (h = next_hit(r, "phase", h));)
             if (!h->negated && (tn_str_is(h->value, "deploy") || tn_str_is(h->value, "post-release") || (tn_str_is(h->value, "experiment") && h->weight == 3)))
@@ -789,13 +803,6 @@ static void read_use(tn_reader *r)
     }
     if (best && !tn_str_is(best->value, "none"))
         add_hit(r, "licence_use", best);
-    /* A live service that no public body and no charity runs is someone's business. */
-    for (const tn_fact *f = NULL; !best && (f = tn_brief_fact(r->brief, "environment", f));)
-        if (tn_str_is(f->value, "production")) {
-            size_t at = (size_t)(f->words.ptr - r->brief->text.ptr);
-            tn_reader_add(r, "licence_use", TN_STR("commercial"), at, at + f->words.len);
-            return;
-        }
 }
 
 static void read_domain(tn_reader *r)
@@ -1198,7 +1205,7 @@ static bool read_counted(tn_reader *r, double *count)
         while (pos < s.len && s.ptr[pos] == ' ')
             pos++;
         char open = pos < s.len ? s.ptr[pos] : 0;
-        if ((open == ':' || open == '(' || (open == '-' && is_blank(s.ptr[pos + 1]))) && names_from(r, pos + 1, open == '(' ? '(' : ':', &list) && (!v || (double)list.n <= v)) {
+        if ((open == ':' || open == '(' || (open == '-' && is_blank(s.ptr[pos + 1]))) && names_from(r, pos + 1, open == '(' ? '(' : ':', &list) && !names_languages(r, &list) && (!v || (double)list.n <= v)) {
             if (v)
                 add_words(r, "labels", number_text(r, v), at, h->last);
             add_names(r, &list);
@@ -1480,6 +1487,36 @@ static const char *const rule_order[] = {"govern-pii", "govern-responsible", "go
                                          "govern-provenance", "constraint-evaluate", "data-splits", "data-leak", "constraint-overfit", "constraint-pretrained", "constraint-compute", "data-fit",
                                          "who-open", "format-phases", "data-versions", "eval-baselines", "eval-criteria", "eval-evidence", "eval-benchmark", "eval-kpi", "style-no-hype"};
 
+/* Billions of parameters against what is there: a small machine, one card of a desktop for training from nothing, or a
+ * few thousand texts to learn a language from. */
+static void read_size(tn_reader *r, const char *id)
+{
+    static const char *const small[] = {"laptop*", "raspberry", "phone*", "smartphone*", "microcontroller*", "esp32", "arduino", "browser", "notebook", "tablet*", "watch*", "smartwatch*", "pi", NULL};
+    static const char *const desktop[] = {"3050", "3060", "3070", "3080", "4060", "4070", "4080", "2080", "1080", "2060", "gtx*", "t4", "8gb", "6gb", "12gb", "laptop*", "colab", NULL};
+    const tn_phrase_hit *scratch = NULL;
+    for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "rule", h));)
+        if (tn_str_is(h->value, "constraint-pretrained"))
+            scratch = h;
+    double rows = 0, v;
+    for (const tn_fact *f = NULL; (f = tn_brief_fact(r->brief, "data", f));)
+        if (tn_str_to_f64(f->value, &v) && v > rows)
+            rows = v;
+    for (size_t i = 0; i < r->words.len; i++) {
+        number n;
+        if (!number_at(r, i, &n) || !n.own_unit || !(tn_str_is(n.unit, "b") || tn_str_is(n.unit, "bn")) || n.value < 1 || part_of(r, i) == TN_WHY)
+            continue;
+        bool tiny = false, one = false;
+        for (size_t k = 0; k < r->words.len; k++) {
+            tiny |= word_in(r, k, small) && part_of(r, k) != TN_WHY;
+            one |= word_in(r, k, desktop);
+        }
+        bool too_big = (tiny && n.value >= 7 && near(r, i, 5, 0, (const char *const[]){"run", "train", "fine-tune", "use", "deploy", "pretrain", "a", "the", NULL})) || (scratch && (one || tiny));
+        bool too_few = scratch && rows > 0 && rows < 100000;
+        if (strcmp(id, "data-fit") == 0 ? too_few : too_big)
+            add_words(r, "rule", tn_str_of(id), i, i);
+    }
+}
+
 static void read_rules(tn_reader *r)
 {
     const tn_brief *b = r->brief;
@@ -1496,6 +1533,8 @@ static void read_rules(tn_reader *r)
         for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "rule", h));)
             if (tn_str_is(h->value, id) && (!h->negated || h->weight >= 3))
                 add_words(r, "rule", tn_str_of(id), h->first, h->last);
+        if (strcmp(id, "constraint-compute") == 0 || strcmp(id, "data-fit") == 0)
+            read_size(r, id);
         if (strcmp(id, "constraint-overfit") == 0 && has(r, "action", "fine-tune")) {
             double most = 0;
             const tn_fact *from = NULL;
