@@ -257,7 +257,10 @@ static void make_task(maker *m)
     const tn_plan_data *d = m->in->data;
     put_fact(m, s, "tag", "task", NULL, NULL);
     put_fact(m, s, "modality", "modality", NULL, NULL);
-    put_fact(m, s, "problem", "problem", "single-label", "each row of the data carries one label");
+    /* Only a classification has a kind of problem; a summary is not single-label. */
+    const tn_fact *tag = tn_brief_fact(m->in->brief, "task", NULL);
+    bool classes = !tag || tn_str_ends(tag->value, "-classification");
+    put_fact(m, s, "problem", "problem", classes && !(tag && tn_str_is(tag->value, "token-classification")) ? "single-label" : NULL, "each row of the data carries one label");
     const tn_fact *language = tn_brief_fact(m->in->brief, "language", NULL);
     if (language || (d && d->language[0]))
         put_facts(m, s, "languages", "language", d ? d->language : NULL, "seen in the texts of the data");

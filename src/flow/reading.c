@@ -719,7 +719,7 @@ static void read_phases(tn_reader *r)
         /* With heads but no "when", and for the plain words of the work itself, only a statement about time counts. */
         bool timed = near_time(r, h);
         bool counts = part == TN_WHEN || (h->weight > 2 && part != TN_WHY) || (!when && (!tune || timed));
-        if (!h->negated && !h->quoted && counts && (h->weight > 1 || part == TN_WHEN))
+        if (!h->negated && (!h->quoted || tn_str_is(h->value, "select")) && counts && (h->weight > 1 || part == TN_WHEN))
             add_hit(r, "phase", h);
     }
 }
@@ -876,7 +876,7 @@ static const char *limited_time(const tn_reader *r, size_t i, const number *n, d
     bool bounded = near(r, i, 4, 0, bound);
     if (times >= 60) {
         static const char *const item[] = {"per", "each", "answer*", "request*", "document*", "page*", "item", "image", "reply", "respon*", "result*", "an", NULL};
-        if (times <= 3600 && near(r, i, 6, 6, compute) && !near(r, n->last, 0, 4, material))
+        if (times <= 3600 && part_of(r, i) != TN_WHY && near(r, i, 6, 6, compute) && !near(r, n->last, 0, 4, material))
             return "budget_minutes";
         return times == 60 && bounded && near(r, i, 6, 6, item) && !near(r, n->last, 0, 4, material) && part_of(r, i) != TN_WHY ? "max_latency_ms" : NULL;
     }
@@ -888,7 +888,8 @@ static const char *limited_time(const tn_reader *r, size_t i, const number *n, d
 
 static void read_limits(tn_reader *r)
 {
-    static const char *const frames[] = {"frame", "frames", "images", "bilder", "pictures", "parts", "pieces", "items", "requests", NULL}, *const a_second[] = {"second", "sec", "s", "sekunde", NULL};
+    static const char *const frames[] = {"frame", "bilder", NULL}, *const throughput[] = {"requests", "queries", "tokens", "words", "times", "samples", "calls", "users", "messages", "characters", "transactions", "events", NULL};
+    static const char *const a_second[] = {"second", "sec", "s", "sekunde", NULL};
     static const char *const params[] = {"parameter*", "params", "param", "paramètres", "parámetros", "weights", NULL};
     static const char *const up_to[] = {"up", "under", "below", "most", "max", "maximum", "<", "<=", "less", "than", "smaller", "fewer", "no", "unter", "höchstens", "moins", "bis", "within", "limit", "until", "cap", "tối", "menos", "exceed", "larger", "bigger", NULL};
     for (size_t i = 0; i < r->words.len; i++) {
@@ -903,7 +904,8 @@ static void read_limits(tn_reader *r)
             if (field)
                 keep_least(r, field, rounded(n.value * times * (strcmp(field, "max_latency_ms") == 0 ? 1000 : 1 / 60.0)), i, n.last);
         }
-        bool rate = tn_str_is(measure, "rate") || (unit_in(n.unit, frames) && (near(r, i, 0, 3, a_second)) && (tn_str_starts(n.unit, "fra") || tn_str_starts(n.unit, "ima") || tn_str_starts(n.unit, "bil")));
+        bool rate = tn_str_is(measure, "rate") || (n.unit.len > 3 && !unit_in(n.unit, throughput) && (n.unit.ptr[n.unit.len - 1] == 's' || unit_in(n.unit, frames)) &&
+                                                   word_in(r, n.last + 1, (const char *const[]){"per", "a", "pro", "par", "por", "each", "/", NULL}) && word_in(r, n.last + 2, a_second));
         if (rate)
             keep_least(r, "max_latency_ms", rounded(1000 / n.value), i, n.last);
         if (tn_str_is(measure, "mb") && is_memory(r, i, &n))
@@ -1017,6 +1019,9 @@ static bool is_name(const tn_reader *r, tn_str name)
     static const char *const not_first[] = {"live", "sensor", "tabular", "model", "english", "low-resource", NULL}; /* they describe the data */
     if (!name.len || name.len > 60 || memchr(name.ptr, '\n', name.len) == name.ptr)
         return false;
+    for (size_t i = 0; i < name.len; i++)
+        if (strchr("<>`{}$#", name.ptr[i])) /* marks of some language, no name */
+            return false;
     size_t words = 1;
     for (size_t i = 0; i < name.len; i++)
         words += is_blank(name.ptr[i]);
@@ -1449,6 +1454,26 @@ static void read_labels(tn_reader *r)
 
 /* ---- data ---- */
 
+/* "Our 60 leaflets", "on 2,000 sonnets": things with a number that are there, in the task; no unit, class, model or rate. */
+static bool owned_plural(const tn_reader *r, size_t i, const number *n)
+{
+    static const char *const have[] = {"our", "my", "the", "have", "hold", "with", "on", "from", "of", "over", "are", "own", "has", "'ve", "these", "about", "roughly", "around", "some", "using", "unsere", "unseren", "aus", "nos", "nuestras", "nuestros", "nossos", "nostri", "onze", NULL};
+    static const char *const no[] = {"users", "people", "customers", "employees", "stores", "shops", "sites", "countries", "languages", "models", "gpus", "cores", "steps", "times", "times*", "hours", "minutes", "seconds", "days", "weeks", "months", "years",
+                                     "euros", "dollars", "pounds", "francs", "parameters", "classes", "labels", "topics", "categories", "intents", "tags", "teams", "species", "points", "levels", "words", "lines", "sentences", "gigs", "megs", "epochs",
+                                     "seeds", "folds", "columns", "fields", "requests", "nodes", "servers", "machines", "cards", "vehicles", "branches", "lawyers", "editors", "gauges", "entries", "this", "is", "was", "as", "percent", "students", "patients", "cameras",
+                                     "stations", "locations", "offices", "lines", "types", "kinds", "hits", "candidates", "results", "members", "visitors", "guests", "clerks", "reviewers", "annotators", "experts", "less", "cross", "series", "cities", "tokens", NULL};
+    tn_str noun = n->unit;
+    size_t at = n->last;
+    if (n->own_unit || part_of(r, i) == TN_WHY || part_of(r, i) == TN_WHERE || part_of(r, i) == TN_WHEN || n->value < 20 || n->value != (double)(int64_t)n->value || !i || !same_clause(r, i - 1, i) || !word_in(r, i - 1, have))
+        return false;
+    if (!(noun.len > 3 && noun.ptr[noun.len - 1] == 's') && same_clause(r, at, at + 1))
+        noun = word(r, ++at);
+    tn_str measure;
+    double times;
+    return noun.len > 3 && noun.ptr[noun.len - 1] == 's' && !word_in(r, at, no) && !word_in(r, n->last, no) && !unit_of(noun, &measure, &times) && !unit_of(n->unit, &measure, &times) &&
+           !near(r, at, 0, 2, (const char *const[]){"per", "a", "day", "week", "year", "daily", NULL});
+}
+
 /* "14,200 labelled e-mails", "a csv of tickets", "no data yet": data that exist, or a statement that none do. The value
  * is the number of items when it is stated. */
 static void read_data(tn_reader *r)
@@ -1466,6 +1491,8 @@ static void read_data(tn_reader *r)
         if (!number_at(r, i, &n))
             continue;
         tn_brief_part part = part_of(r, i);
+        if (owned_plural(r, i, &n))
+            add_words(r, "data", n.value < 20 ? TN_STR("named") : number_text(r, n.value), i, n.last);
         for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "items", h));) {
             if (h->first <= i && h->first != i)
                 continue;
