@@ -5,6 +5,9 @@
 #include "check/answer.h"
 #include "check/checkers.h"
 
+#include "base/file.h"
+#include "check/walk.h"
+#include "flow/brief.h"
 #include "rules/catalog.h"
 
 #include <string.h>
@@ -681,10 +684,14 @@ static const tn_claim claims[] = {
      NULL, TN_CLAIM_NEGATED, "a closed API is used with no reason given", "prefer an open model, or give the reason and the measured difference"},
     {"brief-owner",
      "simplified your task|simplified the task|i simplified|i changed the task|i changed your task|changed the task to|i reduced the task|i reduced your|i have simplified|i ve simplified|we simplified the task|i dropped the neutral|dropped the neutral class|i dropped the|"
-     "i merged the classes|i merged your|merged the classes|i replaced your|i reinterpreted|i reframed your|i turned your task|i took the liberty|instead of your task|instead of what you asked|instead of the task you|rather than what you asked|i decided to ignore your|"
+     "i merged the classes|i merged your|merged the classes|i replaced your|i reinterpreted|i reframed your|i turned your task|i took the liberty|instead of your task|instead of what you asked|instead of classification we|instead of sentiment we|instead of classifying we|instead of a classifier we|instead of fine tuning we build|rather than classify we|not what you really need|not what you need|isn t what you need|is not what you want|not the right task so we|wrong task so we|we build a chatbot instead|build a chatbot instead|a different task instead|another task instead|we pretrain a new|instead of the task you|rather than what you asked|i decided to ignore your|"
      "i ignored your|ignoring your|i switched the task|let s solve a different|i will solve a different|i ll do a different|we will do binary|binary instead|treat it as binary instead|made it binary|making it binary|your real goal is|what you really want|what you actually want|"
      "you actually need|you don t need the|you do not need three|i removed the|i skipped your|i went with english instead|english instead",
      NULL, "propose*|would|unless you|suggest*|if you agree|with your|permission|you asked me|as you asked|asked for|confirm|your call|let me know|do you want|shall i|i go on with|duplicate*|duplicates|rows|please|code|comment*|import*|bug|warning*", NULL, TN_CLAIM_NEGATED,
+     "the answer changes the user's task", "keep the task as asked; propose the change as a question, and go on with what was asked until it is answered"},
+    {"brief-owner", "instead of sentiment|instead of classif*|instead of routing|instead of translat*|instead of summar*|instead of extract*|instead of detect*|instead of transcri*|instead of the requested|instead of the task",
+     "we build|i build|we built|i built|we will build|i will build|we make|i made|we do a|i did a|we switch*|i switch*|we solve|i solve",
+     "propose*|would|could|unless you|suggest*|if you agree|with your|permission|you asked me|as you asked|confirm|your call|let me know|do you want|shall i|baseline*", NULL, 0,
      "the answer changes the user's task", "keep the task as asked; propose the change as a question, and go on with what was asked until it is answered"},
     {"constraint-compute", "batch size", "7b|8b|13b|70b|train|epochs|epoch|fine tune|fine tuning",
      "gpu|gpus|cpu|cpus|cores|memory|ram|vram|hours|minutes|gb|gib|hardware|compute|colab|tpu|machine|a100|t4|l4|h100|v100",
@@ -770,11 +777,72 @@ static tn_status hand_made(tn_prose *p, void *facts)
     return TN_OK;
 }
 
+/* ---- brief-owner ---- */
+
+/* Both say something of the field, and nothing in common. */
+static bool apart(const tn_brief *asked, const tn_brief *answered, const char *field, const tn_fact **wanted, const tn_fact **given)
+{
+    *wanted = tn_brief_fact(asked, field, NULL);
+    *given = tn_brief_fact(answered, field, NULL);
+    for (const tn_fact *f = NULL; (f = tn_brief_fact(answered, field, f));)
+        for (const tn_fact *g = NULL; (g = tn_brief_fact(asked, field, g));)
+            if (tn_str_eq(f->value, g->value) || tn_str_starts(f->value, "multi") || tn_str_starts(g->value, "multi"))
+                return false;
+    return *wanted && *given;
+}
+
+/* The brief that lies beside the answer, and the answer's task, by the same reader: another language or another kind of data
+ * is another task. Tags of one kind of data are near each other, so a different tag proves nothing. */
+static tn_status compare_with_brief(tn_prose *p, const tn_answer *a, const tn_brief *asked, const tn_brief *answered)
+{
+    static const char *const field[][2] = {{"language", "language"}, {"modality", "kind of data"}};
+    for (size_t i = 0; i < TN_COUNT(field); i++) {
+        const tn_fact *wanted, *given;
+        if (apart(asked, answered, field[i][0], &wanted, &given))
+            return tn_prose_say(p, tn_md_block_range(p->md, a->heading[TN_SECTION_TASK]), "keep the task as asked; propose the change as a question, and go on with what was asked until it is answered",
+                                "the brief beside it asks for another %s: \"%.*s\", not \"%.*s\"", field[i][1], TN_ARG(wanted->words.len ? wanted->words : wanted->value), TN_ARG(given->words.len ? given->words : given->value));
+    }
+    return TN_OK;
+}
+
+static tn_status owner(tn_prose *p, void *facts)
+{
+    const tn_answer *a = facts;
+    const tn_check_source *s = p->source;
+    tn_str name = tn_path_name(s->path), beside = TN_STR("");
+    bool answers = tn_str_ends(name, "answer.md") || tn_str_ends(name, "response.md") || tn_str_ends(name, "reply.md") || tn_str_ends(name, "plan.md");
+    if (!answers || s->fragment || !s->place || a->heading[TN_SECTION_TASK] == SIZE_MAX)
+        return TN_OK;
+    tn_md_range task = tn_md_section(p->md, a->heading[TN_SECTION_TASK]);
+    if (task.to - task.from > 16384 || tn_md_has(p->md, task, "translat*|transcri* into|you asked|your brief|brief asks|multilingual|cross lingual"))
+        return TN_OK;
+    tn_str dir = tn_path_dir(tn_str_of(s->place));
+    const char *path = tn_path_join(s->arena, dir.len ? tn_str_dup(s->arena, dir).ptr : ".", "brief.md");
+    if (!path)
+        return tn_fail_nomem(p->err, dir.len);
+    tn_err local = TN_ERR_INIT;
+    if (!tn_file_exists(path) || tn_walk_read(path, 1 << 20, s->arena, &beside, &local) != TN_OK)
+        return local.status == TN_ENOMEM ? tn_fail(p->err, TN_ENOMEM, "%s", local.msg) : TN_OK;
+    tn_brief asked = TN_BRIEF_INIT, answered = TN_BRIEF_INIT;
+    tn_status st = tn_brief_parse(beside, "", s->arena, &asked, &local);
+    if (st == TN_OK)
+        st = tn_brief_parse(tn_str_sub(p->md->text, task.from, task.to), "", s->arena, &answered, &local);
+    if (st == TN_OK)
+        st = compare_with_brief(p, a, &asked, &answered);
+    else if (st != TN_ENOMEM)
+        st = TN_OK; /* it is told where the brief is judged */
+    else
+        st = tn_fail(p->err, st, "%s", local.msg);
+    tn_brief_free(&asked);
+    tn_brief_free(&answered);
+    return st;
+}
+
 static const tn_prose_rule rules[] = {
     {"format-five", five},         {"format-code", code},     {"format-tables", tables},        {"style-task-first", task_first}, {"style-justify", tn_answer_justify},
     {"data-fit", fit},             {"eval-benchmark", benchmark}, {"eval-baselines", alone},    {"govern-responsible", responsible}, {"data-pipeline", hand_made},
     {"eval-tradeoff", one_number}, {"govern-compatible", compatible},
-    {"brief-where", place},
+    {"brief-where", place},     {"brief-owner", owner},
     {NULL, NULL},
 };
 

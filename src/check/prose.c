@@ -365,6 +365,14 @@ static const char *const auto_model[] = {
     "ZeroShotObjectDetection",
 };
 
+bool tn_prose_is_auto_model(tn_str name)
+{
+    for (size_t k = 0; k < TN_COUNT(auto_model); k++)
+        if (tn_str_is(name, auto_model[k]))
+            return true;
+    return false;
+}
+
 static tn_status auto_classes(tn_prose *p)
 {
     tn_str t = p->md->text, mark = TN_STR("AutoModelFor");
@@ -375,8 +383,7 @@ static tn_status auto_classes(tn_prose *p)
         tn_str name = tn_str_sub(t, i + mark.len, end);
         bool known = name.len == 0 || (end < t.len && (t.ptr[end] == '*' || t.ptr[end] == '.')) || b == SIZE_MAX || p->md->block[b].kind == TN_MD_FENCE || tn_str_starts(name, "X") ||
                      (i > 0 && (in_name(t.ptr[i - 1])));
-        for (size_t k = 0; k < TN_COUNT(auto_model) && !known; k++)
-            known = tn_str_is(name, auto_model[k]);
+        known = known || tn_prose_is_auto_model(name);
         /* The document's own class. */
         tn_str own = tn_str_format(p->arena, "class AutoModelFor%.*s", TN_ARG(name));
         if (!own.ptr)
@@ -389,9 +396,10 @@ static tn_status auto_classes(tn_prose *p)
     return TN_OK;
 }
 
-static bool is_pipeline(tn_str name)
+/* Names that were removed are told by the table of removed names. */
+bool tn_prose_is_pipeline(tn_str name)
 {
-    static const char *const alias[] = {"sentiment-analysis", "ner", "vqa", "text-to-speech", "translation", "image-text-to-text", "zero-shot-audio-classification", NULL};
+    static const char *const alias[] = {"sentiment-analysis", "ner", "vqa", "text-to-speech", "translation", "image-text-to-text", "zero-shot-audio-classification", "text2text-generation", "conversational", NULL};
     tn_catalog_row row;
     for (const char *const *a = alias; *a; a++)
         if (tn_str_is(name, *a))
@@ -416,9 +424,7 @@ static tn_status pipelines(tn_prose *p)
         size_t end = tn_str_find(code, quote, at + 10);
         tn_str name = end == SIZE_MAX ? TN_STR("") : tn_str_sub(code, at + 10, end);
         tn_md_range r = {s->from, s->to};
-        /* Names that were removed are told by the table of removed names. */
-        if (name.len == 0 || name.ptr[0] == '.' || name.ptr[0] == '<' || name.ptr[0] == '{' || is_pipeline(name) || tn_str_is(name, "text2text-generation") ||
-            tn_str_is(name, "conversational") || tn_prose_negated(p->md, r))
+        if (name.len == 0 || name.ptr[0] == '.' || name.ptr[0] == '<' || name.ptr[0] == '{' || tn_prose_is_pipeline(name) || tn_prose_negated(p->md, r))
             continue;
         TN_TRY(tn_prose_say(p, r, "use a task of transformers.pipeline, for example text-classification", "transformers has no pipeline \"%.*s\"", TN_ARG(name)));
     }

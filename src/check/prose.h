@@ -76,6 +76,9 @@ bool tn_prose_model(const tn_prose *p, size_t *at, size_t end, tn_model_name *ou
 tn_status tn_prose_common(tn_prose *p);
 /// Runs the Python checkers on the document's Python fences.
 tn_status tn_prose_fences(tn_prose *p);
+/// AutoModelForNAME is a class of transformers or trl; NAME is a task of transformers.pipeline, or was one.
+bool tn_prose_is_auto_model(tn_str name);
+bool tn_prose_is_pipeline(tn_str name);
 /// "python", "py", "python3", "pycon", "ipython": a fence in Python.
 bool tn_prose_is_python(const tn_md_block *fence);
 /// The contents look like a program or a command, not like output or a tree of files.

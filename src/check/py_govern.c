@@ -1,5 +1,6 @@
 /* govern-*, who-* and format-* over Python: what is loaded, what leaves the machine, what is handed on. Most of it is said
  * by one call and its literals, so fragments are looked at too. */
+#include "check/prose.h"
 #include "check/py_train.h"
 #include "check/secret.h"
 #include "data/pii.h"
@@ -475,7 +476,36 @@ static tn_status look_phases(tn_py_check *c)
     return TN_OK;
 }
 
+/* ---- who-scope ---- */
+
+/* A class or a task that no transformers has had. What an `except ImportError` guards, or a project registers, is its own. */
+static tn_status look_scope(tn_py_check *c)
+{
+    static const char mark[] = "transformers.AutoModelFor";
+    bool registers = tn_str_find(c->tree->text, TN_STR("register_pipeline"), 0) != SIZE_MAX;
+    size_t said = 0;
+    for (size_t i = 0; i < c->flow->n_events && said < 3; i++) {
+        const tn_py_event *e = c->flow->event[i];
+        if (tn_str_starts(e->callee, mark) && !e->maybe) {
+            tn_str name = tn_str_sub(e->callee, sizeof mark - 1, e->callee.len), word;
+            tn_str_cut(&name, '.', &word);
+            if (word.len && !tn_prose_is_auto_model(word)) {
+                said++;
+                TN_TRY(tn_py_say(c, e->node, NULL, "use the class of the task: AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoModelForCausalLM ...",
+                                 "transformers has no class AutoModelFor%.*s", TN_ARG(word)));
+            }
+        }
+        tn_str task;
+        if (!registers && tn_py_is(e, "transformers.pipeline") && tn_py_as_str(tn_py_arg(e, "task", 0), &task) && task.len && !tn_prose_is_pipeline(task) && !is_true(tn_py_arg(e, "trust_remote_code", -1))) {
+            said++;
+            TN_TRY(tn_py_say(c, e->node, NULL, "use a task of transformers.pipeline: text-classification, token-classification, automatic-speech-recognition ...", "transformers has no pipeline \"%.*s\"", TN_ARG(task)));
+        }
+    }
+    return TN_OK;
+}
+
 const tn_py_rule tn_py_govern_rules[] = {
     {"govern-provenance", look_provenance}, {"govern-userdata", look_userdata}, {"govern-pii", look_pii},       {"who-open", look_open},
-    {"who-downstream", look_downstream},    {"format-phases", look_phases},     {NULL, NULL},
+    {"who-downstream", look_downstream},    {"format-phases", look_phases},     {"who-scope", look_scope},
+    {NULL, NULL},
 };

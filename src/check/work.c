@@ -3,6 +3,7 @@
 #include "check/answer.h"
 #include "check/checkers.h"
 #include "check/prose.h"
+#include "check/walk.h"
 
 #include "base/file.h"
 #include "flow/assistants.h"
@@ -393,6 +394,104 @@ static tn_status prompt_order(tn_prose *p)
     return TN_OK;
 }
 
+/* ---- several rules files of one project ---- */
+
+enum { MOST_LINES = 400 };
+
+typedef struct {
+    tn_str line[MOST_LINES]; /* trimmed, without empty ones and front matter */
+    size_t heading[MOST_LINES]; /* index of the heading above, or SIZE_MAX */
+    size_t n;
+} page;
+
+static void read_page(tn_str text, page *out)
+{
+    tn_front_matter front = {0};
+    tn_str line, rest = tn_front_matter_split(text, &front, NULL) == TN_OK ? front.body : text;
+    size_t heading = SIZE_MAX;
+    out->n = 0;
+    while (out->n < MOST_LINES && tn_str_cut(&rest, '\n', &line)) {
+        line = tn_str_trim(line);
+        if (line.len == 0)
+            continue;
+        out->heading[out->n] = heading;
+        if (line.ptr[0] == '#')
+            heading = out->n;
+        out->line[out->n++] = line;
+    }
+}
+
+static bool has_page_line(const page *p, tn_str line)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (tn_str_eq(p->line[i], line))
+            return true;
+    return false;
+}
+
+/* The line of `a` that makes it another text than `b`, of which it is a copy: most lines are the same, and a line under a
+ * heading of both stands in one only. What one adds under headings of its own is an addition. SIZE_MAX: no copy, or none. */
+static size_t drifted(const page *a, const page *b)
+{
+    size_t shared = 0, fewer = a->n < b->n ? a->n : b->n, at = SIZE_MAX;
+    for (size_t i = 0; i < a->n; i++) {
+        bool both = has_page_line(b, a->line[i]);
+        shared += both;
+        if (!both && at == SIZE_MAX && a->line[i].ptr[0] != '#' && a->heading[i] != SIZE_MAX && has_page_line(b, a->line[a->heading[i]]))
+            at = i;
+    }
+    return fewer >= 5 && shared * 10 >= fewer * 7 ? at : SIZE_MAX;
+}
+
+static tn_status same_context(tn_prose *p)
+{
+    static const char *const name[] = {"AGENTS.md", "CLAUDE.md", "GEMINI.md", ".github/copilot-instructions.md", ".cursorrules", ".windsurfrules"};
+    const tn_check_source *s = p->source;
+    const tn_repository *r = s->repository;
+    if (!r || s->fragment)
+        return TN_OK;
+    tn_str own = s->path;
+    if (r->shown.len && tn_str_starts(own, tn_str_dup(s->arena, r->shown).ptr))
+        own = tn_str_sub(own, r->shown.len + 1, own.len);
+    size_t at = 0;
+    while (at < TN_COUNT(name) && !tn_str_is(own, name[at]))
+        at++;
+    page *here = tn_arena_alloc(s->arena, 2 * sizeof *here), *there = here + 1;
+    if (!here)
+        return tn_fail_nomem(p->err, 2 * sizeof *here);
+    read_page(s->text, here);
+    for (size_t i = 0; at < TN_COUNT(name) && i < at; i++) { /* each pair once, at the later file */
+        tn_str text;
+        tn_err local = TN_ERR_INIT;
+        const char *path = tn_path_join(s->arena, r->root, name[i]);
+        if (!path)
+            return tn_fail_nomem(p->err, 64);
+        if (tn_repository_find(r, name[i]) == SIZE_MAX || tn_walk_read(path, 1 << 20, s->arena, &text, &local) != TN_OK || tn_str_find(text, TN_STR("tenet:begin"), 0) != SIZE_MAX)
+            continue;
+        read_page(text, there);
+        size_t line = drifted(here, there);
+        tn_str evidence = line == SIZE_MAX ? TN_STR("") : here->line[line];
+        if (line == SIZE_MAX && (line = drifted(there, here)) != SIZE_MAX)
+            evidence = there->line[line];
+        if (line == SIZE_MAX)
+            continue;
+        return tn_prose_say_with(p, tn_md_all(p->md), tn_str_sub(evidence, 0, 100), "keep one source and make every assistant's file from it (tenet rules emit), or let one file point to the other", "a copy of %s that says something else", name[i]);
+    }
+    return TN_OK;
+}
+
+/* A mark of ours without our block: it cannot be held against its source. */
+static tn_status torn_mark(tn_prose *p)
+{
+    for (size_t i = 0; i < p->md->n_spans; i++) {
+        const tn_md_span *c = &p->md->span[i];
+        tn_str text = tn_str_sub(p->md->text, c->from, c->to);
+        if (c->kind == TN_MD_SPAN_COMMENT && tn_str_find(text, TN_STR("tenet"), 0) != SIZE_MAX && tn_str_find(text, TN_STR("sha256:"), 0) != SIZE_MAX)
+            return tn_prose_say_with(p, (tn_md_range){c->from, c->to}, tn_str_sub(tn_str_trim(text), 0, 100), "make the file again: tenet rules emit", "a digest of tenet's without the block that it belongs to: nothing can be held against it");
+    }
+    return TN_OK;
+}
+
 tn_status tn_check_rules_file(const tn_check_source *source, tn_findings *findings, tn_err *err)
 {
     tn_md m;
@@ -410,6 +509,11 @@ tn_status tn_check_rules_file(const tn_check_source *source, tn_findings *findin
             findings->list.ptr[i].path = TN_STR("");
     } else if (!block && tn_str_ends(source->path, ".cursor/rules.md")) {
         TN_TRY(say_at(&p, "order-context", 1, TN_STR(".cursor/rules.md"), "make .cursor/rules/tenet.mdc and AGENTS.md from the rules: tenet rules emit -o . --for cursor,agents", "Cursor does not read this file, and it comes from no source"));
+    }
+    if (!block) {
+        p.rule = "order-context";
+        TN_TRY(torn_mark(&p));
+        TN_TRY(same_context(&p));
     }
     p.rule = "who-persona";
     bool prompt = tn_str_ends(source->path, "prompt.md"); /* one job's whole text, not a rules file */

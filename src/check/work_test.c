@@ -58,6 +58,8 @@ static const row plans[] = {
 static const row rules_files[] = {
     {"who-persona", true, "You are a senior ML engineer.", "Be helpful and write Python."},
     {"order-prompt", true, NULL, "When this is needed: tomorrow!\n\nTask: classify mails.\n\nBy the way, you are an expert in everything.\n"},
+    {"order-prompt", true, NULL, "# How\n\nMeasure.\n\n# Who\n\nYou are an engineer.\n"},
+    {"order-context", true, NULL, "<!-- tenet digest sha256:00 -->\n\nYou are an engineer.\n"},
     {"order-prompt", false, NULL, "# Who\n\nYou are an engineer.\n\n# How\n\nMeasure.\n\n# Task\n\nClassify.\n\n# Why it matters\n\nCost.\n"},
     {"order-prompt", false, NULL, "You are an engineer.\n\n**Why:** it breaks.\n**How:** run make.\n**When:** always.\n"},
 };
