@@ -42,6 +42,10 @@ static bool is_section(const tn_md *m, size_t block, tn_section s)
     tn_md_range r = tn_md_block_range(m, block);
     if (tn_md_is(m, r, section_words[s]))
         return true;
+    /* "What the task is (task definition)": the full name anywhere in a short heading. */
+    static const char *const full[TN_N_SECTIONS] = {"task definition", "model choice", "data strategy", "training or inference approach|training and inference approach|training approach|inference approach", "evaluation plan"};
+    if (tn_md_count_words(m, r) <= 8 && tn_md_has(m, r, full[s]))
+        return true;
     /* "Data strategy and splits", "Evaluation & next steps": both halves count. */
     tn_md_range joint;
     if (tn_md_count_words(m, r) > 7 || !tn_md_find(m, r, "and", &joint))
@@ -118,13 +122,29 @@ static tn_md_range start_of(const tn_md *m)
     return m->n_blocks ? tn_md_block_range(m, 0) : (tn_md_range){0, 0};
 }
 
+static const char *const any_code[] = {"import ", "pip install", "from_pretrained(", "pipeline("};
+
+static bool code_has(const tn_md *m, const char *const *mark, size_t n)
+{
+    for (size_t i = 0; i < m->n_blocks; i++)
+        if (m->block[i].kind == TN_MD_FENCE || m->block[i].kind == TN_MD_CODE)
+            for (size_t k = 0; k < n; k++)
+                if (tn_str_find(m->block[i].text, tn_str_of(mark[k]), 0) != SIZE_MAX)
+                    return true;
+    return false;
+}
+
 static tn_status five(tn_prose *p, void *facts)
 {
     const tn_answer *a = facts;
     const tn_md *m = p->md;
     bool proposes = tn_md_has(m, p->body, "model|models|pipeline|fine tune|fine tuning|trainer|checkpoint");
-    /* A reply of a few lines without headings is not a work plan. */
-    if (a->n_found < 3 && !(proposes && ((a->n_headings >= 2 && a->n_words >= 25) || a->n_words >= 150)))
+    /* One essay from model to service is a work plan; a reply of a few lines without headings is none. */
+    tn_model_name name;
+    size_t at = p->body.from;
+    bool essay = a->tunes && a->deploys && a->n_words >= 60 && tn_md_has(m, p->body, "i would|i d|we would|start with|you can|then|afterwards|next|finally") && code_has(m, any_code, TN_COUNT(any_code)) &&
+                 tn_prose_model(p, &at, p->body.to, &name);
+    if (a->n_found < 3 && !essay && !(proposes && ((a->n_headings >= 2 && a->n_words >= 25) || a->n_words >= 150)))
         return TN_OK;
     tn_buf missing = TN_BUF_INIT;
     size_t last = SIZE_MAX, swapped = SIZE_MAX;
@@ -186,14 +206,12 @@ static tn_status fence_languages(tn_prose *p)
     return TN_OK;
 }
 
-static bool code_has(const tn_md *m, const char *const *mark, size_t n)
+static const char *const inference_marks[] = {"pipeline(", "predict", ".generate(", ".encode(", "model(", "logits", "InferenceClient", "/predict", "curl", "infer", "classify(", "tenet serve"};
+static const char *const training_marks[] = {"Trainer", "train(", "train.py", ".fit(", "optimizer", "accelerate launch", "tenet run", "tenet train", "loss.backward", "SFTConfig", "LoraConfig"};
+
+bool tn_answer_code_shows(const tn_md *m, bool training)
 {
-    for (size_t i = 0; i < m->n_blocks; i++)
-        if (m->block[i].kind == TN_MD_FENCE || m->block[i].kind == TN_MD_CODE)
-            for (size_t k = 0; k < n; k++)
-                if (tn_str_find(m->block[i].text, tn_str_of(mark[k]), 0) != SIZE_MAX)
-                    return true;
-    return false;
+    return training ? code_has(m, training_marks, TN_COUNT(training_marks)) : code_has(m, inference_marks, TN_COUNT(inference_marks));
 }
 
 tn_status tn_answer_code_form(tn_prose *p)
@@ -209,12 +227,10 @@ static tn_status code(tn_prose *p, void *facts)
     TN_TRY(tn_answer_code_form(p));
     if (!a->whole)
         return TN_OK;
-    static const char *const inference[] = {"pipeline(", "predict", ".generate(", ".encode(", "model(", "logits", "InferenceClient", "/predict", "curl", "infer", "classify(", "tenet serve"};
-    static const char *const training[] = {"Trainer", "train(", "train.py", ".fit(", "optimizer", "accelerate launch", "tenet run", "tenet train", "loss.backward", "SFTConfig", "LoraConfig"};
     tn_md_range at = a->heading[TN_SECTION_APPROACH] != SIZE_MAX ? tn_md_block_range(m, a->heading[TN_SECTION_APPROACH]) : start_of(m);
-    if (!code_has(m, inference, TN_COUNT(inference)))
+    if (!tn_answer_code_shows(m, false))
         TN_TRY(tn_prose_say(p, at, "add a short fenced example: pipeline(\"TASK\", model=..., revision=...) and one call", "no inference example in a fenced block"));
-    if (a->tunes && !code_has(m, training, TN_COUNT(training)))
+    if (a->tunes && !tn_answer_code_shows(m, true))
         TN_TRY(tn_prose_say(p, at, "add the training snippet, fenced, with its values from a configuration", "training is proposed, and no training snippet is given"));
     return TN_OK;
 }
@@ -235,12 +251,58 @@ size_t tn_answer_models(const tn_prose *p, tn_md_range r, size_t max)
     return n;
 }
 
-static tn_status tables(tn_prose *p, void *facts)
+/* Systems that numbers are given for: models, and the baselines that have no model's name. */
+static size_t systems(const tn_prose *p, tn_md_range r)
 {
+    static const char *const other[] = {"majority class|majority baseline|always predict*", "tf idf|tfidf|bag of words|naive bayes|n gram|n grams", "this model|our model|the fine tuned model", "regular expressions|regex|rule based|keyword rules", "bm25"};
+    size_t n = tn_answer_models(p, r, 8);
+    for (size_t i = 0; i < TN_COUNT(other); i++)
+        n += tn_md_has(p->md, r, other[i]);
+    return n;
+}
+
+/* Ids of data sets: house/name that is no model and no path. */
+static size_t data_ids(const tn_prose *p, tn_md_range r, size_t max)
+{
+    tn_str t = p->md->text, seen[8];
+    size_t n = 0;
+    for (size_t i = r.from; i < r.to && n < max && n < TN_COUNT(seen); i++) {
+        size_t from = i, slashes = 0, dots = 0, slash = 0;
+        for (; i < r.to && (t.ptr[i] == '/' || t.ptr[i] == '-' || t.ptr[i] == '_' || t.ptr[i] == '.' || (t.ptr[i] >= '0' && t.ptr[i] <= '9') || ((t.ptr[i] | 32) >= 'a' && (t.ptr[i] | 32) <= 'z')); i++) {
+            slash = t.ptr[i] == '/' ? i : slash;
+            slashes += t.ptr[i] == '/';
+            dots += t.ptr[i] == '.' && i + 1 < r.to && (t.ptr[i + 1] | 32) >= 'a' && (t.ptr[i + 1] | 32) <= 'z';
+        }
+        tn_str id = tn_str_sub(t, from, i);
+        tn_model_name name;
+        size_t at = from;
+        if (slashes != 1 || dots || slash < from + 2 || i < slash + 3 || !((id.ptr[0] | 32) >= 'a' && (id.ptr[0] | 32) <= 'z') || !((t.ptr[slash + 1] | 32) >= 'a' && (t.ptr[slash + 1] | 32) <= 'z') ||
+            tn_prose_model(p, &at, i, &name) || tn_str_starts(id, "runs/") || tn_str_starts(id, "data/"))
+            continue;
+        bool known = false;
+        for (size_t k = 0; k < n; k++)
+            known = known || tn_str_eq(seen[k], id);
+        if (!known)
+            seen[n++] = id;
+    }
+    return n;
+}
+
+static const char weighed[] = "faster|slower|smaller|larger|bigger|better|worse|stronger|weaker|older|newer|lighter|heavier|cheaper|accurate|fast|slow|large|small|while|whereas|compared|compare|versus|vs|good for|than|but|pros|cons";
+static const char side_by_side[] = "compared with|compared to|in comparison|versus|vs|whereas|more accurate than|less accurate than|faster than|slower than|better than|worse than|larger than|smaller than|bigger than|cheaper than";
+
+tn_status tn_answer_tables(tn_prose *p, void *unused)
+{
+    (void)unused;
     const tn_md *m = p->md;
+    static const char remedy[] = "compare them in a table: one row each, with licence, size, fit and the measured metric as columns";
+    bool models = tn_str_find(m->text, TN_STR("<table"), 0) != SIZE_MAX, data = models;
     for (size_t i = 0; i < m->n_blocks; i++)
-        if (m->block[i].kind == TN_MD_TABLE && tn_answer_models(p, tn_md_block_range(m, i), 2) >= 2)
-            return TN_OK;
+        if (m->block[i].kind == TN_MD_TABLE) {
+            models = models || systems(p, tn_md_block_range(m, i)) >= 2;
+            data = data || data_ids(p, tn_md_block_range(m, i), 2) >= 2;
+        }
+    bool answer = p->source->kind == TN_KIND_ANSWER;
     for (size_t i = 0; i < m->n_blocks; i++) {
         if (m->block[i].kind != TN_MD_PARAGRAPH && m->block[i].kind != TN_MD_ITEM)
             continue;
@@ -252,10 +314,14 @@ static tn_status tables(tn_prose *p, void *facts)
         r.to = tn_md_block_range(m, last).to;
         if (i > 0 && m->block[i - 1].level == TN_MD_RUN_IN)
             r.from = tn_md_block_range(m, i - 1).from;
-        if (tn_answer_models(p, r, 3) >= 3 &&
-            tn_md_has(m, r, "faster|slower|smaller|larger|bigger|better|worse|stronger|weaker|older|newer|lighter|heavier|cheaper|accurate|fast|slow|large|small|while|whereas|compared|compare|versus|vs|good for|than|but|pros|cons"))
-            return tn_prose_say(p, r, "compare them in a table: one row each, with licence, size, fit and the measured metric as columns", "models are compared in prose");
         i = last;
+        if (!models && answer && tn_answer_models(p, r, 3) >= 3 && tn_md_has(m, r, weighed))
+            return tn_prose_say(p, r, remedy, "models are compared in prose");
+        /* Two with their numbers, side by side; a card may say so of its own model and one other. */
+        if (!models && tn_md_has(m, r, side_by_side) && ((answer && tn_answer_models(p, r, 2) >= 2 && tn_prose_count_numbers(m, r, 4) >= 4) || (systems(p, r) >= 3 && tn_prose_count_numbers(m, r, 3) >= 3)))
+            return tn_prose_say(p, r, remedy, "results are compared in prose");
+        if (!data && answer && tn_md_has(m, r, side_by_side) && tn_prose_count_numbers(m, r, 2) >= 2 && tn_md_has(m, r, "hours|rows|sentences|examples|images|documents|pairs|utterances|samples|texts|tokens") && data_ids(p, r, 2) >= 2)
+            return tn_prose_say(p, r, "compare them in a table: one row each, with licence, size, language, split and what the texts are", "data sets are compared in prose");
     }
     return TN_OK;
 }
@@ -638,10 +704,6 @@ const tn_claim tn_answer_claims[] = {
      "fast enough|light enough|lightweight enough|small enough|cheap enough|efficient enough|quick enough|low latency|blazing fast|very fast|super fast|really fast|fast and light|runs fast|real time|in real time|fast inference|minimal latency", "production|deploy*|api|serve|serving|server|endpoint|live|users|traffic",
      "ms|p50|p95|p99|measure*|benchmark*|latency budget|seconds|per second|target|require*|must|need*|brief|goal|throughput|load test*", NULL, TN_CLAIM_NUMBER | TN_CLAIM_SOURCE | TN_CLAIM_NEGATED, "speed is claimed and not measured",
      "measure p50, p95 and p99, throughput, peak memory and size at the deployment's batch and threads"},
-    {"who-pragmatic", "production ready|ready for production|production grade|enterprise ready|ready to ship|ready for release|ready for deployment|ready to deploy|ready to go live|safe to deploy|deploy it today|ship it today|ship it now",
-     "ten|five|twenty|a few|few|handful|some examples|notebook|demo|prototype|toy|quick test|tried|eyeballed|looked at|spot check|one seed|one run|sample sentences|# reviews|# examples|# sentences|# samples|by hand",
-     "not|no|never|isn|yet|before|until|unless|more than", NULL, TN_CLAIM_NEGATED, "prototype evidence is called ready for production",
-     "say what was traded for speed, how wide the interval is, and what is missing before release"},
     {"govern-responsible",
      "automatically reject|automatically rejects|rejects applicants automatically|reject applicants automatically|automatically deny|automatically denies|automatically approve|automatically approves|auto reject|auto rejects|rejects unsuitable candidates|reject unsuitable candidates|"
      "without human review|without a human|no human review|no human in the loop|without any human|replaces the doctor|replace the doctor|replaces doctors|diagnoses patients automatically|diagnose patients automatically|decides automatically|decide automatically|decision is sent automatically|granted or refused by it|granted or refused by the model|refused by the model|rejected by the model automatically|no lawyer needed|no doctor needed|no lawyer is needed|no doctor is needed|without a lawyer|without a doctor|fully automated decision*|"
@@ -707,8 +769,8 @@ static const tn_claim claims[] = {
      "tune on the test|tuned on the test|pick on the test|choose on the test|select on the test|best checkpoint on the test|best epoch on the test|hyperparameters on the test|highest test accuracy|highest test f1|best test accuracy|best test score|deploy while training|skip the evaluation and deploy|"
      "deploy before evaluating|deploy the checkpoint during training|evaluate after deployment|deploy first and evaluate later|deploy first",
      NULL, "not|never|avoid|instead of|rather than|don t|do not|without", NULL, TN_CLAIM_NEGATED, "phases are mixed: a decision is taken on the test, or before the evaluation", "decide on validation, open the test once, deploy only an evaluated run"},
-    {"format-terms", "sentiment ai|accuracy model|model zoo|hf zoo|ai brain|nlp ai|language ai|sentiment engine|text ai|bert ai|ai engine|magic ai|huggingface ai model|classification ai|training the ai|train the ai|teach the ai|the ai learns", NULL,
-     "not|say|instead of|avoid|term|terms|called|random", NULL, TN_CLAIM_NEGATED, "not a term of the Hub", "use the Hub's terms: pipeline tag (text-classification), model id, revision, split, checkpoint"},
+    {"format-terms", "sentiment ai|toxicity ai|spam ai|vision ai|image ai|speech ai|translation ai|review ai|accuracy model|f1 model|model zoo|hf zoo|ai brain|nlp ai|language ai|sentiment engine|text ai|bert ai|ai engine|magic ai|huggingface ai model|classification ai|training the ai|train the ai|teach the ai|the ai learns", NULL,
+     "say|avoid|term|terms|called|random", NULL, TN_CLAIM_NEGATED, "not a term of the Hub", "use the Hub's terms: pipeline tag (text-classification), model id, revision, split, checkpoint"},
     {NULL},
 };
 
@@ -777,6 +839,115 @@ static tn_status hand_made(tn_prose *p, void *facts)
     return TN_OK;
 }
 
+/* ---- who-pragmatic ---- */
+
+/* "30 hand-picked sentences": a count below a few hundred of what a test holds. */
+static bool small_count(const tn_md *m, tn_md_range in)
+{
+    tn_md_range found;
+    static const char of[] = "# examples|# sentences|# reviews|# tickets|# mails|# emails|# images|# rows|# samples|# texts|# messages|# documents|# rows|# cases|# ? examples|# ? sentences|# ? reviews|# ? tickets|# ? mails|# ? images|# ? rows|# ? samples|# ? texts";
+    for (size_t looked = 0; looked < 50 && tn_md_find(m, in, of, &found); looked++, in.from = found.to) {
+        size_t digits = 0, value = 0;
+        for (; found.from + digits < found.to && m->prose.ptr[found.from + digits] >= '0' && m->prose.ptr[found.from + digits] <= '9' && digits < 6; digits++)
+            value = value * 10 + (size_t)(m->prose.ptr[found.from + digits] - '0');
+        if (digits && value > 0 && value < 200 && m->prose.ptr[found.from + digits] == ' ')
+            return true;
+    }
+    return false;
+}
+
+static tn_status production_claim(tn_prose *p, bool whole)
+{
+    const tn_md *m = p->md;
+    static const char claim[] = "production ready|ready for production|production grade|enterprise ready|our production model|the production model|ready to ship|ready for release|ready for deployment|ready to deploy|ready to go live|safe to deploy|deploy it today|ship it today|ship it now|"
+                                "out to production|straight to production|straight into production|deploy to all customers|deploy to all users|deploy it to all|ship it to all|roll it out to all|all of the traffic|all traffic at once|of traffic at once|can go live";
+    static const char small[] = "notebook|prototype|prototypes|prototyping|smoke test|by eye|by hand|eyeballed|hand picked|handpicked|toy|quick experiment|quick test|first look|a few|few examples|handful|some examples|one seed|single seed|one run|cherry picked|spot check|spot checked|"
+                                "demo|tried|looked at|sample sentences|ten examples|ten sentences|ten reviews|five examples|five sentences|twenty examples|twenty sentences|twenty reviews|fifty examples|fifty reviews";
+    tn_md_range in = p->body, found;
+    for (size_t said = 0, looked = 0; said < 2 && looked < 100 && tn_md_find(m, in, claim, &found); looked++, in.from = found.to) {
+        size_t b = tn_md_block_at(m, found.from);
+        tn_md_range block = b == SIZE_MAX || m->block[b].text.len > 4096 ? tn_md_sentence(m, found.from) : tn_md_block_range(m, b), evidence = whole ? p->body : block;
+        if (tn_md_has(m, block, "not|never|isn|yet|before|until|unless|more than|canary|shadow|a b test|rollback|missing|gate|gates|test split|held out|after the|if|when|would|production ready code|production ready pipeline|production ready library") || tn_prose_negated(m, found))
+            continue;
+        if (whole && !tn_md_has(m, block, "model|result|results|right|correct|accuracy|classifier|f1|it works|works"))
+            continue;
+        /* Over a whole notebook only words that speak of the result: any tutorial is a notebook with a demo. */
+        if (!tn_md_has(m, evidence, whole ? "prototype set|prototype|smoke test|by eye|eyeballed|hand picked|handpicked|quick experiment|quick test|cherry picked|spot check" : small) && !small_count(m, evidence))
+            continue;
+        said++;
+        TN_TRY(tn_prose_say(p, tn_md_sentence(m, found.from), "say what was traded for speed, how wide the interval is, and what is missing before release", "prototype evidence is called ready for production"));
+    }
+    return TN_OK;
+}
+
+/* Three kinds of a paper's proof, asked of what calls itself a demo. */
+static tn_status rigour_of_a_demo(tn_prose *p)
+{
+    const tn_md *m = p->md;
+    static const char *const kind[] = {"ablation|ablations", "# seeds|ten seeds|five seeds|twenty seeds|many seeds", "bonferroni|holm|significance test|significance tests|p value|p values|power analysis", "hyper parameter sweep|hyperparameter sweep|grid search|# trials|full sweep",
+                                       "fold cross validation|cross validation|k fold", "annotators|inter annotator|double annotation", "external review|peer review|preregist*|pre regist*", "# benchmarks|six benchmarks|five benchmarks|ten benchmarks"};
+    static const char demo[] = "throw away demo|throwaway demo|weekend demo|demo only|only a demo|prototype only|just a demo|just a prototype|for a demo|a demo at|a demo for|hackathon|meet up|meetup|proof of concept|show and tell|demo day";
+    tn_md_range head = {p->body.from, p->body.from + 1500 < p->body.to ? p->body.from + 1500 : p->body.to}, found = {0, 0}, at = {SIZE_MAX, 0};
+    size_t n = 0;
+    if (!tn_md_has(m, head, demo) || tn_md_has(m, p->body, "we skip|i skip|skipped|not needed|no need|leave out|left out|too much|overkill|later, if|only if it|instead of"))
+        return TN_OK;
+    for (size_t i = 0; i < TN_COUNT(kind); i++)
+        if (tn_md_find(m, p->body, kind[i], &found) && !tn_prose_negated(m, found)) {
+            n++;
+            at = found.from < at.from ? found : at;
+        }
+    return n < 3 ? TN_OK : tn_prose_say(p, tn_md_sentence(m, at.from), "ask of a demo what a demo must show, and say which proof was left out and why", "research rigour is demanded of a demo");
+}
+
+tn_status tn_answer_pragmatic(tn_prose *p, void *unused)
+{
+    (void)unused;
+    TN_TRY(production_claim(p, false));
+    return rigour_of_a_demo(p);
+}
+
+tn_status tn_answer_notebook(const tn_check_source *source, const tn_notebook *notebook, tn_findings *findings, tn_err *err)
+{
+    tn_buf text = {.max = 4 << 20};
+    for (size_t i = 0; i < notebook->n_cells; i++)
+        if (notebook->cell[i].kind == TN_CELL_MARKDOWN)
+            tn_buf_printf(&text, "%.*s\n\n", TN_ARG(notebook->cell[i].source));
+    tn_check_source prose = *source;
+    tn_md m;
+    tn_prose p;
+    bool too_long = true;
+    size_t from = findings->list.len;
+    prose.text = text.len ? tn_buf_view(&text) : TN_STR("");
+    tn_status st = tn_buf_status(&text, err);
+    if (st == TN_OK && text.len)
+        st = tn_prose_open(&prose, findings, &m, &p, &too_long, err);
+    if (st == TN_OK && !too_long) {
+        p.rule = "who-pragmatic";
+        st = production_claim(&p, true);
+    } else if (st == TN_ELIMIT) {
+        st = TN_OK; /* nobody reads that much */
+    }
+    /* Lines of the joined text → the cell's line in the file. */
+    for (size_t f = from; st == TN_OK && f < findings->list.len; f++) {
+        uint32_t line = findings->list.ptr[f].line, first = 1;
+        for (size_t i = 0; i < notebook->n_cells; i++) {
+            if (notebook->cell[i].kind != TN_CELL_MARKDOWN)
+                continue;
+            uint32_t next = first + 2;
+            for (size_t k = 0; k < notebook->cell[i].source.len; k++)
+                next += notebook->cell[i].source.ptr[k] == '\n';
+            if (line < next) {
+                findings->list.ptr[f].line = notebook->cell[i].line + (line - first);
+                findings->list.ptr[f].column = 1;
+                break;
+            }
+            first = next;
+        }
+    }
+    tn_buf_free(&text);
+    return st;
+}
+
 /* ---- brief-owner ---- */
 
 /* Both say something of the field, and nothing in common. */
@@ -839,10 +1010,10 @@ static tn_status owner(tn_prose *p, void *facts)
 }
 
 static const tn_prose_rule rules[] = {
-    {"format-five", five},         {"format-code", code},     {"format-tables", tables},        {"style-task-first", task_first}, {"style-justify", tn_answer_justify},
+    {"format-five", five},         {"format-code", code},     {"format-tables", tn_answer_tables},        {"style-task-first", task_first}, {"style-justify", tn_answer_justify},
     {"data-fit", fit},             {"eval-benchmark", benchmark}, {"eval-baselines", alone},    {"govern-responsible", responsible}, {"data-pipeline", hand_made},
     {"eval-tradeoff", one_number}, {"govern-compatible", compatible},
-    {"brief-where", place},     {"brief-owner", owner},
+    {"brief-where", place},     {"brief-owner", owner},     {"who-pragmatic", tn_answer_pragmatic},
     {NULL, NULL},
 };
 

@@ -5,6 +5,7 @@
 /// What an answer lacks is told only of a whole answer: one with at least four of the five sections, or a long one. A short
 /// reply to a question need not have five sections.
 
+#include "check/notebook.h"
 #include "check/prose.h"
 
 typedef enum { TN_SECTION_TASK, TN_SECTION_MODEL, TN_SECTION_DATA, TN_SECTION_APPROACH, TN_SECTION_EVALUATION, TN_N_SECTIONS } tn_section;
@@ -32,6 +33,14 @@ extern const tn_claim tn_answer_claims[];
 /// A release that skips its gates (brief-when); for briefs and plans too.
 extern const tn_claim tn_answer_gates[];
 tn_status tn_answer_code_form(tn_prose *p);
+/// A block of code shows how to train, or how to infer.
+bool tn_answer_code_shows(const tn_md *m, bool training);
+/// Comparisons in prose (format-tables): systems with their numbers, models in a list, data sets.
+tn_status tn_answer_tables(tn_prose *p, void *unused);
+/// Prototype evidence that is called ready for production, a demo that is asked for a paper's rigour (who-pragmatic).
+tn_status tn_answer_pragmatic(tn_prose *p, void *unused);
+/// The same over the Markdown cells of a notebook.
+tn_status tn_answer_notebook(const tn_check_source *source, const tn_notebook *notebook, tn_findings *findings, tn_err *err);
 tn_status tn_answer_justify(tn_prose *p, void *answer);
 size_t tn_answer_models(const tn_prose *p, tn_md_range r, size_t max);
 

@@ -170,9 +170,9 @@ static tn_status language_code(tn_prose *p, const tn_json *v)
 
 static tn_status library(tn_prose *p, const tn_json *v)
 {
-    static const char *const wrong[] = {"huggingface", "hugging-face", "hf", "python", "pip", "ai", "nlp", "ml", "model", "bert", "none", "huggingface-hub", NULL};
+    static const char *const wrong[] = {"huggingface", "hugging-face", "hf", "python", "pip", "ai", "nlp", "ml", "model", "bert", "none", "transformer", "sentence-transformer", "diffuser", NULL};
     tn_str s = tn_json_text(v);
-    bool bad = !is_slug(s);
+    bool bad = !is_slug(s) || tn_str_find(s, TN_STR("hugging"), 0) != SIZE_MAX || tn_str_starts(s, "hf-") || tn_str_starts(s, "hf_");
     for (const char *const *w = wrong; *w; w++)
         bad = bad || tn_str_is(s, *w);
     return bad && s.len ? say_value(p, v, "write the library's id: transformers, sentence-transformers, peft, diffusers, timm, sklearn, spacy ...", "no library name of the Hub") : TN_OK;
@@ -843,9 +843,12 @@ static tn_status example_code(tn_prose *p, void *facts)
     TN_TRY(tn_answer_code_form(p));
     if (!c->whole)
         return TN_OK;
+    /* Code of another kind may well show it; training alone does not. */
+    bool any = false;
     for (size_t i = 0; i < p->md->n_blocks; i++)
-        if (p->md->block[i].kind == TN_MD_FENCE || p->md->block[i].kind == TN_MD_CODE)
-            return TN_OK;
+        any = any || p->md->block[i].kind == TN_MD_FENCE || p->md->block[i].kind == TN_MD_CODE;
+    if (any && (tn_answer_code_shows(p->md, false) || !tn_answer_code_shows(p->md, true)))
+        return TN_OK;
     return tn_prose_say(p, start_of(p), "add a short fenced example: pipeline(\"TASK\", model=..., revision=...) and one call", "no inference example in a fenced block");
 }
 
@@ -869,7 +872,8 @@ static const tn_prose_rule model_rules[] = {
     {"govern-cards", front_matter},   {"format-terms", terms},          {"constraint-task", task},       {"govern-licence", licence},     {"govern-compatible", compatible}, {"govern-provenance", provenance},
     {"data-versions", versions},      {"data-copypaste", copy_paste},   {"govern-cards", evidence},      {"data-limits", limits},         {"style-limits", limits_absent},   {"govern-ethics", ethics},
     {"constraint-evaluate", evaluated}, {"eval-baselines", baselines},  {"eval-benchmark", benchmark},   {"eval-cost", cost},             {"constraint-compute", compute},   {"style-assumptions", assumptions},
-    {"govern-responsible", responsible}, {"format-code", example_code}, {"style-justify", tn_answer_justify}, {"eval-kpi", mixed},                {"data-fit", language_fit}, {NULL, NULL},
+    {"govern-responsible", responsible}, {"format-code", example_code}, {"style-justify", tn_answer_justify}, {"eval-kpi", mixed},                {"data-fit", language_fit},
+    {"format-tables", tn_answer_tables}, {"who-pragmatic", tn_answer_pragmatic}, {NULL, NULL},
 };
 
 static const tn_prose_rule data_rules[] = {

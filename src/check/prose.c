@@ -113,10 +113,11 @@ static bool is_measure(const tn_md *m, size_t w)
     return dots == 1 || (dots == 0 && t.len >= 2);
 }
 
-bool tn_prose_has_number(const tn_md *m, tn_md_range r)
+size_t tn_prose_count_numbers(const tn_md *m, tn_md_range r, size_t max)
 {
     tn_md_range at = r, found;
-    while (tn_md_find(m, at, "#", &found)) {
+    size_t n = 0;
+    for (; n < max && tn_md_find(m, at, "#", &found); at.from = found.to) {
         size_t low = 0, high = m->n_words;
         while (high - low > 1) {
             size_t mid = low + (high - low) / 2;
@@ -125,11 +126,14 @@ bool tn_prose_has_number(const tn_md *m, tn_md_range r)
             else
                 high = mid;
         }
-        if (is_measure(m, low))
-            return true;
-        at.from = found.to;
+        n += is_measure(m, low);
     }
-    return false;
+    return n;
+}
+
+bool tn_prose_has_number(const tn_md *m, tn_md_range r)
+{
+    return tn_prose_count_numbers(m, r, 1) > 0;
 }
 
 bool tn_prose_has_source(const tn_md *m, tn_md_range r)

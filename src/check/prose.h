@@ -58,6 +58,8 @@ bool tn_prose_negated(const tn_md *m, tn_md_range r);
 bool tn_prose_says(const tn_md *m, tn_md_range in, const char *phrases);
 /// A word that begins with a digit and is a measure: "0.81", "93", not "2" of a list or "3.11" of a version.
 bool tn_prose_has_number(const tn_md *m, tn_md_range r);
+/// How many of them, at most max.
+size_t tn_prose_count_numbers(const tn_md *m, tn_md_range r, size_t max);
 /// A link, "[3]", "et al.", "arXiv", "(Smith, 2020)".
 bool tn_prose_has_source(const tn_md *m, tn_md_range r);
 

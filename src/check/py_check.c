@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "check/answer.h"
 #include "check/checkers.h"
 
 static const tn_py_rule *const tables[] = {tn_py_data_rules, tn_py_constraint_rules, tn_py_govern_rules};
@@ -66,5 +67,6 @@ tn_status tn_check_notebook(const tn_check_source *source, tn_findings *findings
     tn_status st = tn_notebook_read(source->text, source->arena, &notebook, err);
     if (st != TN_OK)
         return st == TN_ENOMEM ? st : TN_OK;
+    TN_TRY(tn_answer_notebook(source, notebook, findings, err));
     return look(source, notebook->python, notebook, findings, err);
 }

@@ -31,15 +31,14 @@ WEAK = {
     "eval-evidence",
     "eval-regressions",
     "format-phases",
-    "format-tables",
-    "format-terms",
+
+
     "govern-cards",
     "who-downstream",
-    "who-pragmatic",
+
 }
 WRONG = {
     ("constraint-overfit", "answer for few rows"),
-    ("format-five", "headings with other words"),
     ("format-tables", "one model, no comparison"),
     ("govern-responsible", "health with a clinician who decides"),
     ("govern-responsible", "hiring with review and checks by group"),
