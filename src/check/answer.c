@@ -599,7 +599,7 @@ static const absence absences[] = {
      "out of scope|edge case*|blind spot*|downside*|error analysis|hard case*|known issue*",
      "no limit is discussed", "say where it is weak, with the number: the weakest class and slice, examples of failure, what was not measured"},
     {"eval-criteria", always, TN_SECTION_EVALUATION,
-     "success|successful|criterion|criteria|threshold*|target|targets|at least|acceptance|minimum|must reach|must beat|must exceed|goal is|aim for|aim is|good enough|ship if|release if|stop if|go if|pass if|beyond the interval|no worse|accept if|required score",
+     "success|successful|criterion|criteria|threshold*|target|targets|at least|acceptance|minimum|must reach|must beat|must exceed|goal is|aim for|aim is|good enough|ship if|release if|stop if|go if|pass if|beyond the interval|no worse|accept if|required score|below #|under #|fixed in advance|fixed beforehand|agreed beforehand",
      "success is not defined", "state metric, threshold and the baseline to beat before the training"},
     {"constraint-compute", when_tuning, TN_SECTION_APPROACH,
      "gpu|gpus|cpu|cpus|core|cores|memory|ram|vram|a100|a10g|t4|v100|l4|l40s|h100|h200|rtx|hours|hour|minutes|gb|gib|colab|tpu|tpus|laptop|machine|hardware|compute|cuda|instance|workstation",
@@ -864,15 +864,17 @@ static tn_status production_claim(tn_prose *p, bool whole)
     static const char small[] = "notebook|prototype|prototypes|prototyping|smoke test|by eye|by hand|eyeballed|hand picked|handpicked|toy|quick experiment|quick test|first look|a few|few examples|handful|some examples|one seed|single seed|one run|cherry picked|spot check|spot checked|"
                                 "demo|tried|looked at|sample sentences|ten examples|ten sentences|ten reviews|five examples|five sentences|twenty examples|twenty sentences|twenty reviews|fifty examples|fifty reviews";
     tn_md_range in = p->body, found;
+    /* Over a whole notebook only words that speak of the result: any tutorial is a notebook with a demo. */
+    if (whole && !tn_md_has(m, in, "prototype set|prototype|smoke test|by eye|eyeballed|hand picked|handpicked|quick experiment|quick test|cherry picked|spot check") && !small_count(m, in))
+        return TN_OK;
     for (size_t said = 0, looked = 0; said < 2 && looked < 100 && tn_md_find(m, in, claim, &found); looked++, in.from = found.to) {
         size_t b = tn_md_block_at(m, found.from);
-        tn_md_range block = b == SIZE_MAX || m->block[b].text.len > 4096 ? tn_md_sentence(m, found.from) : tn_md_block_range(m, b), evidence = whole ? p->body : block;
+        tn_md_range block = b == SIZE_MAX || m->block[b].text.len > 4096 ? tn_md_sentence(m, found.from) : tn_md_block_range(m, b);
         if (tn_md_has(m, block, "not|never|isn|yet|before|until|unless|more than|canary|shadow|a b test|rollback|missing|gate|gates|test split|held out|after the|if|when|would|production ready code|production ready pipeline|production ready library") || tn_prose_negated(m, found))
             continue;
         if (whole && !tn_md_has(m, block, "model|result|results|right|correct|accuracy|classifier|f1|it works|works"))
             continue;
-        /* Over a whole notebook only words that speak of the result: any tutorial is a notebook with a demo. */
-        if (!tn_md_has(m, evidence, whole ? "prototype set|prototype|smoke test|by eye|eyeballed|hand picked|handpicked|quick experiment|quick test|cherry picked|spot check" : small) && !small_count(m, evidence))
+        if (!whole && !tn_md_has(m, block, small) && !small_count(m, block))
             continue;
         said++;
         TN_TRY(tn_prose_say(p, tn_md_sentence(m, found.from), "say what was traded for speed, how wide the interval is, and what is missing before release", "prototype evidence is called ready for production"));

@@ -39,7 +39,6 @@ WEAK = {
 }
 WRONG = {
     ("constraint-overfit", "answer for few rows"),
-    ("format-tables", "one model, no comparison"),
     ("govern-responsible", "health with a clinician who decides"),
     ("govern-responsible", "hiring with review and checks by group"),
 }
