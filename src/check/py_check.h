@@ -27,6 +27,7 @@ typedef struct {
 
 extern const tn_py_rule tn_py_data_rules[], tn_py_eval_rules[]; /* py_data.c, py_eval.c */
 extern const tn_py_rule tn_py_constraint_rules[], tn_py_govern_rules[]; /* py_constraint.c; py_govern.c: also who-*, format-* */
+extern const tn_py_rule tn_py_scope_rules[]; /* py_scope.c */
 
 /// Adds a finding of c->rule at the node (in a notebook: at the cell's line in the .ipynb; the cell's number goes into the
 /// evidence). `evidence` NULL: the node's first line of source. The message is formatted.

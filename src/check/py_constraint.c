@@ -4,7 +4,21 @@
 
 #include "check/repository.h"
 
+#include <ctype.h>
 #include <string.h>
+
+static bool holds_fold(tn_str s, const char *lower)
+{
+    size_t n = strlen(lower);
+    for (size_t i = 0; i + n <= s.len; i++) {
+        size_t k = 0;
+        while (k < n && tolower((unsigned char)s.ptr[i + k]) == lower[k])
+            k++;
+        if (k == n)
+            return true;
+    }
+    return false;
+}
 
 /* ---- constraint-evaluate ---- */
 
@@ -48,18 +62,77 @@ static tn_status look_evaluate(tn_py_check *c)
 
 /* ---- constraint-reproduce ---- */
 
+/* Draws from the one generator of the process: only a seed of that repeats them. `random_state` of something else does not. */
+static bool draws(const tn_py_event *e)
+{
+    bool shuffles;
+    if (tn_py_is(e, "sklearn.model_selection.train_test_split"))
+        return tn_py_lacks(e, "random_state", -1) && !(tn_py_as_bool(tn_py_arg(e, "shuffle", -1), &shuffles) && !shuffles);
+    return tn_py_is_any(e, "random.shuffle|random.sample|numpy.random.shuffle|numpy.random.permutation");
+}
+
+static bool seeds_process(const tn_py_event *e)
+{
+    return tn_str_find(e->name, TN_STR("seed"), 0) != SIZE_MAX || tn_str_find(e->name, TN_STR("determinis"), 0) != SIZE_MAX;
+}
+
+/* Own modules may do what this file lacks. */
+static bool imports_seeds(const tn_py_flow *flow)
+{
+    for (size_t i = 0; i < flow->n_imports; i++)
+        if (tn_str_find(flow->import[i], TN_STR("seed"), 0) != SIZE_MAX || tn_str_starts(flow->import[i], "."))
+            return true;
+    return false;
+}
+
+/* `pip install transformers` in a notebook that trains: the newest of the day. */
+static tn_status look_packages(tn_py_check *c)
+{
+    static const char *const known[] = {"torch", "transformers", "datasets", "accelerate", "peft", "trl", "setfit", "sentence-transformers", "tensorflow", "scikit-learn"};
+    for (const tn_py_node *n = c->notebook ? c->tree->body : NULL; n; n = tn_py_next(n, NULL)) {
+        tn_str line = n->kind == TN_PY_MAGIC ? n->str : TN_STR(""), word;
+        if (tn_str_find(line, TN_STR("pip install"), 0) == SIZE_MAX)
+            continue;
+        while (tn_str_cut(&line, ' ', &word))
+            for (size_t i = 0; i < TN_COUNT(known); i++)
+                if (tn_str_is(word, known[i]))
+                    return tn_py_say(c, n, NULL, "write the version that gave the results: pip install transformers==4.57.1",
+                                     "%s is installed in whatever version is newest on the day", known[i]);
+    }
+    return TN_OK;
+}
+
+/* The split of a file that trains is drawn anew each time. */
+static tn_status look_draws(tn_py_check *c, const tn_py_training *t)
+{
+    const tn_py_event *drawn = NULL;
+    for (size_t i = 0; i < c->flow->n_events; i++) {
+        const tn_py_event *e = c->flow->event[i];
+        if (seeds_process(e))
+            return TN_OK;
+        if (!drawn && e->run == 0 && !e->maybe && e->index < t->first->index && draws(e))
+            drawn = e;
+    }
+    if (!drawn || imports_seeds(c->flow))
+        return TN_OK;
+    return tn_py_say(c, drawn->node, NULL, "give it the seed of the configuration (random_state=seed, random.Random(seed).shuffle), and sort what came in no order before",
+                     "the rows to train on are drawn without a seed: each run has others");
+}
+
 static tn_status look_reproduce(tn_py_check *c)
 {
     if (!tn_py_whole(c))
         return TN_OK;
     const tn_py_training *t = tn_py_training_of(c);
-    if (!t->first || !t->is_own || t->seeds || (t->first == t->train && !t->is_trainer)) /* which estimators draw is not known here */
+    TN_TRY(look_packages(c));
+    if (t->first && (t->seeds || (t->first == t->train && !t->is_trainer)))
+        return look_draws(c, t);
+    if (!t->first || !t->is_own) /* which estimators draw is not known here */
         return TN_OK;
     if ((t->trainer && t->trainer->open_args) || (t->args && t->args->open_args) || (t->is_trainer && !t->args && t->trainer && !tn_py_lacks(t->trainer, "args", 1)))
         return TN_OK; /* the seed may come from there */
-    for (size_t i = 0; i < c->flow->n_imports; i++) /* own modules may seed */
-        if (tn_str_find(c->flow->import[i], TN_STR("seed"), 0) != SIZE_MAX || tn_str_starts(c->flow->import[i], "."))
-            return TN_OK;
+    if (imports_seeds(c->flow))
+        return TN_OK;
     return tn_py_say(c, t->first->node, NULL, "call transformers.set_seed(seed), or torch.manual_seed, before the model and the split are made, with the seed in the configuration",
                      "this file trains and sets no seed, so no run can be repeated");
 }
@@ -72,6 +145,32 @@ static bool says_none(const tn_py_value *v)
     return v && (v->kind == TN_PV_NONE || (v->kind == TN_PV_LIST && v->n_items == 0 && !v->open) || (tn_py_as_str(v, &s) && (tn_str_is(s, "none") || tn_str_is(s, "no"))));
 }
 
+/* print("accuracy", accuracy_score(y, model.predict(x))): figures of an evaluation, made in the print or shown by it. */
+static bool prints_metric(const tn_py_check *c, const tn_py_training *t)
+{
+    for (size_t i = 0; i < c->flow->n_events; i++) {
+        const tn_py_event *e = c->flow->event[i];
+        if (e->run != 0 || !tn_py_is(e, "print"))
+            continue;
+        for (const tn_py_node *n = e->node->y; n; n = tn_py_next(n, e->node))
+            if (n->kind == TN_PY_CALL && n->x && (n->x->kind == TN_PY_NAME || n->x->kind == TN_PY_ATTRIBUTE) &&
+                (tn_str_ends(n->x->str, "_score") || tn_str_is(n->x->str, "score") || tn_str_is(n->x->str, "classification_report") || tn_str_is(n->x->str, "evaluate")))
+                return e->index > t->first->index;
+    }
+    return false;
+}
+
+/* sphinx-gallery and the like: a lesson in cells, whose record is the page. */
+static bool is_lesson(const tn_py_check *c)
+{
+    for (size_t i = 0; i < c->tree->n_comments; i++) {
+        tn_str s = tn_str_sub(c->tree->text, c->tree->comment[i].from, c->tree->comment[i].to);
+        if (tn_str_starts(s, "# %%") || tn_str_starts(s, "# ------") || tn_str_starts(s, "######"))
+            return true;
+    }
+    return false;
+}
+
 static tn_status look_track(tn_py_check *c)
 {
     if (!tn_py_whole(c))
@@ -79,16 +178,21 @@ static tn_status look_track(tn_py_check *c)
     const tn_py_training *t = tn_py_training_of(c);
     if (!t->first || t->records)
         return TN_OK;
-    if (t->first == t->train && t->is_trainer && t->args) {
+    if (t->first == t->train && t->is_trainer && t->args && !tn_str_starts(t->trainer->callee, "setfit.")) {
         const tn_py_value *to = tn_py_arg(t->args, "report_to", -1), *logging = tn_py_arg(t->args, "logging_strategy", -1), *save = tn_py_arg(t->args, "save_strategy", -1);
         if (says_none(to) && (says_none(logging) || says_none(save) || tn_py_arg(t->args, "overwrite_output_dir", -1)))
             return tn_py_say(c, t->args->node, "report_to none, and nothing else is written", "let it report somewhere (report_to=\"tensorboard\"), and write configuration and metrics into the run's own folder",
                              "this run leaves no record of its settings and metrics");
         return TN_OK;
     }
-    if (t->first == t->backward && t->is_own && t->saves && !c->flow->has_config && !c->flow->has_cli)
+    /* A classical model: the score goes to the screen and nowhere else. setfit keeps checkpoints and no figures. */
+    bool classical = t->first == t->train && !t->is_trainer && prints_metric(c, t) && !tn_py_typed(t->train->receiver, "*lightning.Trainer|*pytorch.Trainer") && !is_lesson(c);
+    bool setfit = t->first == t->train && t->trainer && t->evaluates && tn_str_starts(t->trainer->callee, "setfit.");
+    if ((classical ? t->is_own : setfit) && !t->saves && !c->flow->has_config && !c->flow->has_cli)
+        return tn_py_say(c, t->train->node, NULL, "write settings and metrics to a file of the run (json.dump), or use a tracker and keep its export", "this run shows its metrics on the screen and keeps no record of them");
+    if (t->first == t->backward && t->is_own && (t->saves || t->evaluates) && !c->flow->has_config && !c->flow->has_cli)
         return tn_py_say(c, t->backward->node, NULL, "write configuration and metrics to a file of the run, or use a tracker and keep its export",
-                         "this loop trains and saves a model, and keeps no record of settings and metrics");
+                         "this loop trains a model, and keeps no record of settings and metrics");
     return TN_OK;
 }
 
@@ -126,6 +230,15 @@ static const tn_py_node *find_call(const tn_py_tree *tree, const tn_py_node *roo
     return NULL;
 }
 
+/* model.train(False) is eval() by another name. */
+static bool leaves_training(const tn_py_tree *tree)
+{
+    for (const tn_py_node *n = tree->body; n; n = tn_py_next(n, NULL))
+        if (n->kind == TN_PY_CALL && n->x && n->x->kind == TN_PY_ATTRIBUTE && tn_str_is(n->x->str, "train") && n->y)
+            return true;
+    return text_calls(tree, "eval");
+}
+
 static tn_status look_loop(tn_py_check *c)
 {
     const tn_py_tree *tree = c->tree;
@@ -146,14 +259,20 @@ static tn_status look_loop(tn_py_check *c)
     if (eval && !eval->y && !find_call(tree, loop, "train") && !is_inside(backward, eval))
         TN_TRY(tn_py_say(c, eval, NULL, "call model.train() at the start of each epoch", "eval() inside the training loop is never taken back: from the second epoch on the model trains without dropout"));
     for (const tn_py_node *n = tree->body; n; n = tn_py_next(n, NULL)) {
-        if (n->kind != TN_PY_FOR || is_inside(backward, n) || find_call(tree, n, "step"))
+        /* A loop, or `sum(... model(x) ... for x in loader)`. */
+        bool comprehension = n->kind == TN_PY_GENERATOR || n->kind == TN_PY_LIST_COMP;
+        if ((n->kind != TN_PY_FOR && !comprehension) || is_inside(backward, n) || find_call(tree, n, "step"))
             continue;
-        tn_str over = tn_py_source(tree, n->y);
-        bool held_out = tn_str_find(over, TN_STR("val"), 0) != SIZE_MAX || tn_str_find(over, TN_STR("test"), 0) != SIZE_MAX || tn_str_find(over, TN_STR("eval"), 0) != SIZE_MAX || tn_str_find(over, TN_STR("dev_"), 0) != SIZE_MAX;
-        bool loader = tn_str_find(over, TN_STR("load"), 0) != SIZE_MAX || tn_str_find(over, TN_STR("batch"), 0) != SIZE_MAX || tn_str_find(over, TN_STR("_dl"), 0) != SIZE_MAX;
+        tn_str over = tn_py_source(tree, comprehension ? n->y->y : n->y);
+        static const char *const held[] = {"val", "test", "eval", "dev_", "(dev,", "(dev)"}, *const loaders[] = {"load", "Loader", "batch", "_dl"};
+        bool held_out = false, loader = false;
+        for (size_t i = 0; i < TN_COUNT(held); i++)
+            held_out = held_out || tn_str_find(over, tn_str_of(held[i]), 0) != SIZE_MAX;
+        for (size_t i = 0; i < TN_COUNT(loaders); i++)
+            loader = loader || tn_str_find(over, tn_str_of(loaders[i]), 0) != SIZE_MAX;
         if (!held_out || !loader || tn_str_find(tn_py_source(tree, n), TN_STR("model("), 0) == SIZE_MAX)
             continue;
-        if (!find_call(tree, NULL, "eval") && !text_calls(tree, "eval"))
+        if (!leaves_training(tree))
             TN_TRY(tn_py_say(c, n, NULL, "call model.eval() before it, and model.train() behind it", "the model is judged with dropout on: eval() is never called"));
         else if (!text_calls(tree, "no_grad") && !text_calls(tree, "inference_mode") && !text_calls(tree, "set_grad_enabled") && !text_calls(tree, "detach"))
             TN_TRY(tn_py_say(c, n, NULL, "put the evaluation under torch.no_grad() or torch.inference_mode()", "evaluation keeps the graph of every batch: no_grad is never used"));
@@ -231,7 +350,7 @@ static tn_status look_overfit(tn_py_check *c)
 static bool is_head(tn_str name)
 {
     static const char *const heads[] = {"ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering", "ForMultipleChoice", "ForImageClassification", "ForAudioClassification",
-                                        "ForVideoClassification", "ForObjectDetection", "ForSemanticSegmentation", "ForSeq2SeqLM", "ForConditionalGeneration", "ForCTC"};
+                                        "ForVideoClassification", "ForObjectDetection", "ForSemanticSegmentation", "ForSeq2SeqLM", "ForConditionalGeneration", "ForCTC", "ForMaskedLM", "ForCausalLM", "ForPreTraining"};
     for (size_t i = 0; i < TN_COUNT(heads); i++)
         if (tn_str_ends(name, heads[i]))
             return true;
@@ -257,6 +376,39 @@ static tn_str part_before_from(const tn_py_event *e)
     return dot ? tn_str_sub(owner, 0, dot - 1) : owner;
 }
 
+/* A name of transformers, peft or setfit that brings weights which somebody has trained. */
+static bool is_pretrained(const tn_py_value *v)
+{
+    const tn_py_event *e = tn_py_maker(v);
+    for (int depth = 0; e && depth < 4 && !tn_py_named(e, "from_pretrained"); depth++) {
+        const tn_py_value *inner = tn_py_named(e, "get_peft_model|prepare_model_for_kbit_training") ? tn_py_arg(e, "model", 0) : e->receiver;
+        e = tn_py_maker(inner);
+    }
+    return e && tn_py_named(e, "from_pretrained");
+}
+
+/* Training that ends in weights to keep, of a checkpoint that nothing was measured on before, with no word of a comparison
+ * anywhere: in names, in strings, in comments. */
+static tn_status look_untouched(tn_py_check *c, const tn_py_training *t)
+{
+    static const char *const words[] = {"untouched", "as_is", "as is", "as-is", "zero-shot", "zero_shot", "zeroshot", "baseline_model", "before_train", "before training", "without fine", "pretrained_score", "pretrained model", "base model"};
+    const tn_py_value *model = t->trainer ? tn_py_arg(t->trainer, "model", 0) : NULL;
+    if (t->first != t->train || !t->is_own || !t->saves || !is_pretrained(model) || (c->source->repository && c->source->repository->has_evaluation))
+        return TN_OK;
+    if (!tn_str_starts(t->trainer->callee, "transformers.") && !tn_str_starts(t->trainer->callee, "setfit."))
+        return TN_OK; /* preferences, embeddings: what "as is" would be is another question there */
+    for (size_t i = 0; i < TN_COUNT(words); i++)
+        if (holds_fold(c->tree->text, words[i]))
+            return TN_OK;
+    for (size_t i = 0; i < t->first->index; i++) {
+        const tn_py_event *e = c->flow->event[i];
+        if (tn_py_named(e, "evaluate|predict|score|generate|test|pipeline") || tn_str_find(e->name, TN_STR("eval"), 0) == 0)
+            return TN_OK;
+    }
+    return tn_py_say(c, t->first->node, NULL, "evaluate the checkpoint as it is on the validation rows before train(), keep the figure beside the tuned one, and fine-tune only where it wins by more than the interval",
+                     "a pretrained model is fine-tuned, and nobody measured it untouched");
+}
+
 static tn_status look_pretrained(tn_py_check *c)
 {
     if (!tn_py_whole(c))
@@ -270,7 +422,7 @@ static tn_status look_pretrained(tn_py_check *c)
         if (e->run != 0 || e->maybe || e->index > t->first->index || !tn_str_starts(e->callee, "transformers."))
             continue;
         const tn_py_event *config = tn_py_maker(tn_py_arg(e, "config", 0));
-        bool fresh = (tn_py_named(e, "from_config") && is_head(part_before_from(e))) || (is_head(e->name) && config && (tn_str_ends(config->name, "Config") || tn_py_named(config, "for_model")));
+        bool fresh = (tn_py_named(e, "from_config") && is_head(part_before_from(e))) || (is_head(e->name) && config && (tn_str_ends(config->name, "Config") || tn_py_named(config, "for_model") || (tn_py_named(config, "from_pretrained") && tn_str_ends(part_before_from(config), "Config"))));
         if (fresh && !tn_py_explained(c, e->node, 3, "from scratch|random init|ablation|baseline"))
             return tn_py_say(c, e->node, NULL, "start from a pretrained checkpoint (from_pretrained), or measure one on the same rows and show that it loses", "a network is trained from scratch and compared with no pretrained one");
         if (tn_py_named(e, "from_pretrained") && is_head(part_before_from(e)) && tn_py_as_str(tn_py_arg(e, "pretrained_model_name_or_path", 0), &id) && does_a_task(id) &&
@@ -278,7 +430,7 @@ static tn_status look_pretrained(tn_py_check *c)
             return tn_py_say(c, t->first->node, NULL, "evaluate the checkpoint as it is on the validation rows first; fine-tune when that is worse by more than the interval",
                              "%.*s already does this kind of task, and is fine-tuned before anyone measured it as it is", TN_ARG(id));
     }
-    return TN_OK;
+    return look_untouched(c, t);
 }
 
 /* ---- constraint-task ---- */
@@ -323,6 +475,22 @@ static const tn_py_node *prediction_from(const tn_py_node *n)
     return argument && (tn_str_is(q->x->str, "argmax") || tn_str_is(q->x->str, "softmax")) ? q : NULL;
 }
 
+/* layer(out.last_hidden_state[:, 0]).argmax(-1): a class is chosen out of what somebody's own layer makes of hidden states. */
+static const tn_py_node *own_head(const tn_py_tree *tree)
+{
+    for (const tn_py_node *n = tree->body; n; n = tn_py_next(n, NULL)) {
+        if (n->kind != TN_PY_CALL || !n->x || n->x->kind != TN_PY_ATTRIBUTE || (!tn_str_is(n->x->str, "argmax") && !tn_str_is(n->x->str, "softmax")))
+            continue;
+        const tn_py_node *layer = n->x->x && n->x->x->kind == TN_PY_CALL ? n->x->x : NULL;
+        if (!layer || layer->x->kind != TN_PY_NAME)
+            continue;
+        for (const tn_py_node *m = layer->y; m; m = tn_py_next(m, layer))
+            if (m->kind == TN_PY_ATTRIBUTE && (tn_str_is(m->str, "last_hidden_state") || tn_str_is(m->str, "pooler_output")))
+                return n;
+    }
+    return NULL;
+}
+
 static tn_status look_task(tn_py_check *c)
 {
     static const char remedy[] = "load the class of the task, AutoModelForSequenceClassification and its kin, and name the pipeline tag";
@@ -336,6 +504,10 @@ static tn_status look_task(tn_py_check *c)
         if (tn_str_starts(e->callee, "transformers."))
             return tn_py_say(c, maker->node, NULL, remedy, "this class has no head: it gives hidden states, and the task's layer is missing");
     }
+    const tn_py_node *head = own_head(c->tree);
+    for (size_t i = 0; head && i < c->flow->n_events; i++)
+        if (is_headless(c->flow->event[i]) && tn_str_is(part_before_from(c->flow->event[i]), "transformers.AutoModel"))
+            return tn_py_say(c, head, NULL, remedy, "a class is chosen by a layer of its own on hidden states: the model was loaded without a head, and what is saved names no task");
     for (size_t i = 0; i < c->flow->n_events; i++) {
         const tn_py_event *e = c->flow->event[i];
         tn_str model = is_headless(e) ? name_given(e->node) : TN_STR("");
@@ -356,7 +528,52 @@ static tn_status look_task(tn_py_check *c)
     return TN_OK;
 }
 
+/* ---- constraint-compute ---- */
+
+/* Billions of parameters by the words of an id: "Llama-2-13b-hf" is 13; 0 when it does not say. */
+static double billions(tn_str id)
+{
+    for (size_t i = 0; i < id.len; i++) {
+        if (!isdigit((unsigned char)id.ptr[i]) || (i > 0 && (isalnum((unsigned char)id.ptr[i - 1]) || id.ptr[i - 1] == '.')))
+            continue;
+        double n = 0, unit = 1;
+        size_t k = i;
+        for (; k < id.len && k < i + 5 && (isdigit((unsigned char)id.ptr[k]) || (id.ptr[k] == '.' && unit == 1)); k++) {
+            if (id.ptr[k] == '.') {
+                unit = 0.1;
+                continue;
+            }
+            n = unit == 1 ? n * 10 + (id.ptr[k] - '0') : n + unit * (id.ptr[k] - '0');
+            unit = unit == 1 ? 1 : unit / 10;
+        }
+        if (k < id.len && (id.ptr[k] == 'b' || id.ptr[k] == 'B') && (k + 1 == id.len || !isalnum((unsigned char)id.ptr[k + 1])))
+            return n;
+    }
+    return 0;
+}
+
+/* A model that fits no ordinary machine is trained, and the file says nothing about one. */
+static tn_status look_compute(tn_py_check *c)
+{
+    static const char *const words[] = {"gb", "gib", "vram", "gpu", "cuda", "a100", "h100", "h200", "rtx", "tpu", "hardware", "memory", "deepspeed", "fsdp", "4bit", "device_map", "to(device"};
+    const tn_py_training *t = tn_py_training_of(c);
+    if (!tn_py_whole(c) || t->first != t->train || !t->trainer || !t->is_trainer)
+        return TN_OK;
+    const tn_py_value *model = tn_py_arg(t->trainer, "model", 0);
+    const tn_py_event *maker = tn_py_maker(model);
+    tn_str id;
+    if (maker && tn_py_named(maker, "from_pretrained"))
+        model = tn_py_arg(maker, "pretrained_model_name_or_path", 0);
+    if (!tn_py_as_str(model, &id) || billions(id) < 3)
+        return TN_OK;
+    for (size_t i = 0; i < TN_COUNT(words); i++)
+        if (holds_fold(c->tree->text, words[i]))
+            return TN_OK;
+    return tn_py_say(c, t->trainer->node, NULL, "write down what the run needs: device, its memory, expected peak and time, at this batch and length", "a model of %.3g billion parameters is trained, and no machine is named for it",
+                     billions(id));
+}
+
 const tn_py_rule tn_py_constraint_rules[] = {
     {"constraint-evaluate", look_evaluate}, {"constraint-reproduce", look_reproduce}, {"constraint-track", look_track}, {"constraint-loop", look_loop},
-    {"constraint-overfit", look_overfit},   {"constraint-pretrained", look_pretrained}, {"constraint-task", look_task}, {NULL, NULL},
+    {"constraint-overfit", look_overfit},   {"constraint-pretrained", look_pretrained}, {"constraint-task", look_task}, {"constraint-compute", look_compute}, {NULL, NULL},
 };

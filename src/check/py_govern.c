@@ -63,7 +63,7 @@ static bool is_written_here(const tn_py_check *c, const tn_py_value *path)
 /* pickle.load(open("model.pkl", "rb")): the words of the call and of the name that its value gets. */
 static bool is_about_a_model(const tn_py_check *c, const tn_py_event *e)
 {
-    static const char *const words[] = {"model", "clf", "classif", "regress", "pipeline", "weights", "estimator", "checkpoint", "vectoriz", "predictor"};
+    static const char *const words[] = {"model", "clf", "classif", "regress", "pipeline", "weights", "estimator", "checkpoint", "vectoriz", "predictor", "urlopen(", "requests.get("};
     const tn_py_node *statement = e->node;
     while (statement->parent && statement->parent->kind != TN_PY_FUNCTION && statement->kind != TN_PY_ASSIGN && statement->kind != TN_PY_WITH && statement->kind != TN_PY_EXPR)
         statement = statement->parent;
@@ -83,6 +83,8 @@ static tn_status look_provenance(tn_py_check *c)
                              "trust_remote_code=True runs what that repository holds on the day"));
         if (is_false(tn_py_arg(e, "use_safetensors", -1)))
             TN_TRY(tn_py_say(c, e->node, NULL, "leave use_safetensors away, or set it to True; convert old weights once, in a sandbox", "use_safetensors=False asks for pickled weights, which run code when they are loaded"));
+        if (tn_py_named(e, "save_pretrained|push_to_hub") && is_false(tn_py_arg(e, "safe_serialization", -1)) && tn_py_lacks(e, "save_function", -1))
+            TN_TRY(tn_py_say(c, e->node, NULL, "leave safe_serialization away: safetensors is what the library writes by itself", "safe_serialization=False writes pickled weights, which run code when they are loaded"));
         if (tn_py_is_any(e, "torch.load|torch.serialization.load") && !e->open_args && !is_true(tn_py_arg(e, "weights_only", -1)) && (is_false(tn_py_arg(e, "weights_only", -1)) || tn_py_lacks(e, "weights_only", -1)) &&
             !is_written_here(c, tn_py_arg(e, "f", 0)))
             TN_TRY(tn_py_say(c, e->node, NULL, "load safetensors; or torch.load(..., weights_only=True), which reads tensors and nothing else", "torch.load without weights_only=True runs whatever the file's author put in"));
@@ -405,6 +407,8 @@ static bool is_text_reader(const tn_py_value *v)
 static bool is_model(const tn_py_value *v)
 {
     const tn_py_event *e = tn_py_maker(v);
+    if (e && tn_py_named(e, "unwrap_model")) /* accelerate's, around the same model */
+        e = tn_py_maker(v = tn_py_arg(e, "model", 0));
     return !is_text_reader(v) && ((e && tn_py_named(e, "from_pretrained|from_config") && tn_str_starts(e->callee, "transformers.") && tn_str_find(e->callee, TN_STR("Config"), 0) == SIZE_MAX) ||
                                   (v && tn_str_starts(v->type, "transformers.") && tn_str_find(v->type, TN_STR("For"), 0) != SIZE_MAX && tn_str_find(v->type, TN_STR("Config"), 0) == SIZE_MAX));
 }
@@ -442,9 +446,13 @@ static tn_status look_downstream(tn_py_check *c)
             if (is_model(e->receiver) || tn_py_is_trainer(e->receiver))
                 save = save ? save : e;
         }
-        if (tn_py_is(e, "torch.save")) {
-            const tn_py_event *what = tn_py_maker(tn_py_arg(e, "obj", 0));
-            if (is_model(tn_py_arg(e, "obj", 0)) || (what && tn_py_named(what, "state_dict") && is_model(what->receiver)))
+        if (tn_py_is_any(e, "torch.save|safetensors.torch.save_file")) {
+            const tn_py_value *kept = tn_py_arg(e, tn_py_named(e, "save") ? "obj" : "tensors", 0);
+            const tn_py_event *what = tn_py_maker(kept);
+            static const char *const passing[] = {"tmp", "temp"}; /* written to be read back, or weighed */
+            if (has_any(tn_str_sub(tn_py_source(c->tree, e->node), 0, 200), passing, TN_COUNT(passing)))
+                continue;
+            if (is_model(kept) || (what && tn_py_named(what, "state_dict") && is_model(what->receiver)))
                 state = state ? state : e;
         }
     }
@@ -468,7 +476,8 @@ static tn_status look_phases(tn_py_check *c)
         const tn_py_event *e = c->flow->event[i];
         bool serves = tn_py_is_any(e, "uvicorn.run|gunicorn.run|waitress.serve|hypercorn.run|bentoml.serve|ray.serve.run|mlflow.models.serve") ||
                       (tn_py_named(e, "run") && tn_py_typed(e->receiver, "flask.Flask|flask.app.Flask|sanic.Sanic|bottle.Bottle|aiohttp.web.Application")) || tn_py_is_any(e, "aiohttp.web.run_app|bottle.run") ||
-                      (tn_py_named(e, "launch|queue") && e->receiver && tn_str_starts(e->receiver->type, "gradio."));
+                      (tn_py_named(e, "launch|queue") && e->receiver && tn_str_starts(e->receiver->type, "gradio.")) ||
+                      tn_py_is_any(e, "huggingface_hub.create_inference_endpoint|huggingface_hub.HfApi.create_inference_endpoint");
         if (serves && e->run == 0 && !e->maybe && e->index > t->first->index)
             return tn_py_say(c, e->node, NULL, "one entry point a phase: train.py writes a checkpoint, evaluate.py its metrics, serve.py loads an evaluated folder",
                              "one script trains (line %u) and serves what it has just trained", t->first->node->line);

@@ -24,6 +24,19 @@ static bool is_keras(const tn_py_value *v)
 /* Estimators that predict; a scaler or a vectoriser is no model. */
 static bool is_predictor(const tn_py_value *v)
 {
+    const tn_py_event *e = tn_py_maker(v);
+    if (e && tn_py_is_any(e, "sklearn.pipeline.make_pipeline") && e->n_args) {
+        const tn_py_argument_value *last = &e->arg[e->n_args - 1];
+        for (size_t i = e->n_args; i > 0 && last->name.len; i--)
+            last = &e->arg[i - 1];
+        v = last->value;
+    } else if (e && tn_py_is(e, "sklearn.pipeline.Pipeline")) {
+        const tn_py_value *steps = tn_py_arg(e, "steps", 0);
+        if (steps && (steps->kind == TN_PV_LIST || steps->kind == TN_PV_TUPLE) && steps->n_items && !steps->open)
+            v = steps->item[steps->n_items - 1].value;
+        if (v && v->kind == TN_PV_TUPLE && v->n_items == 2)
+            v = v->item[1].value;
+    }
     return tn_py_typed(v, "*Classifier|*Regressor|*Regression|*SVC|*SVR|*NB|lightning.Trainer|pytorch_lightning.Trainer|lightning.pytorch.Trainer|setfit.SetFitTrainer");
 }
 
