@@ -124,7 +124,8 @@ static tn_status look_reproduce(tn_py_check *c)
     if (!tn_py_whole(c))
         return TN_OK;
     const tn_py_training *t = tn_py_training_of(c);
-    TN_TRY(look_packages(c));
+    if (t->first)
+        TN_TRY(look_packages(c));
     if (t->first && (t->seeds || (t->first == t->train && !t->is_trainer)))
         return look_draws(c, t);
     if (!t->first || !t->is_own) /* which estimators draw is not known here */
@@ -134,7 +135,8 @@ static tn_status look_reproduce(tn_py_check *c)
     if (imports_seeds(c->flow))
         return TN_OK;
     return tn_py_say(c, t->first->node, NULL, "call transformers.set_seed(seed), or torch.manual_seed, before the model and the split are made, with the seed in the configuration",
-                     "this file trains and sets no seed, so no run can be repeated");
+                     t->first == t->train ? "this file trains and states no seed: what is drawn before the trainer begins differs from run to run"
+                                          : "this file trains and sets no seed, so no run can be repeated");
 }
 
 /* ---- constraint-track ---- */
