@@ -990,7 +990,8 @@ static tn_status owner(tn_prose *p, void *facts)
     if (task.to - task.from > 16384 || tn_md_has(p->md, task, "translat*|transcri* into|you asked|your brief|brief asks|multilingual|cross lingual"))
         return TN_OK;
     tn_str dir = tn_path_dir(tn_str_of(s->place));
-    const char *path = tn_path_join(s->arena, dir.len ? tn_str_dup(s->arena, dir).ptr : ".", "brief.md");
+    tn_str path_text = dir.len ? tn_str_format(s->arena, "%.*s/brief.md", TN_ARG(dir)) : TN_STR("brief.md");
+    const char *path = path_text.ptr;
     if (!path)
         return tn_fail_nomem(p->err, dir.len);
     tn_err local = TN_ERR_INIT;

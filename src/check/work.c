@@ -451,7 +451,7 @@ static tn_status same_context(tn_prose *p)
     if (!r || s->fragment)
         return TN_OK;
     tn_str own = s->path;
-    if (r->shown.len && tn_str_starts(own, tn_str_dup(s->arena, r->shown).ptr))
+    if (r->shown.len && own.len > r->shown.len && tn_str_eq(tn_str_sub(own, 0, r->shown.len), r->shown) && own.ptr[r->shown.len] == '/')
         own = tn_str_sub(own, r->shown.len + 1, own.len);
     size_t at = 0;
     while (at < TN_COUNT(name) && !tn_str_is(own, name[at]))
@@ -466,8 +466,13 @@ static tn_status same_context(tn_prose *p)
         const char *path = tn_path_join(s->arena, r->root, name[i]);
         if (!path)
             return tn_fail_nomem(p->err, 64);
-        if (tn_repository_find(r, name[i]) == SIZE_MAX || tn_walk_read(path, 1 << 20, s->arena, &text, &local) != TN_OK || tn_str_find(text, TN_STR("tenet:begin"), 0) != SIZE_MAX)
+        if (tn_repository_find(r, name[i]) == SIZE_MAX)
             continue;
+        tn_status st = tn_walk_read(path, 1 << 20, s->arena, &text, &local);
+        if (st == TN_ENOMEM)
+            return tn_fail(p->err, st, "%s", local.msg);
+        if (st != TN_OK || tn_str_find(text, TN_STR("tenet:begin"), 0) != SIZE_MAX)
+            continue; /* what cannot be read is told where it is judged */
         read_page(text, there);
         size_t line = drifted(here, there);
         tn_str evidence = line == SIZE_MAX ? TN_STR("") : here->line[line];
