@@ -599,7 +599,7 @@ static const absence absences[] = {
      "out of scope|edge case*|blind spot*|downside*|error analysis|hard case*|known issue*",
      "no limit is discussed", "say where it is weak, with the number: the weakest class and slice, examples of failure, what was not measured"},
     {"eval-criteria", always, TN_SECTION_EVALUATION,
-     "success|successful|criterion|criteria|threshold*|target|targets|at least|acceptance|minimum|must reach|must beat|must exceed|goal is|aim for|aim is|good enough|ship if|release if|stop if|go if|pass if|beyond the interval|no worse|accept if|required score|below #|under #|fixed in advance|fixed beforehand|agreed beforehand",
+     "success|successful|criterion|criteria|threshold*|target|targets|at least|acceptance|fixed before|fixed beforehand|fixed in advance|fixed now|set before|agreed before|decided before|defined before|set in advance|agreed in advance|minimum|must reach|must beat|must exceed|goal is|aim for|aim is|good enough|ship if|release if|stop if|go if|pass if|beyond the interval|no worse|accept if|required score|below #|under #|agreed beforehand",
      "success is not defined", "state metric, threshold and the baseline to beat before the training"},
     {"constraint-compute", when_tuning, TN_SECTION_APPROACH,
      "gpu|gpus|cpu|cpus|core|cores|memory|ram|vram|a100|a10g|t4|v100|l4|l40s|h100|h200|rtx|hours|hour|minutes|gb|gib|colab|tpu|tpus|laptop|machine|hardware|compute|cuda|instance|workstation",
