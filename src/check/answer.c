@@ -659,7 +659,7 @@ const tn_claim tn_answer_claims[] = {
     {"style-limits", "no significant limitations|no limitations|no known limitations|without limitations|without any limitations|no real limitations|no major limitations|no limits|no weaknesses|has no limitations|no downsides|no drawbacks",
      NULL, "there are no|never says|do not say|claim*", NULL, TN_CLAIM_SOURCE, "limits are denied", "say where it is weak, with the number: the weakest class and slice, examples of failure, what was not measured"},
     {"eval-kpi",
-     "revenue|sales|profit|profits|conversion|conversions|conversion rate|churn|roi|return on investment|customer satisfaction|market share|nps|savings|save money|headcount|customer retention|user retention|staff turnover|turnover of customers|cart value|earn|earns|earnings|income|yields per|margin|margins|orders",
+     "revenue|sales|profit|profits|conversion|conversions|conversion rate|churn|roi|return on investment|customer satisfaction|market share|nps|savings|save money|headcount|customer retention|user retention|staff turnover|turnover of customers|cart value|earn|earns|earnings|income|profit margin|profit margins",
      "f1|accuracy|auc|precision|recall|mcc|rouge|bleu|macro|score",
      "assum*|assumption|estimate*|cost matrix|costs|cost of|per missed|a missed|false alarm|if|unless|separate*|separately|not|does not|kpi|kpis|measured separately|a b test|experiment|apart|business metric*", NULL, TN_CLAIM_NEGATED | TN_CLAIM_CLOSE,
      "a business result is derived from a model's score", "keep two tables, model metrics and business KPIs, and state the assumed cost of each kind of error that leads from one to the other"},
@@ -787,6 +787,29 @@ static tn_status responsible(tn_prose *p, void *facts)
                               "manual review|manually|second reader|screening aid|decision support|human decision|humans decide|responsible ai|ethics|fairness|radiologist*|teacher*|loan officer*|overrule"))
         return TN_OK;
     return tn_prose_say(p, tn_md_sentence(m, found.from), "plan a review by a person of the field, say who is answerable, and weigh the costly error", "a sensitive field, and no step of human review");
+}
+
+/* A task section from which nobody could tell what goes in or comes out. */
+static tn_status vague_task(tn_prose *p, void *facts)
+{
+    const tn_answer *a = facts;
+    const tn_md *m = p->md;
+    static const char task[] = "classif*|class|classes|label|labels|labelled|labeled|categor*|sentiment|intent*|topic*|spam|toxic*|translat*|summari*|generat*|write|writes|answer|answers|answering|question|questions|entity|entities|ner|named|extract*|tag|tags|tagging|embed*|"
+                               "similar*|search*|retriev*|find|finds|rank*|rerank*|recommend*|match*|dedup*|duplicate*|speech|transcri*|asr|voice|audio|caption*|describe*|detect*|segment*|recogn*|identif*|image|images|photo|photos|picture*|video*|ocr|fill mask|language model*|llm|chat|chatbot|"
+                               "regress*|forecast*|predict*|estimat*|score|scores|cluster*|route*|routing|sort|sorts|sorted|assign*|moderat*|flag|flags|pipeline|negative|positive|good or|or not|convert*|pars*|correct*|complet*|code|text|texts|token|tokens|tabular|table|rows into|instruct*|"
+                               "anomal*|outlier*|fraud|churn|depth|sound|music|reason*|agent|agents|tool|decide whether|which of";
+    if (!a->whole || a->heading[TN_SECTION_TASK] == SIZE_MAX)
+        return TN_OK;
+    size_t h = a->heading[TN_SECTION_TASK];
+    tn_md_range section = {tn_md_block_range(m, h).to, tn_md_section(m, h).to};
+    if (tn_md_count_words(m, section) < 4 || tn_md_has(m, section, task) || (h > 0 && tn_md_has(m, start_of(m), task)))
+        return TN_OK;
+    for (size_t i = 0; i < m->n_spans; i++) { /* the tag as code */
+        tn_catalog_row row;
+        if (m->span[i].kind == TN_MD_SPAN_CODE && m->span[i].from >= section.from && m->span[i].to <= section.to && tn_catalog_find("tasks", "tag", tn_str_sub(m->text, m->span[i].from, m->span[i].to), &row))
+            return TN_OK;
+    }
+    return tn_prose_say(p, tn_md_block_range(m, h), "name the task as the Hub does (text-classification, token-classification ...), what goes in, what comes out, and the modality", "the task section names neither a task nor a modality");
 }
 
 /* Several candidates with their scores, and no word in the whole answer on what they cost. */
@@ -1015,7 +1038,7 @@ static tn_status owner(tn_prose *p, void *facts)
 static const tn_prose_rule rules[] = {
     {"format-five", five},         {"format-code", code},     {"format-tables", tn_answer_tables},        {"style-task-first", task_first}, {"style-justify", tn_answer_justify},
     {"data-fit", fit},             {"eval-benchmark", benchmark}, {"eval-baselines", alone},    {"govern-responsible", responsible}, {"data-pipeline", hand_made},
-    {"eval-tradeoff", one_number}, {"govern-compatible", compatible},
+    {"constraint-task", vague_task}, {"eval-tradeoff", one_number}, {"govern-compatible", compatible},
     {"brief-where", place},     {"brief-owner", owner},     {"who-pragmatic", tn_answer_pragmatic},
     {NULL, NULL},
 };

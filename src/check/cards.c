@@ -229,9 +229,23 @@ static bool names_a_task(const tn_prose *p, const card *c)
                      "tagging|parsing|completion|coding|assistant|ocr|vqa|reasoning|moderation|extraction|predict*|task|agent|recommend*|ranking|super resolution|style transfer|merge|finetune|fine tuned");
 }
 
+/* One of the Hub's tags in the prose, in its own words, or among the metadata's tags. */
+static bool tags_a_task(const tn_prose *p, const card *c)
+{
+    tn_catalog_row row;
+    for (const tn_json *t = tn_json_first(tn_json_get(c->yaml, "tags")); t; t = tn_json_next(t))
+        if (tn_catalog_find("tasks", "tag", tn_json_text(t), &row))
+            return true;
+    return tn_json_get(c->yaml, "model-index") || tn_md_has(p->md, p->body, "classification|question answering|named entity recognition|ner|translation|translate*|summarization|summarisation|text generation|generat*|similarity|embedding*|retrieval|rerank*|speech recognition|asr|"
+                                                                            "text to speech|tts|captioning|detection|segmentation|text to image|image to text|fill mask|masked language|language model*|llm|chat|instruct*|forecasting|diffusion|adapter|lora|encoder|merge*|quantiz*|gguf");
+}
+
 static tn_status task(tn_prose *p, void *facts)
 {
     const card *c = facts;
+    /* A whole card for transformers that was tuned from a base: there the tag decides what pipeline() does. */
+    if (c->yaml && c->whole && !tn_json_get(c->yaml, "pipeline_tag") && tn_json_is_str(tn_json_get(c->yaml, "library_name"), "transformers") && tn_json_get(c->yaml, "base_model") && !tags_a_task(p, c))
+        return tn_prose_say_with(p, at_line(p, 1), TN_STR(""), "add pipeline_tag, and say what goes in and what comes out", "the metadata hold no pipeline tag, and the text no task of the Hub");
     if (!c->yaml || tn_json_get(c->yaml, "pipeline_tag") || names_a_task(p, c))
         return TN_OK;
     return tn_prose_say_with(p, at_line(p, 1), TN_STR(""), "add pipeline_tag, and say what goes in and what comes out", "neither a pipeline tag nor the text says what the task is");
@@ -596,11 +610,120 @@ static tn_status records(tn_prose *p)
     return TN_OK;
 }
 
+/* ---- the table's numbers against other evidence ----
+ *
+ * The card's row "this model" is compared with the model-index and with a file of metrics beside the card. A disagreement is
+ * told only when evidence names the column's metric, and none of its values is the cell's number, rounded as the cell is,
+ * as a share or in per cent: several splits and intervals may be named by one metric. */
+
+typedef struct {
+    double value[64];
+    const char *metric[64]; /* one of compared[] */
+    size_t n;
+} evidence_values;
+
+static const char *const compared[] = {"f1", "accuracy", "recall", "precision", "mcc", "auc", "wer", "cer", "bleu", "rouge"};
+
+static void add_value(evidence_values *e, tn_str name, const tn_json *v)
+{
+    double value;
+    if (e->n < TN_COUNT(e->value) && tn_json_f64(v, &value))
+        for (size_t i = 0; i < TN_COUNT(compared); i++)
+            if (e->n < TN_COUNT(e->value) && tn_str_find(name, tn_str_of(compared[i]), 0) != SIZE_MAX) {
+                e->value[e->n] = value;
+                e->metric[e->n++] = compared[i];
+            }
+}
+
+static bool same_number(double cell, size_t decimals, double value)
+{
+    double half = 0.5;
+    for (size_t i = 0; i < decimals; i++)
+        half /= 10;
+    half *= 1.0001; /* 0.7485 may have been rounded either way */
+    for (double scale = 0.01; scale < 1000; scale *= 100) {
+        double d = value * scale - cell;
+        if ((d < 0 ? -d : d) <= half)
+            return true;
+    }
+    return false;
+}
+
+/* Tells of the first cell of "this model" that the evidence contradicts. */
+static tn_status against_table(tn_prose *p, const evidence_values *e, const char *message)
+{
+    const tn_md *m = p->md;
+    for (size_t b = 0; b < m->n_blocks && e->n; b++) {
+        tn_str rest = m->block[b].text, head, row;
+        if (m->block[b].kind != TN_MD_TABLE || !tn_md_row(&rest, &head))
+            continue;
+        while (tn_md_row(&rest, &row)) {
+            tn_str names = head, cells = row, name, cell;
+            for (size_t column = 0; tn_md_cell(&cells, &cell); column++) {
+                bool named = tn_md_cell(&names, &name);
+                size_t at = tn_md_offset(m, cell);
+                tn_md_range where = {at, at + cell.len}, first;
+                if (column == 0) {
+                    if (!tn_md_is(m, where, "this model|our model|ours|this model ours"))
+                        break;
+                    continue;
+                }
+                size_t from = named ? tn_md_offset(m, name) : 0;
+                tn_md_range title = {from, from + (named ? name.len : 0)};
+                double number;
+                if (!named || !tn_md_find(m, where, "#", &first) || first.from - where.from > 4 || !tn_str_to_f64(tn_str_sub(m->prose, first.from, first.to), &number))
+                    continue;
+                size_t dot = tn_str_find(tn_str_sub(m->prose, first.from, first.to), TN_STR("."), 0), known = 0, fits = 0;
+                size_t decimals = dot == SIZE_MAX ? 0 : first.to - first.from - dot - 1;
+                for (size_t i = 0; i < e->n; i++)
+                    if (tn_md_has(m, title, e->metric[i])) {
+                        known++;
+                        fits += same_number(number, decimals, e->value[i]);
+                    }
+                if (known && !fits && decimals >= 1)
+                    return tn_prose_say(p, where, "write the number of the evaluation that the card reports, in one place and the other", "%s", message);
+            }
+        }
+    }
+    return TN_OK;
+}
+
+static tn_status index_against_table(tn_prose *p, const card *c)
+{
+    evidence_values e = {.n = 0};
+    for (const tn_json *m = tn_json_first(tn_json_get(c->yaml, "model-index")); m; m = tn_json_next(m))
+        for (const tn_json *r = tn_json_first(tn_json_get(m, "results")); r; r = tn_json_next(r))
+            for (const tn_json *x = tn_json_first(tn_json_get(r, "metrics")); x; x = tn_json_next(x))
+                add_value(&e, tn_json_text(tn_json_get(x, "type")), tn_json_get(x, "value"));
+    return against_table(p, &e, "the table and the model-index disagree");
+}
+
+static tn_status files_against_table(tn_prose *p)
+{
+    static const char *const file[] = {"metrics.json", "all_results.json", "eval_results.json", "test_results.json"};
+    char *folder = p->source->place ? tn_str_c(p->arena, tn_path_dir(tn_str_of(p->source->place))) : NULL;
+    evidence_values e = {.n = 0};
+    for (size_t i = 0; i < TN_COUNT(file) && folder; i++) {
+        const char *path = tn_path_join(p->arena, folder, file[i]);
+        const tn_json *v = NULL;
+        tn_bytes text;
+        if (!path)
+            return tn_fail_nomem(p->err, 64);
+        if (!tn_file_exists(path) || tn_file_read(path, 1 << 20, p->arena, &text, NULL) != TN_OK || tn_json_parse(tn_str_from_bytes(text), p->arena, &v, NULL) != TN_OK)
+            continue;
+        for (const tn_json *x = tn_json_first(v); x; x = tn_json_next(x))
+            add_value(&e, tn_json_key(x), x);
+    }
+    return against_table(p, &e, "the table and the file of metrics beside the card disagree");
+}
+
 static tn_status evidence(tn_prose *p, void *facts)
 {
     const card *c = facts;
     TN_TRY(placeholders(p, facts));
     TN_TRY(model_index(p, c));
+    TN_TRY(index_against_table(p, c));
+    TN_TRY(files_against_table(p));
     return records(p);
 }
 
