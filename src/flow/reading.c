@@ -214,6 +214,7 @@ static bool number_at(const tn_reader *r, size_t i, number *out)
     for (size_t s = 0; s < TN_COUNT(scale); s++)
         if (tn_str_is(out->unit, scale[s].word)) {
             bool own = out->own_unit;
+            out->own_unit = false; /* "14k" is a number of what follows */
             size_t at = own ? i + 1 : i + 2;
             out->value *= scale[s].times;
             out->unit = same_clause(r, i, at) ? word(r, at) : TN_STR("");
@@ -334,6 +335,8 @@ static const tn_phrase_hit *object_of(const tn_reader *r, const tn_phrase_hit *o
                 continue;
             if (inside)
                 distance = 0;
+            if (tn_str_is(op->value, "alike") && tn_str_is(h->value, "image"))
+                distance = 1; /* what is alike to a picture is a picture */
             if (!t.len || (round == 0 && !same_sentence(r, op->first, h->first)) || (round == 1 && !in_part(r, h->first, TN_WHAT)))
                 continue;
             if (round == 2 && (h->negated || h->weight < 2))
@@ -427,7 +430,8 @@ static void read_task(tn_reader *r)
         if (in_part(r, h->first, TN_WHAT))
             least = 2;
     qsort(c.at, c.n, sizeof *c.at, by_place);
-    bool numbers = first_of(r, "problem", "regression") && !first_of(r, "classes", NULL), sound = first_of(r, "object", "audio") != NULL;
+    bool distance = first_of(r, "metric", "mae") || first_of(r, "metric", "rmse") || first_of(r, "metric", "mape"); /* of numbers */
+    bool numbers = distance || (first_of(r, "problem", "regression") && !first_of(r, "classes", NULL)), sound = first_of(r, "object", "audio") != NULL;
     for (size_t i = 0; i < c.n; i++) {
         if (numbers && tn_str_is(c.at[i].tag, "tabular-classification"))
             c.at[i].tag = TN_STR("tabular-regression");
@@ -437,8 +441,9 @@ static void read_task(tn_reader *r)
                 keep = keep && !tn_str_is(c.at[k].tag, "image-to-text");
         for (size_t k = 0; k < c.n && keep; k++) /* "part-of-speech tagging" is one thing */
             keep = c.at[k].weight <= c.at[i].weight || c.at[i].weight > 2 || c.at[i].first > c.at[k].last + 2 || c.at[k].first > c.at[i].last + 2;
-        for (size_t k = 0; k < c.n && keep; k++)
-            keep = k == i || c.at[k].weight < least || !swallows(c.at[k].tag, c.at[i].tag);
+        for (size_t k = 0; k < c.n && keep; k++) /* of two that swallow each other the heavier stays, else the first */
+            keep = k == i || c.at[k].weight < least || !swallows(c.at[k].tag, c.at[i].tag) ||
+                   (swallows(c.at[i].tag, c.at[k].tag) && (c.at[i].weight != c.at[k].weight ? c.at[i].weight > c.at[k].weight : i < k));
         if (!keep)
             continue;
         add_words(r, "task", c.at[i].tag, c.at[i].first, c.at[i].last);
@@ -1464,7 +1469,7 @@ static bool owned_plural(const tn_reader *r, size_t i, const number *n)
                                      "stations", "locations", "offices", "lines", "types", "kinds", "hits", "candidates", "results", "members", "visitors", "guests", "clerks", "reviewers", "annotators", "experts", "less", "cross", "series", "cities", "tokens", NULL};
     tn_str noun = n->unit;
     size_t at = n->last;
-    if (n->own_unit || part_of(r, i) == TN_WHY || part_of(r, i) == TN_WHERE || part_of(r, i) == TN_WHEN || n->value < 20 || n->value != (double)(int64_t)n->value || !i || !same_clause(r, i - 1, i) || !word_in(r, i - 1, have))
+    if (n->own_unit || part_of(r, i) == TN_WHY || part_of(r, i) == TN_WHERE || part_of(r, i) == TN_WHEN || n->value < 20 || n->value != (double)(int64_t)n->value || (n->value < 1000 && i && same_clause(r, i - 1, i) && !word_in(r, i - 1, have)))
         return false;
     if (!(noun.len > 3 && noun.ptr[noun.len - 1] == 's') && same_clause(r, at, at + 1))
         noun = word(r, ++at);
