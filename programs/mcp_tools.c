@@ -322,6 +322,7 @@ static tn_status check(const tn_mcp_call *call, tn_json **out, tn_str *text, tn_
     if (tn_json_get(call->arguments, "text")) {
         TN_TRY(tn_walk(p->root, TN_STR(""), MAX_WALK, call->arena, &around, &cut, err));
         o.repository = &around;
+        o.base = p->root;
     }
     tn_status st = o.repository ? tn_check_text(name ? tn_json_str(name) : TN_STR("answer.md"), text_of(call, "text"), &o, &r, err)
                                                         : check_paths(call, &o, &r, err);

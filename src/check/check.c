@@ -17,7 +17,6 @@
 #include "check/walk.h"
 #include "data/pii.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,6 +152,18 @@ static tn_status judge_suppressions(const tn_check_source *s, const tn_suppressi
     return TN_OK;
 }
 
+static tn_status is_waived(const tn_check_options *o, tn_finding f, tn_arena *a, bool *waived, tn_err *err)
+{
+    if (o->base && tn_rules_settings(o->rules)->n_waivers) {
+        const char *name = tn_str_c(a, f.path), *place = name ? tn_path_join(a, o->base, name) : NULL;
+        if (!place)
+            return tn_fail_nomem(err, f.path.len);
+        f.path = tn_str_of(place);
+    }
+    *waived = tn_rules_waiver(o->rules, &f) != NULL;
+    return TN_OK;
+}
+
 /* Fills path and severity, drops what is off, suppressed, waived or below the wanted severity, and keeps the rest. */
 static tn_status judge(const job *j, source *s, const tn_check_source *in, worker *w, tn_err *err)
 {
@@ -177,7 +188,9 @@ static tn_status judge(const job *j, source *s, const tn_check_source *in, worke
             s->n_suppressed++;
             continue;
         }
-        if (tn_rules_waiver(rules, &f)) {
+        bool waived = false;
+        TN_TRY(is_waived(j->options, f, w->scratch, &waived, err));
+        if (waived) {
             s->n_waived++;
             continue;
         }
@@ -289,17 +302,10 @@ static tn_status join(job *j, const char *folder, tn_str name, tn_str *out, tn_e
     return out->ptr ? TN_OK : tn_fail_nomem(err, name.len);
 }
 
-/* What the project leaves out (tenet.yaml, ignore): the path or a folder above it. A path that was named is looked at. */
+/* A path that was named is looked at all the same. */
 static bool is_ignored(const job *j, tn_str path, bool is_folder)
 {
-    char buffer[PATH_MAX];
-    tn_str inside;
-    if (!j->ignore.line.len || !tn_rules_relative(j->options->rules, path, buffer, sizeof buffer, &inside))
-        return false;
-    for (size_t i = 0; i < inside.len; i++)
-        if (inside.ptr[i] == '/' && tn_ignore_has(&j->ignore, tn_str_sub(inside, 0, i), true))
-            return true;
-    return tn_ignore_has(&j->ignore, inside, is_folder);
+    return tn_ignore_has_project(&j->ignore, j->options->rules, path, is_folder);
 }
 
 static tn_status add_folder(job *j, const char *root, size_t max_files, tn_check_result *out, tn_err *err)
@@ -384,9 +390,8 @@ static tn_status job_open(job *j, const tn_check_options *options, tn_check_resu
     if (!j->arena || !j->worker)
         return tn_fail_nomem(err, (size_t)j->n_workers * sizeof *j->worker);
     j->ignore.arena = j->arena;
-    const tn_settings *settings = options->rules ? tn_rules_settings(options->rules) : NULL;
-    for (size_t i = 0; settings && i < settings->n_ignore; i++)
-        TN_TRY(tn_ignore_add(&j->ignore, TN_STR(""), settings->ignore[i], err));
+    if (options->rules)
+        TN_TRY(tn_ignore_add_project(&j->ignore, options->rules, err));
     for (int i = 0; i < j->n_workers; i++) {
         worker *w = &j->worker[i];
         w->scratch = tn_arena_new(0);

@@ -75,6 +75,7 @@ typedef struct {
     tn_severity min_severity;
     const tn_baseline *baseline; /* NULL: everything is new */
     const tn_repository *repository; /* tn_check_text: the folder that the text would lie in (check/walk.h); NULL: not known */
+    const char *base;      /* tn_check_text: the folder that relative paths count from, for waivers; NULL: the one we work in */
     bool no_suppressions;  /* marks in the text count for nothing: what an assistant writes does not excuse itself */
     size_t max_file;       /* bytes; 0 = 16 MiB */
     size_t max_files;      /* 0 = 200,000 */

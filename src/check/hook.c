@@ -6,6 +6,7 @@
 #include "base/child.h"
 #include "base/file.h"
 #include "check/check.h"
+#include "check/ignore.h"
 #include "check/repository.h"
 #include "check/shell.h"
 #include "check/walk.h"
@@ -23,6 +24,7 @@ typedef struct {
     tn_arena *a;
     const char *dir; /* paths are shown from here on */
     const tn_rules *rules;
+    tn_ignore ignore; /* of tenet.yaml */
     bool no_suppressions;
     tn_repository *repository; /* NULL before a finding asks what lies beside it */
     tn_findings found;
@@ -43,7 +45,19 @@ static tn_status open_judge(judge *j, const char *dir, bool must_read, tn_arena 
     if (st != TN_OK && st != TN_ENOMEM && !must_read)
         st = tn_rules_load(NULL, today, a, &j->rules, err);
     TN_TRY(st);
-    return tn_findings_init(&j->found, err);
+    j->ignore.arena = a;
+    st = tn_ignore_add_project(&j->ignore, j->rules, err);
+    if (st == TN_OK)
+        st = tn_findings_init(&j->found, err);
+    if (st != TN_OK)
+        TN_VEC_FREE(&j->ignore.line);
+    return st;
+}
+
+static void close_judge(judge *j)
+{
+    tn_findings_free(&j->found);
+    TN_VEC_FREE(&j->ignore.line);
 }
 
 static tn_str shown_path(const judge *j, const char *path)
@@ -69,12 +83,17 @@ static tn_status know_repository(judge *j, tn_err *err)
 /* The error findings of a text that are new against the same file's older text; `before` without ptr: all are new. */
 static tn_status look(judge *j, tn_str path, tn_str before, tn_str after, tn_err *err)
 {
-    tn_check_options o = {.rules = j->rules, .min_severity = TN_ERROR, .no_suppressions = j->no_suppressions};
+    tn_check_options o = {.rules = j->rules, .min_severity = TN_ERROR, .no_suppressions = j->no_suppressions, .base = j->dir};
     tn_check_result was = {0}, is = {0};
     tn_baseline *known = NULL;
     tn_buf b = TN_BUF_INIT;
     tn_status st = TN_OK;
     if (after.len > MAX_FILE || (before.ptr && tn_str_eq(before, after)))
+        return TN_OK;
+    const char *name = tn_str_c(j->a, path), *place = name ? tn_path_join(j->a, j->dir, name) : NULL;
+    if (!place)
+        return tn_fail_nomem(err, path.len);
+    if (tn_ignore_has_project(&j->ignore, j->rules, tn_str_of(place), false))
         return TN_OK;
     j->n_changed++;
     o.repository = j->repository;
@@ -349,7 +368,7 @@ tn_status tn_hook_pre_commit(const char *dir, tn_arena *a, tn_hook_answer *out, 
     TN_GO(look_at_changes(&j, &r, &c, NULL, err));
     st = say_no(&j, "what is staged", "Mend them and stage again, or set one aside with its reason: `tenet rules show RULE` tells more.", out, err);
 done:
-    tn_findings_free(&j.found);
+    close_judge(&j);
     return st;
 }
 
@@ -435,7 +454,7 @@ tn_status tn_hook_pre_push(const char *dir, tn_str refs, tn_arena *a, tn_hook_an
     }
     st = say_no(&j, "what would be pushed", "Mend them in a commit, or set one aside with its reason: `tenet rules show RULE` tells more.", out, err);
 done:
-    tn_findings_free(&j.found);
+    close_judge(&j);
     return st;
 }
 
@@ -710,7 +729,7 @@ tn_status tn_hook_claude(tn_str event, tn_arena *a, tn_hook_answer *out, tn_err 
         return TN_OK;
     TN_TRY(open_judge(&j, cwd, false, a, err));
     tn_status st = edits ? on_edit(&j, tool, input, cwd, out, err) : stops ? on_stop(&j, v, cwd, out, err) : on_bash(&j, input, cwd, out, err);
-    tn_findings_free(&j.found);
+    close_judge(&j);
     return st;
 }
 

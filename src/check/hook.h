@@ -4,7 +4,8 @@
 ///
 /// A change is judged by what it brings: error findings that the text has after it and had not before. Old findings never
 /// stand in the way of an edit, so a bad file can be mended step by step; they are what `tenet check` is for. Warnings and
-/// advice never block. Nothing is ever approved: a hook that has nothing to say says nothing.
+/// advice never block, nor do files that the project ignores. Nothing is ever approved: a hook that has nothing to say says
+/// nothing. Files larger than 16 MiB, and what a change holds beyond 5,000 files, are not looked at.
 
 #include "base/finding.h"
 

@@ -158,6 +158,27 @@ static void settings_that_cannot_be_read_open_no_gate(void **state)
     tn_arena_free(a);
 }
 
+/* The program may be called from another folder than the event's: paths count from the event's, or from the top. */
+static void waivers_and_ignored_paths_count_from_anywhere(void **state)
+{
+    fresh();
+    assert_int_equal(mkdir("sub", 0700), 0);
+    assert_int_equal(mkdir("sub/vendor", 0700), 0);
+    put("sub/new.py", bad);
+    put("sub/vendor/a.py", good);
+    assert_int_equal(chdir("sub"), 0);
+    assert_true(claude("Stop", "", "sub/new.py:1:"));
+    put("../tenet.yaml", "waivers:\n  - {rule: govern-userdata, path: sub/new.py, reason: revoked long ago, until: 2999-12-31}\n");
+    assert_false(claude("Stop", "", NULL));
+    assert_false(claude("PreToolUse", TOOL("Write", "\"file_path\":\"sub/new.py\",\"content\":\"" BAD "x = 1\""), NULL));
+    assert_true(claude("PreToolUse", TOOL("Write", "\"file_path\":\"new.py\",\"content\":\"" BAD "x = 1\""), NULL));
+    put("../tenet.yaml", "ignore: [vendor/, sub/new.py]\n");
+    put("vendor/a.py", bad);
+    assert_false(claude("Stop", "", NULL));
+    assert_false(claude("PreToolUse", TOOL("Write", "\"file_path\":\"sub/vendor/b.py\",\"content\":\"" BAD "\""), NULL));
+    assert_true(claude("PreToolUse", TOOL("Write", "\"file_path\":\"sub/c.py\",\"content\":\"" BAD "\""), NULL));
+}
+
 static void the_work_stops_once_for_its_errors(void **state)
 {
     fresh();
@@ -396,6 +417,7 @@ int main(void)
         cmocka_unit_test(what_lies_beside_a_file_counts),
         cmocka_unit_test(events_that_are_none_are_told),
         cmocka_unit_test(settings_that_cannot_be_read_open_no_gate),
+        cmocka_unit_test(waivers_and_ignored_paths_count_from_anywhere),
         cmocka_unit_test(the_work_stops_once_for_its_errors),
         cmocka_unit_test(the_index_is_checked_not_the_working_tree),
         cmocka_unit_test(the_first_commit_is_checked_too),

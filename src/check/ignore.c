@@ -5,6 +5,8 @@
 
 #include "base/file.h"
 
+#include <limits.h>
+
 enum { MAX_LINES = 10000, MAX_STEPS = 20000 };
 
 tn_status tn_ignore_add(tn_ignore *g, tn_str folder, tn_str text, tn_err *err)
@@ -131,4 +133,24 @@ bool tn_ignore_has(const tn_ignore *g, tn_str path, bool is_folder)
             return !l->negated;
     }
     return false;
+}
+
+tn_status tn_ignore_add_project(tn_ignore *g, const tn_rules *rules, tn_err *err)
+{
+    const tn_settings *settings = tn_rules_settings(rules);
+    for (size_t i = 0; i < settings->n_ignore; i++)
+        TN_TRY(tn_ignore_add(g, TN_STR(""), settings->ignore[i], err));
+    return TN_OK;
+}
+
+bool tn_ignore_has_project(const tn_ignore *g, const tn_rules *rules, tn_str path, bool is_folder)
+{
+    char buffer[PATH_MAX];
+    tn_str inside;
+    if (!g->line.len || !tn_rules_relative(rules, path, buffer, sizeof buffer, &inside))
+        return false;
+    for (size_t i = 0; i < inside.len; i++)
+        if (inside.ptr[i] == '/' && tn_ignore_has(g, tn_str_sub(inside, 0, i), true))
+            return true;
+    return tn_ignore_has(g, inside, is_folder);
 }
