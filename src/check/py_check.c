@@ -8,7 +8,7 @@
 #include "check/answer.h"
 #include "check/checkers.h"
 
-static const tn_py_rule *const tables[] = {tn_py_data_rules, tn_py_constraint_rules, tn_py_govern_rules, tn_py_scope_rules};
+static const tn_py_rule *const tables[] = {tn_py_data_rules, tn_py_eval_rules, tn_py_constraint_rules, tn_py_govern_rules, tn_py_scope_rules};
 
 bool tn_py_whole(const tn_py_check *c)
 {

@@ -162,7 +162,7 @@ static bool holds(tn_str text, tn_str word)
     return false;
 }
 
-static bool holds_any(tn_str text, const char *words)
+bool tn_py_says(tn_str text, const char *words)
 {
     tn_str rest = tn_str_of(words), word;
     while (tn_str_cut(&rest, '|', &word))
@@ -176,9 +176,9 @@ bool tn_py_explained(const tn_py_check *c, const tn_py_node *at, uint32_t above,
     const tn_py_tree *t = c->tree;
     for (size_t i = 0; i < t->n_comments; i++) {
         const tn_py_comment *m = &t->comment[i];
-        if (m->line <= at->line && m->line + above >= at->line && holds_any(tn_str_sub(t->text, m->from, m->to), words))
+        if (m->line <= at->line && m->line + above >= at->line && tn_py_says(tn_str_sub(t->text, m->from, m->to), words))
             return true;
     }
     const tn_py_node *first = t->body;
-    return first && first->kind == TN_PY_EXPR && first->x && first->x->kind == TN_PY_STRING && holds_any(first->x->str, words);
+    return first && first->kind == TN_PY_EXPR && first->x && first->x->kind == TN_PY_STRING && tn_py_says(first->x->str, words);
 }

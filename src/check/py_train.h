@@ -31,6 +31,8 @@ bool tn_py_is_test(const tn_py_check *c);
 bool tn_py_is_trainer(const tn_py_value *v);
 /// The constructor that made the value, or NULL.
 const tn_py_event *tn_py_maker(const tn_py_value *v);
+/// The text holds one of "a|b|c", given in lower case, without case and anywhere.
+bool tn_py_says(tn_str text, const char *words);
 /// The word stands in a comment of the file at most `above` lines over the node, on its line, or in the docstring of the
 /// file; any of "a|b|c", without case.
 bool tn_py_explained(const tn_py_check *c, const tn_py_node *at, uint32_t above, const char *words);
