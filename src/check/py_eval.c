@@ -513,8 +513,8 @@ static bool file_says_skew(const tn_py_check *c)
 
 static tn_status look_benchmark(tn_py_check *c)
 {
-    const tn_py_event *text_metric = NULL, *accuracy = NULL;
-    bool classes = false, other = false, token = false, resampled = false;
+    const tn_py_event *text_metric = NULL, *accuracy = NULL, *resampled = NULL;
+    bool classes = false, other = false, token = false;
     if (tn_py_is_test(c))
         return TN_OK;
     for (size_t i = 0; i < c->flow->n_events; i++) {
@@ -527,13 +527,14 @@ static tn_status look_benchmark(tn_py_check *c)
         classes = classes || gives == 'c';
         other = other || gives == 'g';
         token = token || has(e->callee, "TokenClassification");
-        resampled = resampled || starts_any(e->callee, "imblearn.");
+        if (starts_any(e->callee, "imblearn.over_sampling.|imblearn.under_sampling.|imblearn.combine."))
+            resampled = e;
     }
     if (text_metric && classes && !other)
         return tn_py_say(c, text_metric->node, NULL, "take the metric of the task: macro F1 for one label a text, strict entity F1 for spans", "BLEU, ROUGE and their kin compare texts; this file judges labels with them");
     if (!accuracy || text_has(c, "f1_score|precision|recall|roc_auc|average_precision|classification_report|confusion_matrix|matthews|cohen_kappa|seqeval|balanced_accuracy|\"f1\"|'f1'|f_score|fbeta|per_class|auc"))
         return TN_OK;
-    if (resampled || file_says_skew(c))
+    if ((resampled && resampled->run == accuracy->run) || file_says_skew(c))
         return tn_py_say(c, accuracy->node, NULL, "report precision and recall of the rare class, average precision or macro F1, beside the majority class", "accuracy is the only metric, and the classes are skewed: the majority class alone would score high");
     if (token && tn_py_is_any(accuracy, "evaluate.load|datasets.load_metric"))
         return tn_py_say(c, accuracy->node, NULL, "use seqeval with its scheme stated", "accuracy of tokens is the only metric of token classification: most tokens are no entity");

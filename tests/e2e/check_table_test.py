@@ -15,12 +15,6 @@ LEAST = 0.8
 # the test fails when it could and did not.
 WEAK = {
     "eval-baselines",
-    "eval-benchmark",
-    "eval-criteria",
-    "eval-evidence",
-
-
-
 }
 WRONG = {
 }
