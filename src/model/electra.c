@@ -3,20 +3,8 @@
 #include "model/post_norm.h"
 
 static const struct tn_post_norm names = {
-    .word = "embeddings.word_embeddings",
-    .position = "embeddings.position_embeddings",
-    .type = "embeddings.token_type_embeddings",
+    TN_BERT_NAMES,
     .project = "embeddings_project",
-    .norm = "embeddings.LayerNorm",
-    .layer = "encoder.layer.%d.",
-    .query = "attention.self.query",
-    .key = "attention.self.key",
-    .value = "attention.self.value",
-    .out = "attention.output.dense",
-    .norm1 = "attention.output.LayerNorm",
-    .up = "intermediate.dense",
-    .down = "output.dense",
-    .norm2 = "output.LayerNorm",
     .dense = "/classifier.dense",
     .classifier = "/classifier.out_proj",
     .head_activation = TN_ACT_GELU,

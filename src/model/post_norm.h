@@ -30,6 +30,21 @@ struct tn_post_norm {
     const char *distance, *distance_norm, *distance_query, *distance_key;
 };
 
+/// BERT's own names, which several families kept.
+#define TN_BERT_NAMES .word = "embeddings.word_embeddings", \
+    .position = "embeddings.position_embeddings", \
+    .type = "embeddings.token_type_embeddings", \
+    .norm = "embeddings.LayerNorm", \
+    .layer = "encoder.layer.%d.", \
+    .query = "attention.self.query", \
+    .key = "attention.self.key", \
+    .value = "attention.self.value", \
+    .out = "attention.output.dense", \
+    .norm1 = "attention.output.LayerNorm", \
+    .up = "intermediate.dense", \
+    .down = "output.dense", \
+    .norm2 = "output.LayerNorm"
+
 tn_status tn_post_norm_build(tn_model *m, void **net, tn_err *err);
 /// Positions count from 0, or from behind the padding id where the config says so.
 tn_var *tn_post_norm_encode(const tn_model *m, tn_tape *t, const tn_batch *b);

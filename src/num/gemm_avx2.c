@@ -19,9 +19,9 @@ INLINE void half_tile(size_t rows, size_t step_i, size_t step_k, size_t k, const
     __m256 sum[ROWS][2];
     UNROLL for (size_t i = 0; i < rows; i++)
     {
-        const float *start = e->start + i * e->ld_start + at;
-        sum[i][0] = e->start ? _mm256_loadu_ps(start) : _mm256_setzero_ps();
-        sum[i][1] = e->start ? _mm256_loadu_ps(start + 8) : _mm256_setzero_ps();
+        const float *start = e->start ? e->start + i * e->ld_start + at : NULL;
+        sum[i][0] = start ? _mm256_loadu_ps(start) : _mm256_setzero_ps();
+        sum[i][1] = start ? _mm256_loadu_ps(start + 8) : _mm256_setzero_ps();
     }
     const float *next = at ? NULL : e->next;
     size_t ld_next = e->ld_next;

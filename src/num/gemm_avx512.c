@@ -18,9 +18,9 @@ INLINE void tile(size_t rows, size_t step_i, size_t step_k, size_t k, const floa
     __m512 sum[TN_GEMM_ROWS][2];
     UNROLL for (size_t i = 0; i < rows; i++)
     {
-        const float *start = e->start + i * e->ld_start;
-        sum[i][0] = e->start ? _mm512_loadu_ps(start) : _mm512_setzero_ps();
-        sum[i][1] = e->start ? _mm512_loadu_ps(start + 16) : _mm512_setzero_ps();
+        const float *start = e->start ? e->start + i * e->ld_start : NULL;
+        sum[i][0] = start ? _mm512_loadu_ps(start) : _mm512_setzero_ps();
+        sum[i][1] = start ? _mm512_loadu_ps(start + 16) : _mm512_setzero_ps();
     }
     const float *next = e->next;
     size_t ld_next = e->ld_next;
