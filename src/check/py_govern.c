@@ -60,6 +60,15 @@ static bool is_written_here(const tn_py_check *c, const tn_py_value *path)
     return false;
 }
 
+/* Its own pickles come back: dump and load in one file, the path behind an open(). */
+static bool pickles_itself(const tn_py_check *c)
+{
+    for (size_t i = 0; i < c->flow->n_events; i++)
+        if (tn_py_is_any(c->flow->event[i], "pickle.dump|dill.dump|cloudpickle.dump"))
+            return true;
+    return false;
+}
+
 /* pickle.load(open("model.pkl", "rb")): the words of the call and of the name that its value gets. */
 static bool is_about_a_model(const tn_py_check *c, const tn_py_event *e)
 {
@@ -92,7 +101,7 @@ static tn_status look_provenance(tn_py_check *c)
             continue; /* a test reads what it has just written */
         bool joblib = tn_py_is_any(e, "joblib.load|sklearn.externals.joblib.load");
         bool pickle = tn_py_is_any(e, "pickle.load|pickle.loads|cPickle.load|dill.load|cloudpickle.load|cloudpickle.pickle.load|pandas.read_pickle");
-        if ((joblib && !is_written_here(c, tn_py_arg(e, "filename", 0))) || (pickle && is_about_a_model(c, e)))
+        if ((joblib && !is_written_here(c, tn_py_arg(e, "filename", 0))) || (pickle && is_about_a_model(c, e) && !pickles_itself(c)))
             TN_TRY(tn_py_say(c, e->node, NULL, "load only files whose digest you have checked, or keep models in a format that holds no code (safetensors, skops, ONNX)", "a model is loaded from a pickle, which runs whatever its author put in"));
     }
     return TN_OK;
