@@ -233,14 +233,15 @@ static tn_status open_folder(tn_flow *f, tn_str input, tn_err *err)
 /* The plan of any task is complete; only what the engine has can be run. For the others the same plan becomes a script. */
 static tn_status hand_over(tn_flow *f, tn_str input, tn_err *err)
 {
-    tn_str tag, problem;
+    tn_str tag, problem = TN_STR("");
     tn_buf script = TN_BUF_INIT;
     tn_err none = TN_ERR_INIT;
     TN_TRY(tn_plan_str(f->plan, "task/tag", &tag, err));
-    TN_TRY(tn_plan_str(f->plan, "task/problem", &problem, err));
-    bool classes = tn_str_is(tag, "text-classification");
+    bool classes = tn_str_is(tag, "text-classification"); /* other tasks have no problem */
+    if (classes)
+        TN_TRY(tn_plan_str(f->plan, "task/problem", &problem, err));
     const char *about = tn_str_format(f->arena, "the engine does not run %.*s%s%.*s yet: it has single-label text classification", TN_ARG(tag),
-                                      classes ? ", " : "", TN_ARG(classes ? problem : (tn_str){0})).ptr;
+                                      classes ? ", " : "", TN_ARG(problem)).ptr;
     if (!about)
         return tn_fail_nomem(err, 256);
     if (tn_trainer_script(f->plan, &script, &none) != TN_OK) {

@@ -42,7 +42,9 @@ tn_status tn_trainer_script(const tn_json *plan, tn_buf *out, tn_err *err)
             return tn_buf_status(out, err);
         }
     tn_catalog_row row;
-    tn_str class = tn_catalog_find("tasks", "tag", tag, &row) ? tn_catalog_get(&row, "auto_class") : (tn_str){0};
+    tn_str class = tn_catalog_find("tasks", "tag", tag, &row) ? tn_catalog_get(&row, "auto_class") : TN_STR("");
+    if (tn_str_starts(class, "-")) /* "- (scikit-learn)": none of transformers */
+        class = TN_STR("");
     return tn_fail(err, TN_ERULE, "transformers' Trainer has no common script for %.*s%s%.*s; start from the model's own example", TN_ARG(tag),
                    class.len ? "; its models load with " : "", TN_ARG(class));
 }
