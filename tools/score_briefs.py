@@ -3,8 +3,8 @@
 
 FILE has the briefs and their readings, one a line, the guide in its first line. Halves are cut by the SHA-256 of the id.
 Sets are scored by F1 and single values by equality; either member of an accepted pair of tasks is right; `domain` is free
-wording and left out. Constraints and metrics count as sets of key and value. Prints a mean a field; the disagreements
-are printed for half a and for files without --half, never for half b: that half is opened once, at the end.
+wording and left out. Constraints and metrics count as sets of key and value. Prints a mean a field and, without --quiet,
+the disagreements. Half b was the official measure once; since it has been opened both halves are for development.
 """
 import argparse
 import hashlib
@@ -96,7 +96,7 @@ def main():
                 total[field] += points
                 if points < 1:
                     wrong.append(f"  {field} {points:.2f}: want {json.dumps(want[field], ensure_ascii=False)}\n      have {json.dumps(have.get(field), ensure_ascii=False)}")
-            if wrong and not args.quiet and args.half != "b":
+            if wrong and not args.quiet:
                 print(f"--- {record['id']}\n{record['brief']}\n" + "\n".join(wrong))
     means = {field: total[field] / max(n, 1) for field in FIELDS}
     mean = sum(means.values()) / len(means)

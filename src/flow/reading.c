@@ -150,6 +150,36 @@ typedef struct {
     bool own_unit; /* the unit sticks to it */
 } number;
 
+/* What a unit measures ("second", "mb", "rate") and how many of it one is; false when it is no unit of the catalogue. */
+static bool unit_of(tn_str unit, tn_str *measure, double *times)
+{
+    tn_catalog_row row;
+    for (bool more = unit.len && tn_catalog_first("units", &row); more; more = tn_catalog_next(&row)) {
+        tn_str part;
+        for (tn_str rest = tn_catalog_get(&row, "words"); tn_str_cut(&rest, ';', &part);)
+            if (tn_str_eq(tn_str_trim(part), unit)) {
+                *measure = tn_catalog_get(&row, "measure");
+                return tn_str_to_f64(tn_catalog_get(&row, "times"), times);
+            }
+    }
+    return false;
+}
+
+/* "14k", "three billion": what multiplies a number stands as its unit; the word behind that is the unit then. */
+static void scale(const tn_reader *r, number *n)
+{
+    tn_str measure;
+    double times;
+    if (!unit_of(n->unit, &measure, &times) || !tn_str_is(measure, "count"))
+        return;
+    size_t at = n->last + 1;
+    n->own_unit = false;
+    n->value *= times;
+    n->unit = same_clause(r, n->last, at) ? word(r, at) : TN_STR("");
+    if (n->unit.len)
+        n->last = at;
+}
+
 /* "0.85", "14,200", "14.200", "3k", "2.3M", "1,5": digits with either separator; three digits behind it are thousands. */
 static bool number_at(const tn_reader *r, size_t i, number *out)
 {
@@ -206,23 +236,7 @@ static bool number_at(const tn_reader *r, size_t i, number *out)
         out->unit = next;
         out->last = i + 1;
     }
-    static const struct {
-        const char *word;
-        double times;
-    } scale[] = {{"k", 1e3}, {"thousand", 1e3}, {"m", 1e6}, {"mio", 1e6}, {"million", 1e6}, {"millions", 1e6}, {"millionen", 1e6}, {"millones", 1e6}, {"mil", 1e3}, {"mille", 1e3},
-                 {"tausend", 1e3}, {"bin", 1e3}, {"ribu", 1e3}, {"tys", 1e3}, {"тыс", 1e3}, {"тысяч", 1e3}, {"nghìn", 1e3}, {"万", 1e4}, {"만", 1e4}, {"千", 1e3}, {"billion", 1e9}};
-    for (size_t s = 0; s < TN_COUNT(scale); s++)
-        if (tn_str_is(out->unit, scale[s].word)) {
-            bool own = out->own_unit;
-            out->own_unit = false; /* "14k" is a number of what follows */
-            size_t at = own ? i + 1 : i + 2;
-            out->value *= scale[s].times;
-            out->unit = same_clause(r, i, at) ? word(r, at) : TN_STR("");
-            out->last = own ? i : i + 1;
-            if (out->unit.len)
-                out->last = at;
-            break;
-        }
+    scale(r, out);
     return true;
 }
 
@@ -252,22 +266,8 @@ static bool quantity_at(const tn_reader *r, size_t i, number *out)
     if (!v || !same_clause(r, last, last + 1))
         return false;
     *out = (number){.value = v, .unit = word(r, last + 1), .last = last + 1};
+    scale(r, out);
     return true;
-}
-
-/* What a unit measures ("second", "mb", "rate") and how many of it one is; false when it is no unit of the catalogue. */
-static bool unit_of(tn_str unit, tn_str *measure, double *times)
-{
-    tn_catalog_row row;
-    for (bool more = unit.len && tn_catalog_first("units", &row); more; more = tn_catalog_next(&row)) {
-        tn_str part;
-        for (tn_str rest = tn_catalog_get(&row, "words"); tn_str_cut(&rest, ';', &part);)
-            if (tn_str_eq(tn_str_trim(part), unit)) {
-                *measure = tn_catalog_get(&row, "measure");
-                return tn_str_to_f64(tn_catalog_get(&row, "times"), times);
-            }
-    }
-    return false;
 }
 
 static tn_str number_text(tn_reader *r, double v)
@@ -451,6 +451,14 @@ static void read_task(tn_reader *r)
         if (modality)
             add_c(r, "modality", modality, c.at[i].first, c.at[i].last);
     }
+    /* Three may swallow each other in a ring: then the heaviest, the first of those, stands for them. */
+    for (size_t i = 0; i < c.n && best > 0 && !tn_brief_fact(r->brief, "task", NULL); i++)
+        if (c.at[i].weight == best) {
+            const char *modality = modality_of(c.at[i].tag);
+            add_words(r, "task", c.at[i].tag, c.at[i].first, c.at[i].last);
+            if (modality)
+                add_c(r, "modality", modality, c.at[i].first, c.at[i].last);
+        }
     const tn_phrase_hit *h = NULL;
     if (!tn_brief_fact(r->brief, "task", NULL))
         while ((h = next_hit(r, "object", h)))
@@ -981,7 +989,7 @@ static void read_metrics(tn_reader *r)
             continue;
         if (near(r, best, 2, 3, (const char *const[]){"points", "point", "pp", "gain", NULL}) || near(r, best, 3, 0, (const char *const[]){"has", "get", "gets", "dropped", "from", "currently", "today", "now", NULL}))
             continue;
-        static const char *const falls[] = {"wer", "cer", "mae", "rmse", "mape", "mase", "abs_rel", "der", "perplexity", "fid", "false_positive_rate", "eer", "log_loss"};
+        static const char *const falls[] = {"wer", "cer", "mae", "rmse", "mape", "mase", "wape", "smape", "ter", "crps", "abs_rel", "der", "perplexity", "fid", "false_positive_rate", "eer", "log_loss"};
         const char *op = ">=";
         for (size_t k = 0; k < TN_COUNT(falls); k++)
             if (tn_str_is(h->value, falls[k]))
@@ -1281,6 +1289,30 @@ static bool read_quoted(tn_reader *r, double count)
     return true;
 }
 
+/* "clean/insult/threat": three words or more between strokes, in the task. */
+static bool read_strokes(tn_reader *r, double count)
+{
+    tn_str s = r->brief->text;
+    for (size_t i = 0; i + 2 < r->words.len; i++) {
+        name_list list = {.n = 0};
+        size_t k = i;
+        while (k < r->words.len && list.n < TN_COUNT(list.name) && of_the_task(r, k) && (unsigned)(word(r, k).ptr[0] - '0') >= 10) {
+            list.name[list.n++] = tn_str_sub(s, r->words.ptr[k].from, r->words.ptr[k].to);
+            if (r->words.ptr[k].to >= s.len || s.ptr[r->words.ptr[k].to] != '/' || k + 1 >= r->words.len || r->words.ptr[k + 1].from != r->words.ptr[k].to + 1)
+                break;
+            k++;
+        }
+        list.from = r->words.ptr[i].from;
+        list.to = r->words.ptr[k < r->words.len ? k : i].to;
+        bool path = list.from && (s.ptr[list.from - 1] == '/' || s.ptr[list.from - 1] == '.' || s.ptr[list.from - 1] == ':');
+        if (list.n >= 3 && !path && !names_languages(r, &list) && (count == 0 || (double)list.n == count)) {
+            add_names(r, &list);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* "whether the clause complies, conflicts, or is unrelated": three outcomes or more behind "whether" or "if". */
 static bool read_outcomes(tn_reader *r)
 {
@@ -1440,7 +1472,7 @@ static void read_labels(tn_reader *r)
     }
     if (first_of(r, "problem", "regression") && classes && !first_of(r, "problem", "multi-label") && !first_of(r, "classes", NULL))
         return;
-    if (read_counted(r, &count) || read_listed(r, count, '(') || read_listed(r, count, ':') || read_listed(r, count, '-') || (classes && read_quoted(r, count)) || (classes && count == 0 && read_outcomes(r)) || (has(r, "task", "text-classification") && count == 0 && read_polarity(r)) || read_opened(r, count) || count > 0)
+    if (read_counted(r, &count) || read_listed(r, count, '(') || read_listed(r, count, ':') || read_listed(r, count, '-') || read_strokes(r, count) || (classes && read_quoted(r, count)) || (classes && count == 0 && read_outcomes(r)) || (has(r, "task", "text-classification") && count == 0 && read_polarity(r)) || read_opened(r, count) || count > 0)
         return;
     for (const tn_phrase_hit *h = NULL; classes && (h = next_hit(r, "binary", h));) {
         if (!of_the_task(r, h->first))
