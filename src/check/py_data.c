@@ -168,6 +168,11 @@ static tn_status look_versions(tn_py_check *c)
         load l;
         const tn_py_argument_value *at;
         tn_str id, revision;
+        if (tn_py_is(e, "transformers.pipeline") && tn_py_lacks(e, "model", 1) && tn_py_as_str(tn_py_arg(e, "task", 0), &id) && !was_said(said, n_said, id)) {
+            said[n_said++] = id;
+            TN_TRY(tn_py_say(c, e->node, NULL, "name the model and its commit: pipeline(task, model=..., revision=...)", "this pipeline takes whatever model is the library's default for %.*s", TN_ARG(id)));
+            continue;
+        }
         bool partial = tn_py_is(e, "functools.partial") && e->n_args >= 2 && e->arg[0].value->kind == TN_PV_NAME && tn_str_ends(e->arg[0].value->text, ".from_pretrained");
         if (partial)
             l = (load){"pretrained_model_name_or_path", 1, false};
@@ -364,13 +369,53 @@ static const tn_py_value *first_rows(const tn_py_value *v, int depth)
     return first_rows(v->item[0].value, depth + 1);
 }
 
+/* x_train, y_train, x_test, y_test = train_test_split(x, y): rows and answers of different parts. */
+static const tn_py_rows *swapped(const tn_py_event *fit)
+{
+    const tn_py_value *x = tn_py_arg(fit, "X", 0), *y = tn_py_arg(fit, "y", 1);
+    if (!tn_py_named(fit, "fit") || !x || !y || x->n_rows != 1 || y->n_rows != 1)
+        return NULL;
+    const tn_py_rows *a = x->rows[0], *b = y->rows[0];
+    return a->kind == TN_ROWS_PART && b->kind == TN_ROWS_PART && a->event == b->event && a->part != b->part ? a : NULL;
+}
+
+/* data_files={"validation": f, "test": f}. */
+static bool has_equal_parts(const tn_py_event *e)
+{
+    const tn_py_value *v = tn_py_is(e, "datasets.load_dataset") ? tn_py_arg(e, "data_files", 3) : NULL;
+    for (size_t a = 0; v && v->kind == TN_PV_DICT && a < v->n_items; a++)
+        for (size_t b = a + 1; b < v->n_items && b < 16; b++) {
+            tn_str x, y;
+            if (tn_py_as_str(v->item[a].value, &x) && tn_py_as_str(v->item[b].value, &y) && tn_str_eq(x, y) && !tn_str_eq(v->item[a].name, v->item[b].name))
+                return true;
+        }
+    return false;
+}
+
+/* `val_loader = test_loader`: both names say what they are. */
+static const tn_py_node *renamed_test(const tn_py_tree *tree)
+{
+    for (const tn_py_node *n = tree->body; n; n = tn_py_next(n, NULL))
+        if (n->kind == TN_PY_ASSIGN && n->x->kind == TN_PY_NAME && n->y->kind == TN_PY_NAME && tn_py_role_in(n->x->str) == TN_ROLE_VALIDATION && tn_py_role_in(n->y->str) == TN_ROLE_TEST)
+            return n;
+    return NULL;
+}
+
 static tn_status look_splits(tn_py_check *c)
 {
     bool said = false;
     if (tn_py_is_test(c))
         return TN_OK;
+    const tn_py_node *renamed = renamed_test(c->tree);
+    if (renamed)
+        return tn_py_say(c, renamed, NULL, "cut validation rows off the training rows, and keep the test for the end", "the validation rows are the test rows");
     for (size_t i = 0; i < c->flow->n_events; i++) {
         const tn_py_event *t = c->flow->event[i];
+        const tn_py_rows *mixed = swapped(t);
+        if (mixed)
+            return tn_py_say(c, t->node, NULL, "unpack train_test_split in its order: x_train, x_test, y_train, y_test", "rows and answers come from different parts of the split in line %u", mixed->event->node->line);
+        if (has_equal_parts(t))
+            return tn_py_say(c, t->node, NULL, "cut parts that share no row", "two splits are read from one file");
         const tn_py_value *held = tn_py_named(t, "fit") ? first_rows(tn_py_arg(t, "validation_data", -1), 0) : NULL;
         if (held && is_within(held, tn_py_arg(t, "x", 0)))
             return tn_py_say(c, t->node, NULL, "hold validation rows out of the training array", "validation_data are rows that it trains on");
@@ -419,6 +464,8 @@ static tn_status look_fit_before_split(tn_py_check *c, bool *said)
         const tn_py_value *rows = fit->n_args ? fit->arg[0].value : NULL;
         if (!tn_py_named(fit, "fit|fit_transform|fit_resample") || !fit->receiver || !is_learnt_step(fit->receiver) || !rows)
             continue;
+        if (rows->n_rows == 1 && rows->rows[0]->kind == TN_ROWS_PART && rows->rows[0]->role == TN_ROLE_TRAIN)
+            continue; /* a second split of the training rows, for validation */
         if (holds_test(rows)) {
             *said = true;
             return tn_py_say(c, fit->node, NULL, "fit it on the training rows alone, and transform the others with it", "it is fitted on rows of the test");
@@ -562,6 +609,56 @@ static tn_status look_vocabulary(tn_py_check *c, bool *said)
     return TN_OK;
 }
 
+static bool mentions(const tn_py_node *root, const char *word)
+{
+    for (const tn_py_node *m = root; m; m = tn_py_next(m, root))
+        if ((m->kind == TN_PY_NAME || m->kind == TN_PY_ATTRIBUTE) && has(m->str, word))
+            return true;
+    return false;
+}
+
+/* `if test_acc > best_acc:` in a loop, with something kept below it. The names say it. */
+static tn_status look_best_of_test(tn_py_check *c, bool *said)
+{
+    for (const tn_py_node *n = c->tree->body; n; n = tn_py_next(n, NULL)) {
+        if (n->kind != TN_PY_IF || n->x->kind != TN_PY_COMPARE || n->x->y->next || n->x->y->op < TN_PY_LT || n->x->y->op > TN_PY_GE)
+            continue;
+        const tn_py_node *a = n->x->x, *b = n->x->y->x, *p = n->parent;
+        if (mentions(a, "best")) {
+            const tn_py_node *swap = a;
+            a = b;
+            b = swap;
+        }
+        while (p && p->kind != TN_PY_FOR && p->kind != TN_PY_WHILE && p->kind != TN_PY_FUNCTION)
+            p = p->parent;
+        if (a->kind == TN_PY_NAME && tn_py_role_in(a->str) == TN_ROLE_TEST && !has(a->str, "best") && mentions(b, "best") && p && p->kind != TN_PY_FUNCTION) {
+            *said = true;
+            return tn_py_say(c, n, NULL, "choose by the validation score, and take the test score once, for the model that was chosen", "the best model is chosen by its score on the test");
+        }
+    }
+    return TN_OK;
+}
+
+/* model.fit(x), then model.score(x_test), where x_test was cut out of x. */
+static tn_status look_inside(tn_py_check *c, bool *said)
+{
+    for (size_t i = 0; i < c->flow->n_events; i++) {
+        const tn_py_event *e = c->flow->event[i], *fit = NULL;
+        if (!is_judging(e) || !e->receiver || !is_predictor(e->receiver) || !e->n_args || !is_test(e->arg[0].value))
+            continue;
+        for (size_t k = i; k > 0 && !fit; k--) {
+            const tn_py_event *f = c->flow->event[k - 1];
+            if (f->run == e->run && f->n_args && tn_py_named(f, "fit") && tn_py_same(f->receiver, e->receiver))
+                fit = f;
+        }
+        if (fit && fit->arg[0].value->n_rows && tn_py_relate(e->arg[0].value, fit->arg[0].value) == TN_REL_WITHIN) {
+            *said = true;
+            return tn_py_say(c, fit->node, NULL, "fit on the training part only", "the model is fitted on all rows, and judged (line %u) on some of them", e->node->line);
+        }
+    }
+    return TN_OK;
+}
+
 static tn_status look_leak(tn_py_check *c)
 {
     bool said = false;
@@ -575,7 +672,7 @@ static tn_status look_leak(tn_py_check *c)
         if (train && (is_test(train) || holds_test(train)))
             return tn_py_say(c, e->node, NULL, "train on the training split alone", "it trains on rows of the test");
     }
-    tn_status (*const look[])(tn_py_check *, bool *) = {look_fit_before_split, look_stopping, look_search, look_vocabulary};
+    tn_status (*const look[])(tn_py_check *, bool *) = {look_fit_before_split, look_stopping, look_search, look_vocabulary, look_inside, look_best_of_test};
     for (size_t i = 0; i < TN_COUNT(look) && !said; i++)
         TN_TRY(look[i](c, &said));
     return TN_OK;
@@ -597,6 +694,10 @@ static bool is_named_rows(const tn_py_tree *tree, const tn_py_node *n)
 /* A draw from a generator that nobody gave a seed: what it is called for the message, or NULL. */
 static const char *unseeded(const tn_py_check *c, const tn_py_event *e)
 {
+    bool shuffle = true;
+    tn_py_as_bool(tn_py_arg(e, "shuffle", -1), &shuffle);
+    if (tn_py_named(e, "train_test_split") && !shuffle)
+        return NULL;
     if (tn_py_is(e, "sklearn.model_selection.train_test_split"))
         return tn_py_lacks(e, "random_state", -1) ? "the split" : NULL;
     if (tn_py_named(e, "train_test_split") && tn_py_typed(e->receiver, "datasets.Dataset|datasets.DatasetDict"))
@@ -656,6 +757,33 @@ static bool in_method(const tn_py_node *n, const char *name)
     return false;
 }
 
+/* The file reads rows, or speaks of training: what it puts by a hash are not the slots of a table. */
+static bool holds_rows(const tn_py_check *c)
+{
+    for (size_t i = 0; i < c->flow->n_events; i++)
+        if ((c->flow->event[i]->result && c->flow->event[i]->result->n_rows) || has(c->flow->event[i]->name, "train"))
+            return true;
+    for (const tn_py_node *n = c->tree->body; n; n = tn_py_next(n, NULL))
+        if (n->kind == TN_PY_NAME && tn_py_role_in(n->str) != TN_ROLE_UNKNOWN)
+            return true;
+    return false;
+}
+
+/* random.seed(time.time()) */
+static tn_status look_clock(tn_py_check *c, bool *said)
+{
+    for (size_t i = 0; i < c->flow->n_events; i++) {
+        const tn_py_event *e = c->flow->event[i];
+        const tn_py_node *arg = is_seeding(e) && e->n_args ? e->arg[0].node : NULL;
+        for (const tn_py_node *n = arg; n; n = tn_py_next(n, arg))
+            if (n->kind == TN_PY_CALL && is_any(tn_py_canonical(c->flow, n->x, c->arena), "time.time|time.time_ns|datetime.datetime.now|os.urandom|os.getpid|random.randint|random.random|secrets.randbelow|numpy.random.randint")) {
+                *said = true;
+                return tn_py_say(c, e->node, NULL, "take the seed from the configuration, and record it", "the seed is another one in each run");
+            }
+    }
+    return TN_OK;
+}
+
 static tn_status look_other_order(tn_py_check *c, bool *said)
 {
     for (const tn_py_node *n = c->tree->body; n; n = tn_py_next(n, NULL)) {
@@ -663,7 +791,7 @@ static tn_status look_other_order(tn_py_check *c, bool *said)
             continue;
         const tn_py_node *p = n->parent;
         tn_str callee = tn_py_canonical(c->flow, n->x, c->arena);
-        if (n->x->kind == TN_PY_NAME && tn_str_is(n->x->str, "hash") && p && p->kind == TN_PY_BINARY && p->op == TN_PY_MOD && p->x == n && !in_method(n, "__hash__")) {
+        if (n->x->kind == TN_PY_NAME && tn_str_is(n->x->str, "hash") && holds_rows(c) && p && p->kind == TN_PY_BINARY && p->op == TN_PY_MOD && p->x == n && !in_method(n, "__hash__")) {
             *said = true;
             return tn_py_say(c, n, NULL, "use a digest: int(hashlib.sha256(x.encode()).hexdigest(), 16)", "hash() of a text changes with each start of Python, and rows are put by it");
         }
@@ -698,6 +826,8 @@ static tn_status look_deterministic(tn_py_check *c)
     TN_TRY(look_set_order(c, &said));
     if (!said)
         TN_TRY(look_other_order(c, &said));
+    if (!said)
+        TN_TRY(look_clock(c, &said));
     for (size_t i = 0; i < c->flow->n_events; i++)
         any_seed = any_seed || is_seeding(c->flow->event[i]);
     for (size_t i = 0; i < c->flow->n_imports; i++)
@@ -759,22 +889,96 @@ static tn_status look_placeholder(tn_py_check *c, bool *said)
     return TN_OK;
 }
 
+static bool is_empty_cell(tn_str source)
+{
+    tn_str line;
+    while (tn_str_cut(&source, '\n', &line)) {
+        line = tn_str_trim(line);
+        if (line.len && line.ptr[0] != '#')
+            return false;
+    }
+    return true;
+}
+
+/* A notebook whose cells have all lost their numbers was cleared, which is no fault. */
 static tn_status look_order_of_cells(tn_py_check *c, bool *said)
 {
+    static const char remedy[] = "restart the kernel, run all cells from the top, and keep that";
+    const tn_notebook *nb = c->notebook;
     int64_t before = 0;
-    for (size_t i = 0; c->notebook && i < c->notebook->n_cells; i++) {
-        const tn_notebook_cell *cell = &c->notebook->cell[i];
-        if (cell->kind != TN_CELL_CODE || cell->run <= 0)
+    bool any = false;
+    for (size_t i = 0; nb && i < nb->n_cells; i++)
+        any = any || nb->cell[i].run > 0;
+    for (size_t i = 0; any && i < nb->n_cells; i++) {
+        const tn_notebook_cell *cell = &nb->cell[i];
+        tn_py_node at = {.line = cell->python_line ? cell->python_line : 1};
+        if (cell->kind != TN_CELL_CODE || is_empty_cell(cell->source))
             continue;
-        if (cell->run < before) {
-            *said = true;
-            tn_py_node at = {.line = cell->python_line ? cell->python_line : 1};
-            return tn_py_say(c, &at, "execution counts go down", "restart the kernel, run all cells from the top, and keep that", "the cells were not run in this order: In [%lld] stands behind In [%lld]", (long long)cell->run,
-                             (long long)before);
-        }
+        *said = true;
+        if (cell->is_error)
+            return tn_py_say(c, &at, "its output is a traceback", remedy, "this cell ended with an error");
+        if (cell->run <= 0)
+            return tn_py_say(c, &at, "no execution count", remedy, "this cell was never run, others were");
+        if (cell->run < before)
+            return tn_py_say(c, &at, "execution counts go down", remedy, "the cells were not run in this order: In [%lld] stands behind In [%lld]", (long long)cell->run, (long long)before);
+        *said = false;
         before = cell->run;
     }
     return TN_OK;
+}
+
+/* Classes of well-known data sets, by their cards. */
+static int classes_of(tn_str id, tn_str config)
+{
+    static const struct {
+        const char *id, *config;
+        int n;
+    } known[] = {
+        {"imdb|stanfordnlp/imdb|rotten_tomatoes|cornell-movie-review-data/rotten_tomatoes|sst2|stanfordnlp/sst2|yelp_polarity|fancyzhx/yelp_polarity|amazon_polarity|fancyzhx/amazon_polarity|sms_spam|ucirvine/sms_spam", "", 2},
+        {"ag_news|fancyzhx/ag_news", "", 4},
+        {"emotion|dair-ai/emotion", "", 6},
+        {"yelp_review_full|Yelp/yelp_review_full", "", 5},
+        {"dbpedia_14|fancyzhx/dbpedia_14", "", 14},
+        {"banking77|PolyAI/banking77|mteb/banking77", "", 77},
+        {"snli|stanfordnlp/snli", "", 3},
+        {"glue|nyu-mll/glue", "sst2", 2},
+        {"glue|nyu-mll/glue", "cola", 2},
+        {"glue|nyu-mll/glue", "mrpc", 2},
+        {"glue|nyu-mll/glue", "qqp", 2},
+        {"glue|nyu-mll/glue", "qnli", 2},
+        {"glue|nyu-mll/glue", "rte", 2},
+        {"glue|nyu-mll/glue", "mnli", 3},
+        {"tweet_eval|cardiffnlp/tweet_eval", "sentiment", 3},
+        {"tweet_eval|cardiffnlp/tweet_eval", "emotion", 4},
+        {"tweet_eval|cardiffnlp/tweet_eval", "irony", 2},
+        {"tweet_eval|cardiffnlp/tweet_eval", "hate", 2},
+        {"tweet_eval|cardiffnlp/tweet_eval", "offensive", 2},
+    };
+    for (size_t i = 0; i < TN_COUNT(known); i++)
+        if (is_any(id, known[i].id) && tn_str_is(config, known[i].config))
+            return known[i].n;
+    return 0;
+}
+
+/* Of the only data set of the file, when nothing is done to its classes; else 0. */
+static int classes_of_file(const tn_py_check *c, tn_str *id)
+{
+    int n = 0;
+    tn_str config;
+    *id = TN_STR("");
+    for (size_t i = 0; i < c->flow->n_events; i++) {
+        const tn_py_event *e = c->flow->event[i];
+        tn_str one;
+        if (tn_py_named(e, "read_csv|read_json|read_parquet|load_from_disk|from_pandas|from_dict|filter|class_encode_column"))
+            return 0;
+        if (!tn_py_is(e, "datasets.load_dataset"))
+            continue;
+        if (!tn_py_as_str(tn_py_arg(e, "path", 0), &one) || (id->len && !tn_str_eq(*id, one)))
+            return 0;
+        *id = one;
+        n = classes_of(one, tn_py_as_str(tn_py_arg(e, "name", 1), &config) ? config : TN_STR(""));
+    }
+    return n;
 }
 
 /* Of a dict that is written out; 0 where it is another thing or holds `**more`. */
@@ -792,6 +996,8 @@ static tn_status look_other_task(tn_py_check *c)
 {
     bool sequence = false, token = false;
     const tn_py_event *seqeval = NULL;
+    tn_str data;
+    int n_classes = classes_of_file(c, &data);
     for (size_t i = 0; i < c->flow->n_events; i++) {
         const tn_py_event *e = c->flow->event[i];
         double n;
@@ -805,6 +1011,8 @@ static tn_status look_other_task(tn_py_check *c)
         size_t n_names = names ? n_pairs(names->node) : 0;
         if (tn_py_named(e, "from_pretrained") && tn_py_as_f64(tn_py_arg(e, "num_labels", -1), &n) && n_names > 0 && (double)n_names != n)
             return tn_py_say(c, e->node, NULL, "make the number from the names: num_labels=len(labels)", "num_labels is %.0f, and %zu labels are named", n, n_names);
+        if (has(e->callee, "ForSequenceClassification.from_pretrained") && n_classes > 0 && tn_py_as_f64(tn_py_arg(e, "num_labels", -1), &n) && n > 1 && n != n_classes)
+            return tn_py_say(c, e->node, NULL, "take the number from the data: features[\"label\"].num_classes", "num_labels is %.0f, and %.*s has %d classes", n, TN_ARG(data), n_classes);
     }
     if (seqeval && sequence && !token)
         return tn_py_say(c, seqeval->node, NULL, "take the metric of this task: accuracy and macro F1 for one label a text", "seqeval is the metric of token classification, and this file trains a classifier of whole texts");

@@ -204,6 +204,8 @@ static const pv *lookup(py_run *r, tn_str name, const tn_py_node *node)
     }
     pv *unknown = tn_pv_new(r, TN_PV_UNKNOWN, node);
     unknown->v.text = name;
+    unknown->v.object = tn_pv_object(r); /* what a name means stays the same as long as nobody assigns to it */
+    set(r, SCOPE_FILE, id, unknown);
     return unknown;
 }
 
@@ -698,6 +700,8 @@ static tn_py_event *new_event(py_run *r, const tn_py_node *n)
     e->loop = r->loop;
     e->caller = r->caller;
     e->function = function_around(n);
+    e->again = r->called[n->to] & 2;
+    r->called[n->to] |= 2;
     return e;
 }
 
@@ -772,7 +776,7 @@ static const pv *resolve_callee(py_run *r, const tn_py_node *f, tn_py_event *e)
 
 static void mark_called(py_run *r, const pv *f)
 {
-    r->called[f->v.node->from] = 1;
+    r->called[f->v.node->from] |= 1;
 }
 
 /* Functions that are handed to a library are called by it, in a loop perhaps. */
@@ -1419,7 +1423,7 @@ static void run_uncalled(py_run *r)
 {
     for (size_t i = 0; i < r->defined.len && !r->failed && !r->flow.cut; i++) {
         const pv *f = r->defined.ptr[i];
-        if (f->v.kind != TN_PV_FUNCTION || r->called[f->v.node->from])
+        if (f->v.kind != TN_PV_FUNCTION || r->called[f->v.node->from] & 1)
             continue;
         r->run++;
         r->frame = &(py_frame){.scope = SCOPE_FILE};
@@ -1429,9 +1433,9 @@ static void run_uncalled(py_run *r)
             self->v.type = f->cls->v.type;
             self->v.object = tn_pv_object(r);
             self->cls = f->cls;
-            if (init && init->v.kind == TN_PV_FUNCTION && !r->called[init->v.node->from])
+            if (init && init->v.kind == TN_PV_FUNCTION && !(r->called[init->v.node->from] & 1))
                 call_function(r, bind(r, init, self, f->cls), NULL, true);
-            if (r->called[f->v.node->from])
+            if (r->called[f->v.node->from] & 1)
                 continue;
             call_function(r, bind(r, f, self, f->cls), NULL, true);
         } else {

@@ -93,6 +93,8 @@ typedef enum {
 tn_py_relation tn_py_relate(const tn_py_value *a, const tn_py_value *b);
 /// The role of all rows when it is one and no hint; TN_ROLE_UNKNOWN otherwise.
 tn_py_role tn_py_role_of(const tn_py_value *v);
+/// What a name says: "x_train" TRAIN, "val_loader" VALIDATION, "test.csv" TEST, by whole words; UNKNOWN for none or several.
+tn_py_role tn_py_role_in(tn_str name);
 /// The rows' outermost origin: the SOURCE, or the last one known.
 const tn_py_rows *tn_py_origin(const tn_py_rows *rows);
 
@@ -116,6 +118,7 @@ struct tn_py_event {
     const tn_py_argument_value *arg;
     size_t n_args;
     bool open_args;         /* *x or **x that is not known: an absent argument may be there */
+    bool again;             /* the same call in the text has run before: its function is called more than once */
     bool maybe;             /* under an undecided if, an except, a match: it may not run */
     bool in_loop;           /* for, while or comprehension, also that of a caller */
     const tn_py_node *loop; /* the innermost loop in its function */
@@ -141,15 +144,19 @@ tn_status tn_py_follow(const tn_py_tree *tree, tn_arena *a, const tn_py_flow **o
 
 /// The callee is this name.
 bool tn_py_is(const tn_py_event *e, const char *callee);
-/// The callee is one of "a|b|c".
+/// The callee is one of "a|b|*c".
 bool tn_py_is_any(const tn_py_event *e, const char *callees);
-/// The last part of the callee is one of "a|b|c".
+/// The last part of the callee is one of "a|b|*c".
 bool tn_py_named(const tn_py_event *e, const char *names);
 /// The value's type is one of "a|b|c"; "*suffix" compares the end ("*Tokenizer").
 bool tn_py_typed(const tn_py_value *v, const char *types);
 /// The argument by keyword, or by position from 0 (position < 0: keyword only); NULL when it was not given.
 const tn_py_value *tn_py_arg(const tn_py_event *e, const char *name, int position);
 const tn_py_argument_value *tn_py_arg_at(const tn_py_event *e, const char *name, int position);
+/// `s` is one of "a|b|*c": the last form compares the end.
+bool tn_py_word_in(tn_str s, const char *words);
+/// "Trainer" of "transformers.Trainer".
+tn_str tn_py_last_part(tn_str dotted);
 /// True when the argument is certainly not given: absent, and no unknown *x or **x could bring it.
 bool tn_py_lacks(const tn_py_event *e, const char *name, int position);
 bool tn_py_imports(const tn_py_flow *flow, const char *module);

@@ -177,6 +177,8 @@ static const known functions[] = {
     {"omegaconf.OmegaConf.load", GIVES_OUTSIDE, ""},
     {"omegaconf.OmegaConf.merge", GIVES_OUTSIDE, ""},
     {"open", GIVES_SOURCE, "file"},
+    {"optuna.create_study", GIVES_TYPE, "optuna.Study"},
+    {"optuna.load_study", GIVES_TYPE, "optuna.Study"},
     {"os.getenv", GIVES_OUTSIDE, ""},
     {"pandas.DataFrame", GIVES_ROWS, "pandas.DataFrame"},
     {"pandas.Series", GIVES_ROWS, "pandas.Series"},
@@ -403,7 +405,7 @@ static const pv *source_value(py_run *r, tn_py_event *e, const char *type)
     pv *v = result(r, e, tn_str_of(type));
     if (tn_py_is(e, "open") && tn_py_as_str(tn_py_arg(e, "mode", 1), &mode) && mode.len && mode.ptr[0] != 'r')
         return v;
-    tn_py_role role = tn_role_of_name(name);
+    tn_py_role role = tn_py_role_in(name);
     const tn_py_rows *rows = tn_rows_source(r, key, name, e, role == TN_ROLE_UNKNOWN ? TN_ROLE_WHOLE : role, role != TN_ROLE_UNKNOWN);
     tn_str subset;
     if (tn_py_as_str(tn_py_arg(e, "subset", -1), &subset)) /* fetch_20newsgroups(subset="train") */
@@ -545,7 +547,7 @@ static const char keeps_rows[] =
 static const char chooses_rows[] = "filter|select|take|skip|shard|head|tail|sample|query|dropna|drop_duplicates|nlargest|nsmallest|truncate|clip";
 static const char rows_of_argument[] =
     "predict|predict_proba|decision_function|transform|fit_transform|encode|inverse_transform|texts_to_sequences|batch_encode_plus|encode_plus|__call__|tokenize|pad|"
-    "evaluate_generator|predict_log_proba";
+    "evaluate_generator|predict_log_proba|fit_resample";
 
 static const pv *dataset_parts(py_run *r, tn_py_event *e)
 {
@@ -783,7 +785,7 @@ const pv *tn_pv_of_item(py_run *r, const pv *base, const pv *index, const tn_py_
     bool dict = tn_str_is(base->v.type, "datasets.DatasetDict");
     bool frame = tn_str_starts(base->v.type, "pandas.");
     v->v.type = dict ? TN_STR("datasets.Dataset") : frame ? base->v.type : TN_STR("");
-    if (index->v.kind == TN_PV_STRING && (dict || (!base->v.type.len && tn_role_of_name(index->v.text) != TN_ROLE_UNKNOWN))) {
+    if (index->v.kind == TN_PV_STRING && (dict || (!base->v.type.len && tn_py_role_in(index->v.text) != TN_ROLE_UNKNOWN))) {
         const tn_py_rows *of = tn_pv_one_rows(base);
         const tn_py_rows *split = of ? named_split(r, of, index->v.text, of->event) : NULL;
         if (split && tn_py_origin(of)->role == TN_ROLE_WHOLE && dict)

@@ -43,7 +43,7 @@ typedef struct {
     TN_VEC(uint32_t) scope_up;    /* of each owner that is a scope: the one around it */
     TN_VEC(tn_py_event *) events;
     TN_VEC(const pv *) defined;   /* functions and classes, in order of definition */
-    uint8_t *called;              /* by the byte where a FUNCTION or CLASS begins */
+    uint8_t *called;              /* bit 0: by the byte where a FUNCTION or CLASS begins; bit 1: by the byte where a CALL ends */
     uint32_t stamp;
     size_t steps, max_steps;
     uint32_t run;
@@ -70,10 +70,6 @@ const tn_py_rows *tn_rows_source(py_run *r, tn_str key, tn_str name, const tn_py
 const tn_py_rows *tn_rows_split(py_run *r, const tn_py_rows *of, tn_str name, const tn_py_event *e);
 const tn_py_rows *tn_rows_part(py_run *r, const tn_py_rows *of, unsigned part, unsigned n_parts, const tn_py_event *e);
 const tn_py_rows *tn_rows_subset(py_run *r, const tn_py_rows *of, const tn_py_event *e, const tn_py_node *node);
-/// "train", "training" → TRAIN; "dev", "val" ... → VALIDATION; "test" → TEST, as words inside the name.
-tn_py_role tn_role_of_name(tn_str name);
-bool tn_py_word_in(tn_str s, const char *words); /* s is one of "a|b|c" */
-tn_str tn_py_last_part(tn_str dotted);
 
 /* ---- py_known.c ---- */
 /// The value of a call whose body we do not have: by what is known of the library.

@@ -162,7 +162,7 @@ tn_str tn_py_last_part(tn_str s)
     return tn_str_sub(s, at, s.len);
 }
 
-tn_py_role tn_role_of_name(tn_str name)
+tn_py_role tn_py_role_in(tn_str name)
 {
     tn_py_role role = TN_ROLE_UNKNOWN;
     char word[16];
@@ -215,7 +215,7 @@ const tn_py_rows *tn_rows_split(py_run *r, const tn_py_rows *of, tn_str name, co
         r->failed = true;
         return NULL;
     }
-    return intern(r, key, (tn_py_rows){.kind = TN_ROWS_SPLIT, .role = tn_role_of_name(name), .name = name, .of = of, .event = e, .node = e ? e->node : NULL});
+    return intern(r, key, (tn_py_rows){.kind = TN_ROWS_SPLIT, .role = tn_py_role_in(name), .name = name, .of = of, .event = e, .node = e ? e->node : NULL});
 }
 
 const tn_py_rows *tn_rows_part(py_run *r, const tn_py_rows *of, unsigned part, unsigned n_parts, const tn_py_event *e)
