@@ -688,7 +688,7 @@ static bool is_seeding(const tn_py_event *e)
 /* `lines`, `train_files`: rows by their name, as opposed to whatever else can be shuffled. */
 static bool is_named_rows(const tn_py_tree *tree, const tn_py_node *n)
 {
-    return n->kind == TN_PY_NAME && has_any(tn_py_source(tree, n), "data|rows|lines|texts|docs|files|examples|samples|pairs|records|reviews|sentences|ids|indices|indexes|train|corpus|df");
+    return n->kind == TN_PY_NAME && !has(n->str, "column") && has_any(tn_py_source(tree, n), "data|rows|lines|texts|docs|files|examples|samples|pairs|records|reviews|sentences|ids|indices|indexes|train|corpus|df");
 }
 
 /* A draw from a generator that nobody gave a seed: what it is called for the message, or NULL. */

@@ -94,6 +94,9 @@ static tn_status look_provenance(tn_py_check *c)
             TN_TRY(tn_py_say(c, e->node, NULL, "leave use_safetensors away, or set it to True; convert old weights once, in a sandbox", "use_safetensors=False asks for pickled weights, which run code when they are loaded"));
         if (tn_py_named(e, "save_pretrained|push_to_hub") && is_false(tn_py_arg(e, "safe_serialization", -1)) && tn_py_lacks(e, "save_function", -1))
             TN_TRY(tn_py_say(c, e->node, NULL, "leave safe_serialization away: safetensors is what the library writes by itself", "safe_serialization=False writes pickled weights, which run code when they are loaded"));
+        const tn_py_event *made = e->n_args ? tn_py_maker(e->arg[0].value) : NULL;
+        if (made && tn_py_is(made, "io.BytesIO")) /* what this process wrote into its own memory */
+            continue;
         if (tn_py_is_any(e, "torch.load|torch.serialization.load") && !e->open_args && !is_true(tn_py_arg(e, "weights_only", -1)) && (is_false(tn_py_arg(e, "weights_only", -1)) || tn_py_lacks(e, "weights_only", -1)) &&
             !is_written_here(c, tn_py_arg(e, "f", 0)))
             TN_TRY(tn_py_say(c, e->node, NULL, "load safetensors; or torch.load(..., weights_only=True), which reads tensors and nothing else", "torch.load without weights_only=True runs whatever the file's author put in"));
