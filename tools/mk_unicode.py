@@ -23,7 +23,7 @@ CPS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
 HANGUL = range(0xAC00, 0xAC00 + 11172)
 
 FLAGS = ["BERT_DROP", "SPACE", "MN", "COMBINING", "PUNCT", "NUMERIC", "WORD",
-         "NFD_UNSAFE", "NFKD_UNSAFE", "NFC_UNSAFE", "NFKC_UNSAFE", "CASED"]
+         "NFD_UNSAFE", "NFKD_UNSAFE", "NFC_UNSAFE", "NFKC_UNSAFE", "CASED", "GPT_LETTER", "GPT_NUMBER"]
 GCB = ["Other", "CR", "LF", "Control", "Extend", "ZWJ", "Regional_Indicator", "Prepend", "SpacingMark",
        "L", "V", "T", "LV", "LVT", "Extended_Pictographic"]
 INCB = ["None", "Consonant", "Linker", "Extend"]
@@ -75,7 +75,7 @@ def probe_classes():
     accents = N.BertNormalizer(clean_text=False, handle_chinese_chars=False, strip_accents=True, lowercase=False)
     strip, marks, lower = N.Strip(), N.StripAccents(), N.Lowercase()
     punct, bert, digits, white = P.Punctuation(), P.BertPreTokenizer(), P.Digits(), P.Whitespace()
-    split = P.WhitespaceSplit()
+    split, gpt = P.WhitespaceSplit(), P.ByteLevel(add_prefix_space=False, use_regex=True)
     single = Tokenizer(models.WordLevel({"u": 0}, unk_token="u"))
     single.add_tokens([AddedToken("zz", single_word=True, normalized=False)])
     zz = single.token_to_id("zz")
@@ -103,6 +103,13 @@ def probe_classes():
         assert (len(split.pre_tokenize_str(word)) == 2) == ("SPACE" in f), hex(c)
         assert (len(bert.pre_tokenize_str(word)) == 3) == ("PUNCT" in f), hex(c)
         assert (zz not in single.encode("zz" + s).ids) == ("WORD" in f), hex(c)
+        # ByteLevel's pattern asks another library, of another Unicode: it joins what is of one class.
+        joins = [len(gpt.pre_tokenize_str(x + s)) == 1 for x in "a1!"]
+        if joins[0]:
+            f.add("GPT_LETTER")
+        if joins[1]:
+            f.add("GPT_NUMBER")
+        assert sum(joins) == ("SPACE" not in f), hex(c)
         flags[c] = f
         l = lower.normalize_str(s)
         if l != s:

@@ -22,6 +22,8 @@ enum {
     TN_UC_NFC_UNSAFE = 1 << 9,
     TN_UC_NFKC_UNSAFE = 1 << 10,
     TN_UC_CASED = 1 << 11, /* lower case differs */
+    TN_UC_GPT_LETTER = 1 << 12, /* \p{L} and \p{N} of the pattern of ByteLevel */
+    TN_UC_GPT_NUMBER = 1 << 13,
 };
 
 static inline const tn_uc_record *tn_uc(uint32_t cp)

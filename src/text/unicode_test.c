@@ -24,6 +24,9 @@ static void classes_are_the_package_s(void **state)
         {0x4E09, TN_UC_WORD, TN_UC_NUMERIC}, /* the ideograph three is a letter */
         {0x32FF, 0, TN_UC_NFKC_UNSAFE},      /* newer than the package's normal forms */
         {0x10FFFD, TN_UC_BERT_DROP, TN_UC_WORD},
+        {0x111, TN_UC_GPT_LETTER, TN_UC_GPT_NUMBER},
+        {0xBD, TN_UC_GPT_NUMBER, TN_UC_GPT_LETTER},
+        {0x301, 0, TN_UC_GPT_LETTER | TN_UC_GPT_NUMBER | TN_UC_SPACE}, /* a mark is a word's, but no letter */
     };
     for (size_t i = 0; i < TN_COUNT(row); i++) {
         unsigned flags = tn_uc_flags(row[i].cp);
