@@ -19,6 +19,7 @@ TEXTS = [
     "é e\u0301 e\u0323\u0302 ệ", "\u0301\u0323x", "각 \u1100\u1161\u11a8", "👍🏽 👩\u200d👧 🇻🇳", "क्षि", "ทำ", "[MASK] the",
     "the <mask>   cat", "x<mask>", "<s>the</s>", "Tag tag TAG tagged", "pre  ▁▁post", "zzzz the zzzz", "qqq\U0010fffdqq",
     "thethethethethethethethethethethe", "don't stop", "3.14 1,000", "a\u0300\u0316b", "\ufeffthe", "a\u2028b",
+    "I'll say we've, she'd 'S 't", "  two   spaces ", "x\n\n y\t\tz", "the123abc½", " the the", "\u3000\u3000the", "thethe  ",
 ]
 
 
@@ -105,7 +106,28 @@ def unigram(byte_fallback):
             "model": {"type": "Unigram", "unk_id": 3, "vocab": vocab, "byte_fallback": byte_fallback}}
 
 
-for name, t in (("wordpiece", wordpiece()), ("unigram", unigram(False)), ("bytes", unigram(True))):
+def bpe():
+    """Bytes, with merges that overlap: two ways to " the", one more to a token that another way has made already."""
+    alphabet = [chr(c) for c in (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x144))]
+    merges = [["t", "h"], ["Ġ", "t"], ["th", "e"], ["Ġt", "he"], ["h", "e"], ["Ġ", "the"], ["Ġ", "Ġ"], ["ĠĠ", "Ġ"], ["Ċ", "Ċ"],
+              ["'", "l"], ["'l", "l"], ["'", "ll"], ["l", "l"], ["á", "º"], ["áº", "¹"], ["Ã", "ł"], ["a", "Ģ"], ["c", "a"],
+              ["ca", "t"], ["Ġ", "cat"], ["1", "2"], ["12", "3"], ["Ì", "Ģ"], ["Â", "½"], ["ã", "Ģ"], ["ãĢ", "Ģ"], ["a", "b"],
+              ["b", "c"], ["ab", "c"], ["a", "bc"], ["the", "the"]]
+    tokens = ["<s>", "<pad>", "</s>"] + list(dict.fromkeys(alphabet + ["".join(m) for m in merges])) + ["<mask>"]
+    level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+    return {"version": "1.0", "truncation": None, "padding": None,
+            "added_tokens": [added(i, t) for i, t in enumerate(tokens[:3])]
+            + [added(len(tokens) - 1, "<mask>", lstrip=True), added(len(tokens), "Tag", normalized=True, special=False)],
+            "normalizer": {"type": "NFC"}, "pre_tokenizer": level,
+            "post_processor": {"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 0], "trim_offsets": True,
+                               "add_prefix_space": False},
+            "decoder": level,
+            "model": {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": "", "end_of_word_suffix": "",
+                      "fuse_unk": False, "byte_fallback": False, "ignore_merges": False,
+                      "vocab": {t: i for i, t in enumerate(tokens)}, "merges": merges}}
+
+
+for name, t in (("wordpiece", wordpiece()), ("unigram", unigram(False)), ("bytes", unigram(True)), ("bpe", bpe())):
     path = f"tests/data/tokens-{name}.json"
     with open(path, "w") as f:
         json.dump(t, f, ensure_ascii=False, separators=(",", ":"))

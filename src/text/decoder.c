@@ -3,9 +3,18 @@
 
 #include <string.h>
 
+#include "text/bytelevel.h"
 #include "text/normalizer.h"
 
-typedef enum { STEP_WORDPIECE, STEP_METASPACE, STEP_REPLACE, STEP_STRIP, STEP_FUSE, STEP_BYTE_FALLBACK } step_kind;
+typedef enum {
+    STEP_WORDPIECE,
+    STEP_METASPACE,
+    STEP_REPLACE,
+    STEP_STRIP,
+    STEP_FUSE,
+    STEP_BYTE_FALLBACK,
+    STEP_BYTE_LEVEL
+} step_kind;
 
 struct tn_decoder_step {
     step_kind kind;
@@ -67,6 +76,8 @@ static tn_status parse_step(const tn_json *v, tn_arena *a, tn_decoder_step *s, t
         return s->kind = STEP_FUSE, TN_OK;
     if (tn_json_is_str(type, "ByteFallback"))
         return s->kind = STEP_BYTE_FALLBACK, TN_OK;
+    if (tn_json_is_str(type, "ByteLevel"))
+        return s->kind = STEP_BYTE_LEVEL, TN_OK;
     if (tn_json_is_str(type, "Strip"))
         return parse_strip(v, a, s, err);
     if (tn_json_is_str(type, "Metaspace"))
@@ -247,8 +258,8 @@ static bool run_step(const tn_decoder_step *s, tn_str *tokens, size_t *n, tn_are
 {
     if (s->kind == STEP_BYTE_FALLBACK)
         return byte_fallback(tokens, n, a);
-    if (s->kind == STEP_FUSE) {
-        tn_str all = joined(tokens, *n, TN_STR(""), a);
+    if (s->kind == STEP_FUSE || s->kind == STEP_BYTE_LEVEL) {
+        tn_str all = s->kind == STEP_FUSE ? joined(tokens, *n, TN_STR(""), a) : tn_byte_level_text(tokens, *n, a);
         if (*n)
             tokens[0] = all;
         *n = *n ? 1 : 0;

@@ -1,9 +1,11 @@
-/* A step reads one list of spans and writes the next. Only Metaspace writes text. */
+/* A step reads one list of spans and writes the next. Only Metaspace and ByteLevel write text. */
 #include "text/pretokenizer.h"
 
 #include <string.h>
 
-typedef enum { STEP_BERT, STEP_WORDS, STEP_SPLIT, STEP_METASPACE } step_kind;
+#include "text/bytelevel.h"
+
+typedef enum { STEP_BERT, STEP_WORDS, STEP_SPLIT, STEP_METASPACE, STEP_BYTE_LEVEL } step_kind;
 typedef enum { REMOVED, ISOLATED, MERGED_WITH_PREVIOUS, MERGED_WITH_NEXT, CONTIGUOUS } behavior;
 typedef enum { PREPEND_ALWAYS, PREPEND_FIRST, PREPEND_NEVER } prepend_scheme;
 
@@ -12,9 +14,9 @@ struct tn_pretokenizer_step {
     unsigned flag;      /* STEP_SPLIT: at code points of this class ... */
     uint32_t delimiter; /* ... or, when flag is 0, at this one */
     behavior behavior;
-    tn_str replacement; /* STEP_METASPACE: one character */
-    prepend_scheme prepend;
-    bool split;
+    tn_str replacement;     /* STEP_METASPACE: one character */
+    prepend_scheme prepend; /* STEP_BYTE_LEVEL: a space, always or never */
+    bool split;             /* ... and words by the pattern */
 };
 
 /* ---- reading the configuration ---- */
@@ -103,6 +105,16 @@ static tn_status parse_step(const tn_json *v, tn_arena *a, tn_pretokenizer_step 
     }
     if (tn_json_is_str(type, "Metaspace"))
         return parse_metaspace(v, a, s, err);
+    if (tn_json_is_str(type, "ByteLevel")) {
+        bool add_prefix;
+        s->kind = STEP_BYTE_LEVEL;
+        TN_TRY(tn_component_bool(v, "add_prefix_space", true, &add_prefix, err));
+        s->prepend = add_prefix ? PREPEND_ALWAYS : PREPEND_NEVER;
+        return tn_component_bool(v, "use_regex", true, &s->split, err);
+    }
+    if (tn_json_is_str(type, "Split"))
+        return tn_component_refuse(v, "a pre_tokenizer",
+                                   "it needs regular expressions; the pattern of ByteLevel is built in", err);
     return tn_component_refuse(v, "a pre_tokenizer", NULL, err);
 }
 
@@ -290,20 +302,56 @@ static bool cut_metaspace(const tn_pretokenizer_step *st, tn_edit *e, tn_span s,
     return tn_spans_add(out, word, now.len, e->arena);
 }
 
+/* Bytes as characters of the byte alphabet; visible ASCII stands for itself. */
+static void spell_bytes(tn_edit *e, size_t to)
+{
+    const tn_aligned *t = e->from;
+    while (e->read < to && e->status == TN_OK) {
+        size_t end = e->read;
+        while (end < to && t->text[end] > ' ' && t->text[end] < 0x7F)
+            end++;
+        tn_edit_copy(e, end - e->read);
+        if (end == to)
+            break;
+        char c[4];
+        tn_edit_bytes(e, c, tn_utf8_put(tn_byte_char((unsigned char)t->text[end]), c), t->at ? t->at[end] : 0);
+        e->read = e->pos = end + 1;
+    }
+}
+
+static bool cut_byte_level(const tn_pretokenizer_step *st, tn_edit *e, tn_span s, tn_spans *out)
+{
+    const tn_aligned *t = e->from;
+    bool spaced = st->prepend == PREPEND_ALWAYS && t->text[s.from] != ' ';
+    size_t word = e->to->len;
+    if (spaced)
+        tn_edit_bytes(e, "\u0120", 2, t->at ? t->at[s.from] : 0);
+    e->read = e->pos = s.from;
+    for (size_t at = s.from; at < s.to && e->status == TN_OK; spaced = false) {
+        at = st->split ? tn_byte_level_word(t->text, at, s.to, spaced) : s.to;
+        spell_bytes(e, at);
+        if (e->status == TN_OK && !tn_spans_add(out, word, e->to->len, e->arena))
+            return false;
+        word = e->to->len;
+    }
+    return true;
+}
+
 static tn_status run_step(const tn_pretokenizer_step *st, tn_normalizing *w, const tn_spans *in, tn_spans *out,
                           tn_arena *a, tn_err *err)
 {
-    bool ok = true;
+    bool ok = true, writes = st->kind == STEP_METASPACE || st->kind == STEP_BYTE_LEVEL;
     out->len = 0;
-    if (st->kind == STEP_METASPACE) {
+    if (writes) {
         tn_edit e;
         tn_edit_begin(&e, &w->now, &w->spare, a, err);
         for (size_t i = 0; i < in->len && ok && e.status == TN_OK; i++)
-            ok = cut_metaspace(st, &e, in->ptr[i], out);
+            ok = st->kind == STEP_METASPACE ? cut_metaspace(st, &e, in->ptr[i], out)
+                                            : cut_byte_level(st, &e, in->ptr[i], out);
         TN_TRY(e.status);
         tn_normalizing_swap(w);
     }
-    for (size_t i = 0; i < in->len && ok && st->kind != STEP_METASPACE; i++) {
+    for (size_t i = 0; i < in->len && ok && !writes; i++) {
         tn_span s = in->ptr[i];
         ok = st->kind == STEP_BERT    ? cut_bert(w->now.text, s, out, a)
              : st->kind == STEP_WORDS ? cut_words(w->now.text, s, out, a)

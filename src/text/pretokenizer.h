@@ -1,7 +1,8 @@
 #ifndef TN_TEXT_PRETOKENIZER_H
 #define TN_TEXT_PRETOKENIZER_H
 /// The `pre_tokenizer` of a tokenizer.json: cuts normalised text into the words that the model sees.
-/// BertPreTokenizer, Whitespace, WhitespaceSplit, Punctuation, Digits, Metaspace, CharDelimiterSplit, Sequence.
+/// BertPreTokenizer, ByteLevel, Whitespace, WhitespaceSplit, Punctuation, Digits, Metaspace, CharDelimiterSplit,
+/// Sequence.
 /// Source: reference/tokenizer.md, section 1.
 
 #include "text/normalizer.h"
@@ -24,7 +25,7 @@ typedef struct {
 
 tn_status tn_pretokenizer_parse(const tn_json *v, tn_arena *a, tn_pretokenizer *out, tn_err *err);
 
-/// Cuts the spans of w->now; `spans` and the text (Metaspace changes it) are replaced. `other` is a second list to work
+/// Cuts the spans of w->now; `spans` and the text (Metaspace and ByteLevel change it) are replaced. `other` is a second list to work
 /// with; both grow in the arena and may be used again.
 tn_status tn_pretokenizer_run(const tn_pretokenizer *p, tn_normalizing *w, tn_spans *spans, tn_spans *other,
                               tn_arena *a, tn_err *err);

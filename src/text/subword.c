@@ -188,10 +188,19 @@ static tn_status parse_pairs(const tn_json *vocab, tn_arena *a, tn_arena *scratc
     return place(vocab, tn_trie_build(m->token, NULL, n, a, scratch, &m->trie, NULL, err), err);
 }
 
+static void find_bytes(tn_subword *m)
+{
+    for (unsigned b = 0; b < 256; b++) {
+        char name[8];
+        snprintf(name, sizeof name, "<0x%02X>", b);
+        m->byte_id[b] = tn_trie_find(&m->trie, tn_str_of(name));
+    }
+}
+
 static tn_status parse_unigram(const tn_json *v, tn_arena *a, tn_arena *scratch, tn_subword *m, tn_err *err)
 {
     const tn_json *vocab, *unk = tn_json_get(v, "unk_id");
-    m->is_unigram = true;
+    m->kind = TN_MODEL_UNIGRAM;
     TN_TRY(tn_json_need(v, "vocab", TN_JSON_ARRAY, &vocab, err));
     TN_TRY(parse_pairs(vocab, a, scratch, m, err));
     TN_TRY(tn_component_bool(v, "byte_fallback", false, &m->byte_fallback, err));
@@ -203,12 +212,45 @@ static tn_status parse_unigram(const tn_json *v, tn_arena *a, tn_arena *scratch,
         m->has_unknown = true;
         m->unknown = (uint32_t)id;
     }
-    for (unsigned b = 0; b < 256; b++) {
-        char name[8];
-        snprintf(name, sizeof name, "<0x%02X>", b);
-        m->byte_id[b] = tn_trie_find(&m->trie, tn_str_of(name));
-    }
+    find_bytes(m);
     return TN_OK;
+}
+
+/* What would change a word and is not built: better refused than read otherwise. */
+static tn_status refuse_affix(const tn_json *v, const char *key, tn_err *err)
+{
+    const tn_json *c = tn_json_get(v, key);
+    if (!c || tn_json_type(c) == TN_JSON_NULL || tn_json_is_str(c, ""))
+        return TN_OK;
+    return tn_fail(err, TN_EFORMAT, "%u:%u: a BPE model with %s %.*s is not supported", tn_json_line(c),
+                   tn_json_column(c), key, TN_ARG(tn_json_text(c)));
+}
+
+static tn_status parse_bpe(const tn_json *v, size_t n_added, tn_arena *a, tn_arena *scratch, tn_subword *m, tn_err *err)
+{
+    const tn_json *vocab, *merges, *unk = tn_json_get(v, "unk_token"), *dropout = tn_json_get(v, "dropout");
+    double drop = 0;
+    m->kind = TN_MODEL_BPE;
+    TN_TRY(tn_json_need(v, "vocab", TN_JSON_OBJECT, &vocab, err));
+    TN_TRY(tn_json_need(v, "merges", TN_JSON_ARRAY, &merges, err));
+    TN_TRY(refuse_affix(v, "continuing_subword_prefix", err));
+    TN_TRY(refuse_affix(v, "end_of_word_suffix", err));
+    if (dropout && tn_json_type(dropout) != TN_JSON_NULL && (!tn_json_f64(dropout, &drop) || drop != 0))
+        return tn_fail(err, TN_EFORMAT, "%u:%u: a BPE model with dropout %.*s is not supported: its ids are random",
+                       tn_json_line(dropout), tn_json_column(dropout), TN_ARG(tn_json_text(dropout)));
+    TN_TRY(tn_component_bool(v, "byte_fallback", false, &m->byte_fallback, err));
+    TN_TRY(tn_component_bool(v, "fuse_unk", false, &m->fuse_unknown, err));
+    TN_TRY(tn_component_bool(v, "ignore_merges", false, &m->ignore_merges, err));
+    TN_TRY(parse_map(vocab, n_added, a, scratch, m, err));
+    m->drop_unknown = !unk || tn_json_type(unk) == TN_JSON_NULL;
+    if (!m->drop_unknown) {
+        tn_str name;
+        TN_TRY(tn_json_need_str(v, "unk_token", &name, err));
+        m->unknown = tn_trie_find(&m->trie, name);
+        m->has_unknown = m->unknown != TN_TRIE_NONE;
+    }
+    find_bytes(m);
+    return tn_bpe_merges(merges, a, scratch, m, err);
 }
 
 tn_status tn_subword_parse(const tn_json *v, size_t n_added, tn_arena *a, tn_arena *scratch, tn_subword *out,
@@ -223,12 +265,15 @@ tn_status tn_subword_parse(const tn_json *v, size_t n_added, tn_arena *a, tn_are
     if (tn_json_is_str(type, "WordPiece") ||
         (!type && !tn_json_get(v, "merges") && tn_json_get(v, "continuing_subword_prefix")))
         return parse_wordpiece(v, n_added, a, scratch, out, err);
-    return tn_component_refuse(v, "a model", "WordPiece and Unigram are", err);
+    if (tn_json_is_str(type, "BPE") || (!type && tn_json_get(v, "merges")))
+        return parse_bpe(v, n_added, a, scratch, out, err);
+    return tn_component_refuse(v, "a model", "WordPiece, Unigram and BPE are", err);
 }
 
 tn_status tn_subword_run(const tn_subword *m, const char *text, tn_span word, tn_subword_work *work, tn_pieces *out,
                          tn_arena *a, tn_err *err)
 {
-    return m->is_unigram ? tn_unigram_run(m, text, word, work, out, a, err)
-                         : tn_wordpiece_run(m, text, word, out, a, err);
+    return m->kind == TN_MODEL_BPE       ? tn_bpe_run(m, text, word, work, out, a, err)
+           : m->kind == TN_MODEL_UNIGRAM ? tn_unigram_run(m, text, word, work, out, a, err)
+                                         : tn_wordpiece_run(m, text, word, out, a, err);
 }

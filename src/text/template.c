@@ -98,6 +98,23 @@ static tn_status parse_named(const tn_json *v, const char *key, tn_arena *a, tn_
     return out->token.ptr ? TN_OK : tn_fail_nomem(err, 16);
 }
 
+/* Behind the special tokens the first token of the text is no longer the first, and its blank would be trimmed. */
+static tn_status parse_trim(const tn_json *v, bool behind, tn_template *out, tn_err *err)
+{
+    bool trims, prefix;
+    TN_TRY(tn_component_bool(v, "trim_offsets", true, &trims, err));
+    TN_TRY(tn_component_bool(v, "add_prefix_space", true, &prefix, err));
+    if (!trims)
+        return TN_OK;
+    if (behind)
+        return tn_component_refuse(v, "a post_processor behind one that adds tokens", "in front of it, it is", err);
+    if (out->trim_offsets)
+        return tn_component_refuse(v, "a second post_processor", "one that trims offsets is", err);
+    out->trim_offsets = true;
+    out->add_prefix_space = prefix;
+    return TN_OK;
+}
+
 /* BERT: [CLS] A [SEP] B [SEP], B of type 1. RoBERTa: <s> A </s> </s> B </s>, all of type 0. */
 static tn_status parse_fixed(const tn_json *v, bool roberta, tn_arena *a, tn_template *out, tn_err *err)
 {
@@ -122,8 +139,7 @@ static tn_status parse_fixed(const tn_json *v, bool roberta, tn_arena *a, tn_tem
     add_item(&out->pair, last);
     if (!roberta)
         return TN_OK;
-    TN_TRY(tn_component_bool(v, "trim_offsets", true, &out->trim_offsets, err));
-    return tn_component_bool(v, "add_prefix_space", true, &out->add_prefix_space, err);
+    return parse_trim(v, false, out, err);
 }
 
 static tn_status parse_one(const tn_json *v, tn_arena *a, tn_template *out, unsigned *n, tn_err *err)
@@ -136,6 +152,8 @@ static tn_status parse_one(const tn_json *v, tn_arena *a, tn_template *out, unsi
             TN_TRY(parse_one(c, a, out, n, err));
         return TN_OK;
     }
+    if (tn_json_is_str(type, "ByteLevel"))
+        return parse_trim(v, *n > 0, out, err);
     if (++*n > 1)
         return tn_component_refuse(v, "a second post_processor", "one is", err);
     if (tn_json_is_str(type, "TemplateProcessing")) {

@@ -1,7 +1,8 @@
 #ifndef TN_TEXT_TEMPLATE_H
 #define TN_TEXT_TEMPLATE_H
 /// The `post_processor` of a tokenizer.json: which special tokens stand around one text or a pair, and the type ids.
-/// TemplateProcessing, BertProcessing, RobertaProcessing, and Sequence with one of these.
+/// TemplateProcessing, BertProcessing, RobertaProcessing, ByteLevel (which adds none), and Sequence with one of the
+/// first three and one that trims offsets, in front of it.
 /// Source: reference/tokenizer.md, section 1.
 
 #include "codec/json.h"
@@ -20,7 +21,7 @@ typedef struct {
 
 typedef struct {
     tn_template_row single, pair;
-    bool trim_offsets;     /* RobertaProcessing: blanks at the ends of a token are not part of its span */
+    bool trim_offsets;     /* RobertaProcessing, ByteLevel: blanks at the ends of a token are not part of its span */
     bool add_prefix_space; /* ... but one in front of the first was ours */
 } tn_template;
 

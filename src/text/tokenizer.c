@@ -199,7 +199,8 @@ uint32_t tn_tokenizer_n_special(const tn_tokenizer *t, bool pair)
 
 const char *tn_tokenizer_model_name(const tn_tokenizer *t)
 {
-    return t->model.is_unigram ? "Unigram" : "WordPiece";
+    static const char *const name[] = {"WordPiece", "Unigram", "BPE"};
+    return name[t->model.kind];
 }
 
 tn_status tn_tokenizer_decode(const tn_tokenizer *t, const uint32_t *ids, size_t n, bool skip_special, tn_arena *arena,

@@ -4,7 +4,7 @@
 /// 0.23.
 ///
 /// A tokenizer never changes after it was opened, so any number of threads may share it. What a call needs for itself
-/// comes from the caller's arena. Models: WordPiece, Unigram. The truncation and padding saved in the file are off:
+/// comes from the caller's arena. Models: WordPiece, Unigram, BPE. The truncation and padding saved in the file are off:
 /// what to cut is the caller's word (`max_length`), and nothing is ever padded.
 /// Source: reference/tokenizer.md; parity: tests/parity/tokenizer_parity.py.
 
@@ -35,7 +35,7 @@ typedef struct {
     size_t n;
     uint32_t *ids;
     tn_str *tokens;    /* as the package shows them: of the vocabulary; of an added token the text that matched; of
-                        * something unknown the unknown token (WordPiece) or the text itself (Unigram) */
+                        * something unknown the unknown token (WordPiece, BPE) or the text itself (Unigram) */
     uint32_t *start;   /* the token is text[start, end), counted in code points of the text as given; */
     uint32_t *end;     /* 0, 0 for the special tokens around it */
     uint8_t *special;  /* 1 = put there by the template */
@@ -75,7 +75,7 @@ bool tn_tokenizer_is_special(const tn_tokenizer *t, uint32_t id);
 bool tn_tokenizer_unknown_id(const tn_tokenizer *t, uint32_t *id);
 /// Special tokens that the template puts around one text, or around a pair.
 uint32_t tn_tokenizer_n_special(const tn_tokenizer *t, bool pair);
-/// "WordPiece" or "Unigram".
+/// "WordPiece", "Unigram" or "BPE".
 const char *tn_tokenizer_model_name(const tn_tokenizer *t);
 
 /// The text after the file's normaliser alone: what lossy normalisation is measured with. Same failures as encode.

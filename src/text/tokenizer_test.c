@@ -124,6 +124,7 @@ static void goldens(void **state)
     run_goldens("wordpiece");
     run_goldens("unigram");
     run_goldens("bytes");
+    run_goldens("bpe");
 }
 
 static void lying_files_are_refused(void **state)
@@ -313,6 +314,74 @@ static void no_unknown_token_is_an_error_only_when_needed(void **state)
     tn_arena_free(a);
 }
 
+/* What BPE makes of small words; the package answers the same. Names are joined by '|'. */
+static void merges_go_by_rank(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *model, *text, *names; /* NULL: refused */
+    } row[] = {
+        {"\"vocab\":{\"a\":0,\"b\":1,\"aa\":2},\"merges\":[\"a a\"]", "aaa", "aa|a"}, /* from the left */
+        {"\"vocab\":{\"a\":0,\"b\":1,\"c\":2,\"ab\":3,\"bc\":4},\"merges\":[\"b c\",\"a b\"]", "abc", "a|bc"},
+        {"\"vocab\":{\"a\":0,\"b\":1,\"c\":2,\"ab\":3,\"bc\":4},\"merges\":[\"b c\",\"a b\",\"b c\"]", "abc", "ab|c"},
+        {"\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[[\"a\",\"b\"]]", "abxab", "ab|ab"}, /* x vanishes */
+        {"\"vocab\":{\"a\":0,\"u\":1},\"merges\":[],\"unk_token\":\"u\"", "axya", "a|u|u|a"},
+        {"\"vocab\":{\"a\":0,\"u\":1},\"merges\":[],\"unk_token\":\"u\",\"fuse_unk\":true", "axya", "a|u|a"},
+        {"\"vocab\":{\"a\":0},\"merges\":[],\"unk_token\":\"u\"", "ax", NULL},
+        {"\"vocab\":{\"a\":0,\"abc\":1},\"merges\":[]", "abc", "a"}, /* no merge leads there */
+        {"\"vocab\":{\"a\":0,\"abc\":1},\"merges\":[],\"ignore_merges\":true", "abc", "abc"},
+        {"\"vocab\":{\"a\":0,\"<0xC3>\":1,\"<0xA9>\":2},\"merges\":[],\"byte_fallback\":true", "aé", "a|<0xC3>|<0xA9>"},
+    };
+    tn_err err = TN_ERR_INIT;
+    tn_arena *a = tn_arena_new(0);
+    for (size_t i = 0; i < TN_COUNT(row); i++) {
+        tn_tokenizer *t;
+        tn_encoding x;
+        tn_str json = tn_str_format(a, "{\"model\":{\"type\":\"BPE\",%s}}", row[i].model);
+        ASSERT_OK(tn_tokenizer_parse(json, &t, &err), &err);
+        assert_string_equal(tn_tokenizer_model_name(t), "BPE");
+        tn_status st = tn_tokenizer_encode(t, tn_str_of(row[i].text), NULL, a, &x, &err);
+        tn_buf b = TN_BUF_INIT;
+        for (size_t k = 0; k < x.n; k++)
+            tn_buf_printf(&b, "%s%.*s", k ? "|" : "", TN_ARG(x.tokens[k]));
+        if (row[i].names ? st != TN_OK || !tn_str_is(tn_buf_view(&b), row[i].names) : st != TN_EINVALID)
+            fail_msg("row %zu: status %d, %s: %s", i, (int)st, b.ptr ? b.ptr : "", err.msg);
+        tn_buf_free(&b);
+        tn_tokenizer_free(t);
+    }
+    tn_arena_free(a);
+}
+
+static void bytes_that_are_no_text_decode_to_replacements(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *tokens, *text; /* tokens by their names, one byte each */
+    } row[] = {
+        {"Ã", "\uFFFD"},        {"ÃÃ©", "\uFFFDé"},     {"áº", "\uFFFD"},
+        {"áºA", "\uFFFDA"},     {"©©", "\uFFFD\uFFFD"}, {"íłĢ", "\uFFFD\uFFFD\uFFFD"},
+        {"àĢ", "\uFFFD\uFFFD"}, {"ðŁĳ", "\uFFFD"},      {"ôı", "\uFFFD"},
+        {"ôĲ", "\uFFFD\uFFFD"}, {"õ", "\uFFFD"},        {"ðŁĳį", "👍"},
+    };
+    tn_err err = TN_ERR_INIT;
+    tn_arena *a = tn_arena_new(0);
+    tn_tokenizer *t = open_data("bpe");
+    for (size_t i = 0; i < TN_COUNT(row); i++) {
+        uint32_t ids[16];
+        size_t n = 0;
+        tn_str s = tn_str_of(row[i].tokens), out;
+        for (size_t at = 0, from = 0; at < s.len; from = at) {
+            tn_utf8_next(s, &at);
+            assert_true(tn_tokenizer_id_of(t, tn_str_sub(s, from, at), &ids[n++]));
+        }
+        ASSERT_OK(tn_tokenizer_decode(t, ids, n, false, a, &out, &err), &err);
+        if (!tn_str_is(out, row[i].text))
+            fail_msg("row %zu: %.*s", i, TN_ARG(out));
+    }
+    tn_tokenizer_free(t);
+    tn_arena_free(a);
+}
+
 /* A call leaves its result in the arena and nothing else; an arena that has grown once is not grown again. */
 static void the_arena_holds_the_result_alone(void **state)
 {
@@ -341,7 +410,7 @@ static void the_arena_holds_the_result_alone(void **state)
 static void memory_may_fail_anywhere(void **state)
 {
     (void)state;
-    static const char *const names[] = {"wordpiece", "unigram", "bytes"};
+    static const char *const names[] = {"wordpiece", "unigram", "bytes", "bpe"};
     for (size_t k = 0; k < TN_COUNT(names); k++) {
         char path[64];
         tn_err err = TN_ERR_INIT;
@@ -373,7 +442,7 @@ static void long_words_are_linear(void **state)
     (void)state;
     static const char *const unit[] = {"a",  "the", "\u0301", "\u0301\u0323", "\u1100", "👍\u200D",
                                        "zz", "中",  " ",      "<mask>",       "क्"};
-    static const char *const names[] = {"wordpiece", "unigram", "bytes"};
+    static const char *const names[] = {"wordpiece", "unigram", "bytes", "bpe"};
     enum { BYTES = 128 << 10 };
     tn_err err = TN_ERR_INIT;
     char *text = malloc(BYTES + 16);
@@ -457,6 +526,8 @@ int main(void)
         cmocka_unit_test(cutting),
         cmocka_unit_test(the_vocabulary_answers),
         cmocka_unit_test(no_unknown_token_is_an_error_only_when_needed),
+        cmocka_unit_test(merges_go_by_rank),
+        cmocka_unit_test(bytes_that_are_no_text_decode_to_replacements),
         cmocka_unit_test(the_arena_holds_the_result_alone),
         cmocka_unit_test(memory_may_fail_anywhere),
         cmocka_unit_test(long_words_are_linear),
