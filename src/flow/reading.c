@@ -962,7 +962,7 @@ static void read_metrics(tn_reader *r)
             if (!share && !fraction && !scale && !bare)
                 continue;
             bool items = false;
-            for (const tn_phrase_hit *o = NULL; !share && (o = next_hit(r, "items", o));)
+            for (const tn_phrase_hit *o = NULL; !share && !fraction && (o = next_hit(r, "items", o));)
                 items |= o->first == n.last || (o->first > i && o->first <= i + 3 && same_clause(r, o->first, i));
             bool out_of_scale = scale && n.value > 100 && (tn_str_is(h->value, "bleu") || tn_str_is(h->value, "chrf"));
             if (items || out_of_scale || tn_str_is(n.unit, "k") || tn_str_is(n.unit, "ms") || tn_str_is(n.unit, "gb"))
