@@ -4,6 +4,7 @@
 #include "check/py_train.h"
 
 #include "base/file.h"
+#include "check/repository.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -534,7 +535,7 @@ static tn_status look_benchmark(tn_py_check *c)
         return tn_py_say(c, text_metric->node, NULL, "take the metric of the task: macro F1 for one label a text, strict entity F1 for spans", "BLEU, ROUGE and their kin compare texts; this file judges labels with them");
     if (!accuracy || text_has(c, "f1_score|precision|recall|roc_auc|average_precision|classification_report|confusion_matrix|matthews|cohen_kappa|seqeval|balanced_accuracy|\"f1\"|'f1'|f_score|fbeta|per_class|auc"))
         return TN_OK;
-    if ((resampled && resampled->run == accuracy->run) || file_says_skew(c))
+    if ((resampled && resampled->run == 0 && accuracy->run == 0) || file_says_skew(c))
         return tn_py_say(c, accuracy->node, NULL, "report precision and recall of the rare class, average precision or macro F1, beside the majority class", "accuracy is the only metric, and the classes are skewed: the majority class alone would score high");
     if (token && tn_py_is_any(accuracy, "evaluate.load|datasets.load_metric"))
         return tn_py_say(c, accuracy->node, NULL, "use seqeval with its scheme stated", "accuracy of tokens is the only metric of token classification: most tokens are no entity");
@@ -771,8 +772,51 @@ static tn_status look_criteria(tn_py_check *c)
     return threshold ? tn_py_say(c, threshold, NULL, remedy, "the threshold is made from the result that it should judge") : TN_OK;
 }
 
+/* ---- eval-baselines ---- */
+
+/* The folder has no other code that could hold the baseline. */
+static bool is_alone(const tn_check_source *s)
+{
+    size_t n = 0;
+    for (size_t i = 0; s->repository && i < s->repository->n; i++)
+        n += tn_str_ends(s->repository->file[i].name, ".py") || tn_str_ends(s->repository->file[i].name, ".ipynb") || tn_str_ends(s->repository->file[i].name, ".sh");
+    return s->repository && n == 1;
+}
+
+static bool is_model(const tn_py_value *v)
+{
+    return tn_py_is_trainer(v) || tn_py_typed(v, "*Classifier|*Regressor|*LogisticRegression|*SVC|*SVR|*NB|*GridSearchCV|*RandomizedSearchCV|sklearn.pipeline.Pipeline");
+}
+
+/* One model is trained, judged and written down, and no word in the file speaks of anything beside it. Other files may hold the
+ * baseline, so only a file that is alone proves that there is none. */
+static tn_status look_baselines(tn_py_check *c)
+{
+    const tn_py_event *fit = NULL, *judged = NULL, *kept = NULL;
+    if (!tn_py_whole(c) || tn_py_is_test(c) || !is_alone(c->source) ||
+        tn_py_says(c->source->text, "baseline|majority|dummy|untouched|most_frequent|zero-shot|zero_shot|zeroshot|bm25|chance|random guess|compar|previous|accepted|champion"))
+        return TN_OK;
+    for (size_t i = 0; i < c->flow->n_events; i++) {
+        const tn_py_event *e = c->flow->event[i];
+        bool judges = tn_py_named(e, "evaluate|score|cross_val_score|cross_validate") || (starts_any(e->callee, "sklearn.metrics.") && tn_str_ends(e->callee, "_score"));
+        if (e->run == 0 && tn_py_named(e, "fit|train") && e->receiver && is_model(e->receiver)) {
+            if (fit || e->maybe || e->in_loop || (tn_py_is_trainer(e->receiver) && !tn_py_training_of(c)->is_own))
+                return TN_OK;
+            fit = e;
+        } else if (judges && !fit && e->run == 0)
+            return TN_OK; /* the model as it was */
+        else if (judges && e->run == 0)
+            judged = e;
+        else if (judged && tn_py_named(e, "dump|write_text|save_metrics|to_csv|to_json"))
+            kept = e;
+    }
+    return !kept ? TN_OK
+                 : tn_py_say(c, judged->node, NULL, "score the majority class, a linear model of word n-grams and the untouched model on the same rows, and report the difference with its interval",
+                             "the model is reported alone: nothing in this file says what a simple model reaches on the same rows");
+}
+
 const tn_py_rule tn_py_eval_rules[] = {
     {"data-config", look_config},         {"data-pipeline", look_pipeline},       {"data-fit", look_fit},           {"data-hub", look_hub},
     {"eval-benchmark", look_benchmark},   {"eval-regressions", look_regressions}, {"eval-evidence", look_evidence}, {"eval-criteria", look_criteria},
-    {NULL, NULL},
+    {"eval-baselines", look_baselines},   {NULL, NULL},
 };
