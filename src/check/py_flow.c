@@ -766,7 +766,7 @@ static const pv *resolve_callee(py_run *r, const tn_py_node *f, tn_py_event *e)
         tn_str type = base->v.type.len ? base->v.type : tn_str_of(type_of_kind(base));
         e->receiver = &base->v;
         e->callee = join_name(r, type, f->str);
-    } else if (callee->v.kind == TN_PV_RESULT || callee->v.object) { /* an object is called */
+    } else if (callee->v.kind == TN_PV_RESULT || (callee->v.object && !(callee->v.kind == TN_PV_UNKNOWN && callee->v.text.len))) { /* an object, not a name that nobody bound */
         e->receiver = &callee->v;
         e->name = TN_STR("__call__");
         e->callee = callee->v.type.len ? join_name(r, callee->v.type, e->name) : TN_STR(".__call__");

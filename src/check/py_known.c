@@ -252,6 +252,14 @@ static const known *find_function(tn_str name)
     return NULL;
 }
 
+bool tn_py_known_in_order(void)
+{
+    for (size_t i = 1; i < TN_COUNT(functions); i++)
+        if (strcmp(functions[i - 1].name, functions[i].name) >= 0)
+            return false;
+    return true;
+}
+
 static const pv *arg(const tn_py_event *e, const char *name, int at)
 {
     return (const pv *)tn_py_arg(e, name, at);
@@ -371,9 +379,8 @@ static const pv *load_dataset(py_run *r, tn_py_event *e)
     tn_str name;
     tn_str key = source_key(r, e, &name);
     const tn_py_value *split = tn_py_arg(e, "split", 4), *files = tn_py_arg(e, "data_files", 3);
-    const tn_py_rows *source = tn_rows_source(r, key, name, e, TN_ROLE_UNKNOWN, false);
-    if (files && files->kind != TN_PV_DICT) /* one pile of files: its only split is called train */
-        source = tn_rows_source(r, key, name, e, TN_ROLE_WHOLE, false);
+    bool pile = files && files->kind != TN_PV_DICT; /* of files: its only split is called train */
+    const tn_py_rows *source = tn_rows_source(r, key, name, e, pile ? TN_ROLE_WHOLE : TN_ROLE_UNKNOWN, false);
     if (split && split->kind == TN_PV_STRING)
         return split_value(r, e, source, split->text);
     if (split && (split->kind == TN_PV_LIST || split->kind == TN_PV_TUPLE) && !split->open) {

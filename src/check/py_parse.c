@@ -1857,12 +1857,15 @@ static node *broken(parser *p, uint32_t indent, place at)
         return NULL;
     n->str = tn_str_of(p->why ? p->why : "this cannot be read");
     p->why = NULL;
+    /* A header whose block is missing fails at the first token of the line below: that line is not its own. */
+    bool below = p->more && p->t == p->lex.token.ptr && at.from < p->t->from;
     if (p->more) {
-        while (kind(p) != T_END)
+        while (!below && kind(p) != T_END)
             take(p);
         if (p->last_to < at.from)
             p->last_to = at.from;
-        next_line(p);
+        if (!below)
+            next_line(p);
         if (p->more && p->lex.indent > indent)
             n->body = block(p, p->lex.indent);
     }
@@ -1882,21 +1885,22 @@ static void statements_of_line(parser *p, list *l, uint32_t indent)
         p->depth = depth;
         if (p->st != TN_OK)
             return;
-        add(l, n);
         if (n && is_compound) {
+            add(l, n);
             if (!p->why)
                 return;
             at = (place){p->lex.token.ptr[0].from, p->lex.token.ptr[0].line};
         } else if (n) {
-            if (accept(p, T_SEMI) && kind(p) != T_END)
-                continue;
-            if (kind(p) == T_END) {
+            bool more = accept(p, T_SEMI);
+            if (more || kind(p) == T_END) {
+                add(l, n);
+                if (kind(p) != T_END)
+                    continue;
                 next_line(p);
                 return;
             }
             fail(p, kind(p) == T_ERROR ? tn_py_lex_reason(p->t->op)
                                        : kind(p) == T_NAME || kind(p) == T_STRING ? "two expressions side by side" : "this cannot be read");
-            at = here(p);
         }
         add(l, broken(p, indent, at));
         return;

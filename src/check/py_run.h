@@ -82,5 +82,7 @@ tn_str tn_py_canonical_name(py_run *r, tn_str dotted);
 /// For pieces of code without imports: "Trainer" → "transformers.Trainer", "pd" → "pandas". Empty when not well known.
 tn_str tn_py_well_known(tn_str name);
 bool tn_py_is_builtin(tn_str name);
+/// The table of functions is sorted, as its search wants it: for the test.
+bool tn_py_known_in_order(void);
 
 #endif
