@@ -95,10 +95,17 @@ def data_lines():
 
 class Compare:
     def __init__(self, dump):
-        self.dump, self.bad, self.n, self.skipped = dump, 0, 0, 0
+        self.dump, self.bad, self.n, self.skipped, self.refused = dump, 0, 0, 0, 0
 
-    def run(self, name, path, requests, show=6):
-        theirs = Tokenizer.from_file(path)
+    def run(self, name, path, requests, show=6, may_refuse=False):
+        try:
+            theirs = Tokenizer.from_file(path)
+        except BaseException as x:  # an added token that is normalised can make it panic while it reads the file
+            if isinstance(x, KeyboardInterrupt) or not may_refuse:
+                raise
+            self.refused += 1
+            print(f"{name}: the package cannot open it")
+            return
         lines = "".join(json.dumps(q, ensure_ascii=False) + "\n" for q in requests)
         done = subprocess.run([self.dump, path], input=lines.encode(), capture_output=True)
         if done.returncode:
@@ -425,12 +432,12 @@ def main():
             path = os.path.join(folder, "random.json")
             json.dump(t, open(path, "w"), ensure_ascii=False)
             before = c.bad
-            c.run(f"random {i}", path, requests_of(r, 100, extra, lines), show=2)
+            c.run(f"random {i}", path, requests_of(r, 100, extra, lines), show=2, may_refuse=True)
             if c.bad > before:
                 keep = f"/tmp/tokenizer_parity_{i}.json"
                 json.dump(t, open(keep, "w"), ensure_ascii=False)
                 print("   ", keep, {k: t[k] for k in ("normalizer", "pre_tokenizer")} if len(str(t["normalizer"])) < 3000 else "")
-    print(f"{c.n} strings, {c.bad} differences, {c.skipped} refused by the package")
+    print(f"{c.n} strings, {c.bad} differences, {c.skipped} refused by the package, which could not open {c.refused} tokenizers")
     sys.exit(c.bad > 0)
 
 
