@@ -8,6 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 tools/setup.sh build
+tools/setup.sh tests
 
 build_in() { # build_in FOLDER [meson options]
     local dir=$1; shift

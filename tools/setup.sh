@@ -2,6 +2,7 @@
 # Installs what is missing, by apt, and fetches the pinned starter models. Quiet when there is nothing to do.
 #   tools/setup.sh build     what compiling needs
 #   tools/setup.sh models    the two starter models, into the hub cache that tenet searches (needs build/tenet)
+#   tools/setup.sh tests     what the tests need beside it
 #   tools/setup.sh peers     the Python libraries that parity tests and benches compare with, in build/venv
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -42,6 +43,9 @@ build)
     install_packages gcc libc6-dev meson ninja-build pkg-config python3 libcmocka-dev libyaml-dev libmicrohttpd-dev libssl-dev \
         zlib1g-dev libdeflate-dev
     ;;
+tests)
+    install_packages git # the hooks' tests make repositories
+    ;;
 models)
     [ -e build/tenet ] || { say "tenet: build first (./run.sh does it)"; exit 2; }
     build/tenet hub ls --quiet --starters >/dev/null 2>&1 && exit 0
@@ -64,7 +68,7 @@ peers)
     touch "$stamp"
     ;;
 *)
-    say "usage: tools/setup.sh build|models|peers"
+    say "usage: tools/setup.sh build|tests|models|peers"
     exit 2
     ;;
 esac
