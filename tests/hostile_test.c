@@ -10,6 +10,8 @@
 #include "../fuzz/fuzz_json.c"
 #include "../fuzz/fuzz_markdown.c"
 #include "../fuzz/fuzz_mcp.c"
+#include "../fuzz/fuzz_notebook.c"
+#include "../fuzz/fuzz_python.c"
 #include "../fuzz/fuzz_rules.c"
 #include "../fuzz/fuzz_safetensors.c"
 #include "../fuzz/fuzz_torch.c"
@@ -21,7 +23,7 @@
 static const struct {
     const char *name;
     tn_status (*run)(tn_bytes bytes);
-} reader[] = {{"brief", fuzz_brief}, {"csv", fuzz_csv},           {"e5image", fuzz_e5image}, {"json", fuzz_json}, {"markdown", fuzz_markdown}, {"mcp", fuzz_mcp},
+} reader[] = {{"brief", fuzz_brief}, {"csv", fuzz_csv},           {"e5image", fuzz_e5image}, {"json", fuzz_json}, {"markdown", fuzz_markdown}, {"mcp", fuzz_mcp},   {"notebook", fuzz_notebook}, {"python", fuzz_python},
               {"rules", fuzz_rules},       {"safetensors", fuzz_safetensors}, {"torch", fuzz_torch}, {"yaml", fuzz_yaml},       {"zip", fuzz_zip}};
 
 static void run_folder(const char *folder, bool must_refuse)

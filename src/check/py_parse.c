@@ -405,14 +405,19 @@ static node *field(parser *p, const py_token *t, tn_py_literal l, uint32_t at, u
         if (p->why || !f)
             return NULL;
         f->x = inner.first;
-        if (!(n->y = done(p, f)))
+        p->last_to = spec;
+        n->y = done(p, f);
+        p->last_to = last_to;
+        if (!n->y)
             return NULL;
         to = spec;
     }
     if (to >= end || base[to] != '}')
         return fail(p, "ill-formed f-string");
-    *stop = to + 1;
-    return done(p, n);
+    *stop = p->last_to = to + 1;
+    out = done(p, n);
+    p->last_to = last_to;
+    return out;
 }
 
 /* Literal text and fields of [at, end), or to the } that ends a format. */

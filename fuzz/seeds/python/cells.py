@@ -1,0 +1,6 @@
+%pip install x
+x = !ls
+
+df?
+%time f(x)
+
