@@ -91,6 +91,10 @@ static void slices_cut_find_and_compare(void **state)
     assert_int_equal(tn_str_find(TN_STR("banana"), TN_STR("x"), 0), SIZE_MAX);
     assert_true(tn_str_has_fold(TN_STR("The MIT License"), "license"));
     assert_false(tn_str_has_fold(TN_STR("licens"), "license"));
+    assert_true(tn_str_has_fold(TN_STR("lLiLICENSe"), "license"));
+    assert_true(tn_str_has_fold(TN_STR(""), ""));
+    assert_true(tn_str_has_any_fold(TN_STR("a Z-score"), "mean|z-score"));
+    assert_false(tn_str_has_any_fold(TN_STR("a Z-score"), "mean|std"));
     assert_false(tn_str_has_fold(TN_STR("\xC5\xE9"), "e"));
     assert_true(tn_str_cmp(TN_STR("ab"), TN_STR("abc")) < 0);
     ASSERT_STR(tn_str_trim(TN_STR(" \tx y\r\n")), "x y");

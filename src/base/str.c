@@ -64,16 +64,45 @@ size_t tn_str_find(tn_str s, tn_str needle, size_t from)
     return hit ? (size_t)(hit - s.ptr) : SIZE_MAX;
 }
 
+static const char *next_of(const char *from, const char *end, char c)
+{
+    return from < end ? memchr(from, c, (size_t)(end - from)) : NULL;
+}
+
+/* Only where the first letter stands, small or large: memchr finds those faster than we read. */
+static bool has_fold(tn_str s, tn_str lower)
+{
+    if (lower.len == 0 || s.len < lower.len)
+        return lower.len == 0;
+    const char *end = s.ptr + (s.len - lower.len) + 1;
+    char small = lower.ptr[0], large = small >= 'a' && small <= 'z' ? (char)(small - 32) : small;
+    const char *a = next_of(s.ptr, end, small), *b = small == large ? NULL : next_of(s.ptr, end, large);
+    while (a || b) {
+        const char *at = !b || (a && a < b) ? a : b;
+        size_t k = 1;
+        while (k < lower.len && (at[k] >= 'A' && at[k] <= 'Z' ? at[k] + 32 : at[k]) == lower.ptr[k])
+            k++;
+        if (k == lower.len)
+            return true;
+        if (at == a)
+            a = next_of(at + 1, end, small);
+        else
+            b = next_of(at + 1, end, large);
+    }
+    return false;
+}
+
 bool tn_str_has_fold(tn_str s, const char *lower)
 {
-    size_t n = strlen(lower);
-    for (size_t i = 0; i + n <= s.len; i++) {
-        size_t k = 0;
-        while (k < n && (s.ptr[i + k] >= 'A' && s.ptr[i + k] <= 'Z' ? s.ptr[i + k] + 32 : s.ptr[i + k]) == lower[k])
-            k++;
-        if (k == n)
+    return has_fold(s, tn_str_of(lower));
+}
+
+bool tn_str_has_any_fold(tn_str s, const char *lower)
+{
+    tn_str rest = tn_str_of(lower), word;
+    while (tn_str_cut(&rest, '|', &word))
+        if (has_fold(s, word))
             return true;
-    }
     return false;
 }
 

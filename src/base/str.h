@@ -32,6 +32,8 @@ bool tn_str_ends(tn_str s, const char *suffix);
 size_t tn_str_find(tn_str s, tn_str needle, size_t from);
 /// True when `lower`, ASCII without capitals, stands somewhere in s in any case.
 bool tn_str_has_fold(tn_str s, const char *lower);
+/// True when one of "a|b|c" does.
+bool tn_str_has_any_fold(tn_str s, const char *lower);
 /// s[from, to), both clamped to the length.
 tn_str tn_str_sub(tn_str s, size_t from, size_t to);
 /// Without ASCII blanks (space, tab, CR, LF) at both ends.

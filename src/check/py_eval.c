@@ -778,7 +778,7 @@ static tn_status look_criteria(tn_py_check *c)
 static bool is_alone(const tn_check_source *s)
 {
     size_t n = 0;
-    for (size_t i = 0; s->repository && i < s->repository->n; i++)
+    for (size_t i = 0; s->repository && i < s->repository->n && n < 2; i++)
         n += tn_str_ends(s->repository->file[i].name, ".py") || tn_str_ends(s->repository->file[i].name, ".ipynb") || tn_str_ends(s->repository->file[i].name, ".sh");
     return s->repository && n == 1;
 }

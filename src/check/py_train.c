@@ -3,7 +3,6 @@
 
 #include "base/file.h"
 
-#include <ctype.h>
 #include <string.h>
 
 const tn_py_event *tn_py_maker(const tn_py_value *v)
@@ -150,25 +149,9 @@ const tn_py_training *tn_py_training_of(tn_py_check *c)
 
 /* ---- words around a place ---- */
 
-static bool holds(tn_str text, tn_str word)
-{
-    for (size_t i = 0; i + word.len <= text.len; i++) {
-        size_t k = 0;
-        while (k < word.len && tolower((unsigned char)text.ptr[i + k]) == word.ptr[k])
-            k++;
-        if (k == word.len)
-            return true;
-    }
-    return false;
-}
-
 bool tn_py_says(tn_str text, const char *words)
 {
-    tn_str rest = tn_str_of(words), word;
-    while (tn_str_cut(&rest, '|', &word))
-        if (holds(text, word))
-            return true;
-    return false;
+    return tn_str_has_any_fold(text, words);
 }
 
 bool tn_py_explained(const tn_py_check *c, const tn_py_node *at, uint32_t above, const char *words)
