@@ -666,12 +666,40 @@ static const tn_py_node *keeps_best(const tn_py_check *c, const tn_py_node *loop
     return NULL;
 }
 
+/* max(seeds, key=lambda seed: score(seed)) */
+static bool takes_best_seed(const tn_py_node *n)
+{
+    const tn_py_node *key = n->kind == TN_PY_CALL && n->x->kind == TN_PY_NAME && is_any(n->x->str, "max|min") ? tn_py_keyword(n, "key") : NULL;
+    return key && key->kind == TN_PY_LAMBDA && key->x && has_word(key->x->str, "seed|random_state");
+}
+
+/* {"random_state": [1, 2, 3]} given to a search, suggest_int("seed", ...). */
+static const tn_py_node *tuned_seed(const tn_py_flow *flow)
+{
+    for (size_t i = 0; i < flow->n_events; i++) {
+        const tn_py_event *e = flow->event[i];
+        tn_str name;
+        if (tn_py_named(e, "suggest_int|suggest_categorical") && tn_py_as_str(tn_py_arg(e, "name", 0), &name) && is_any(name, "seed|random_seed|random_state"))
+            return e->node;
+        const tn_py_value *grid = tn_py_named(e, "GridSearchCV") ? tn_py_arg(e, "param_grid", 1) : tn_py_named(e, "RandomizedSearchCV") ? tn_py_arg(e, "param_distributions", 1) : NULL;
+        for (size_t k = 0; grid && k < grid->n_items; k++)
+            if ((is_any(grid->item[k].name, "random_state|seed") || tn_str_ends(grid->item[k].name, "__random_state")) && grid->item[k].value->n_items > 1)
+                return e->node;
+    }
+    return NULL;
+}
+
 static tn_status look_evidence(tn_py_check *c)
 {
     static const char remedy[] = "report every seed, their mean and deviation; call a difference inside the interval no difference";
     if (tn_py_is_test(c) || text_has(c, "mean(|std(|stdev|average(|median|quantile|.mean|.std|ensemble|boxplot|describe("))
         return TN_OK;
+    const tn_py_node *tuned = tuned_seed(c->flow);
+    if (tuned)
+        return tn_py_say(c, tuned, NULL, remedy, "the seed is tuned like a setting: that measures luck");
     for (const tn_py_node *n = c->tree->body; n; n = tn_py_next(n, NULL)) {
+        if (takes_best_seed(n))
+            return tn_py_say(c, n, NULL, remedy, "the seed is picked by its score: that measures luck");
         if (n->kind == TN_PY_FOR && is_seed_name(n->x) && trains_below(n)) {
             const tn_py_node *best = keeps_best(c, n);
             if (best)
