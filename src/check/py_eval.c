@@ -692,7 +692,8 @@ static const tn_py_node *tuned_seed(const tn_py_flow *flow)
 static tn_status look_evidence(tn_py_check *c)
 {
     static const char remedy[] = "report every seed, their mean and deviation; call a difference inside the interval no difference";
-    if (tn_py_is_test(c) || text_has(c, "mean(|std(|stdev|average(|median|quantile|.mean|.std|ensemble|boxplot|describe("))
+    bool seeds = tn_str_find(c->tree->text, TN_STR("seed"), 0) != SIZE_MAX || tn_str_find(c->tree->text, TN_STR("SEED"), 0) != SIZE_MAX || tn_str_find(c->tree->text, TN_STR("random_state"), 0) != SIZE_MAX;
+    if (!seeds || tn_py_is_test(c) || text_has(c, "mean(|std(|stdev|average(|median|quantile|.mean|.std|ensemble|boxplot|describe("))
         return TN_OK;
     const tn_py_node *tuned = tuned_seed(c->flow);
     if (tuned)
