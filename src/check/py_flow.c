@@ -361,22 +361,19 @@ static const pv *literal(py_run *r, const tn_py_node *n, tn_py_value_kind kind, 
 
 static const pv *container(py_run *r, const tn_py_node *n, tn_py_value_kind kind, const char *type)
 {
-    size_t count = 0, room = tn_py_count(n->x);
+    size_t count = 0;
     pv *v = tn_pv_new(r, kind, n);
     v->v.literal = true;
     v->v.type = tn_str_of(type);
     v->v.object = tn_pv_object(r);
     TN_VEC(tn_py_item) items = {0};
-    (void)room;
     for (const tn_py_node *e = n->x; e && step(r); e = e->next) {
         tn_py_item item = {TN_STR(""), NULL};
         if (e->kind == TN_PY_PAIR && e->x) {
             const pv *key = eval(r, e->x);
             item.value = &eval(r, e->y)->v;
             if (key->v.kind != TN_PV_STRING) {
-                v->v.open |= key->v.kind == TN_PV_UNKNOWN;
-                if (key->v.kind == TN_PV_UNKNOWN || key->v.kind == TN_PV_OUTSIDE)
-                    v->v.open = true;
+                v->v.open |= key->v.kind == TN_PV_UNKNOWN || key->v.kind == TN_PV_OUTSIDE;
                 continue;
             }
             item.name = key->v.text;
@@ -1205,10 +1202,6 @@ static const pv *element_of(py_run *r, const pv *iterated, const tn_py_node *nod
         return (const pv *)iterated->v.item[0].value;
     pv *v = tn_pv_new(r, iterated->v.kind == TN_PV_OUTSIDE ? TN_PV_OUTSIDE : TN_PV_UNKNOWN, node);
     tn_pv_take_rows(v, iterated);
-    if ((iterated->v.kind == TN_PV_LIST || iterated->v.kind == TN_PV_TUPLE) && iterated->v.n_items && iterated->v.item[0].value->kind == TN_PV_TUPLE && !iterated->v.open) {
-        /* for name, model in [("a", A()), ("b", B())]: a tuple of unknown things, each its own */
-        return v;
-    }
     return v;
 }
 
@@ -1254,9 +1247,8 @@ static outcome exec_try(py_run *r, const tn_py_node *n)
     outcome o = exec_list(r, n->body), f;
     if (n->y && o == GOES_ON)
         o = exec_list(r, n->y);
-    if (n->x) { /* the handlers may run, or not */
+    if (n->x) /* the handlers may run, or not */
         either(r, exec_handlers, n->x, NULL, NULL);
-    }
     f = exec_list(r, n->z);
     return f != GOES_ON ? f : n->x ? GOES_ON : o;
 }
