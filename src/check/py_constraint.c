@@ -7,19 +7,6 @@
 #include <ctype.h>
 #include <string.h>
 
-static bool holds_fold(tn_str s, const char *lower)
-{
-    size_t n = strlen(lower);
-    for (size_t i = 0; i + n <= s.len; i++) {
-        size_t k = 0;
-        while (k < n && tolower((unsigned char)s.ptr[i + k]) == lower[k])
-            k++;
-        if (k == n)
-            return true;
-    }
-    return false;
-}
-
 /* ---- constraint-evaluate ---- */
 
 /* The trainer evaluates while it trains: eval_dataset and a strategy other than "no". */
@@ -400,7 +387,7 @@ static tn_status look_untouched(tn_py_check *c, const tn_py_training *t)
     if (!tn_str_starts(t->trainer->callee, "transformers.") && !tn_str_starts(t->trainer->callee, "setfit."))
         return TN_OK; /* preferences, embeddings: what "as is" would be is another question there */
     for (size_t i = 0; i < TN_COUNT(words); i++)
-        if (holds_fold(c->tree->text, words[i]))
+        if (tn_str_has_fold(c->tree->text, words[i]))
             return TN_OK;
     for (size_t i = 0; i < t->first->index; i++) {
         const tn_py_event *e = c->flow->event[i];
@@ -569,7 +556,7 @@ static tn_status look_compute(tn_py_check *c)
     if (!tn_py_as_str(model, &id) || billions(id) < 3)
         return TN_OK;
     for (size_t i = 0; i < TN_COUNT(words); i++)
-        if (holds_fold(c->tree->text, words[i]))
+        if (tn_str_has_fold(c->tree->text, words[i]))
             return TN_OK;
     return tn_py_say(c, t->trainer->node, NULL, "write down what the run needs: device, its memory, expected peak and time, at this batch and length", "a model of %.3g billion parameters is trained, and no machine is named for it",
                      billions(id));

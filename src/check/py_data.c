@@ -6,31 +6,11 @@
 #include <ctype.h>
 #include <string.h>
 
-static bool has(tn_str text, const char *word)
-{
-    return tn_str_find(text, tn_str_of(word), 0) != SIZE_MAX;
-}
-
 static bool has_any(tn_str text, const char *words)
 {
     tn_str rest = tn_str_of(words), word;
     while (tn_str_cut(&rest, '|', &word))
         if (tn_str_find(text, word, 0) != SIZE_MAX)
-            return true;
-    return false;
-}
-
-/* The value that was written down, without the keyword before it. */
-static const tn_py_node *bare(const tn_py_node *n)
-{
-    return n && n->kind == TN_PY_KEYWORD ? n->x : n;
-}
-
-static bool is_any(tn_str text, const char *words)
-{
-    tn_str rest = tn_str_of(words), word;
-    while (tn_str_cut(&rest, '|', &word))
-        if (tn_str_eq(text, word))
             return true;
     return false;
 }
@@ -51,7 +31,7 @@ static bool is_hub_id(tn_str s)
     size_t slash = tn_str_find(s, TN_STR("/"), 0);
     if (!is_id_text(s) || slash == SIZE_MAX || tn_str_find(s, TN_STR("/"), slash + 1) != SIZE_MAX || has_any(s, "checkpoint-|.json|.csv|.txt|.pt|.bin|.py"))
         return false;
-    return !is_any(tn_str_sub(s, 0, slash), "model|models|result|results|output|outputs|out|checkpoint|checkpoints|ckpt|run|runs|data|dataset|datasets|saved|save|saved_models|saved_model|trained|tmp|"
+    return !tn_py_word_in(tn_str_sub(s, 0, slash), "model|models|result|results|output|outputs|out|checkpoint|checkpoints|ckpt|run|runs|data|dataset|datasets|saved|save|saved_models|saved_model|trained|tmp|"
                                             "temp|logs|log|experiment|experiments|exp|weights|pretrained|pretrained_models|artifacts|build|local|cache|path|src|assets|resources|files|my_model|final");
 }
 
@@ -68,7 +48,7 @@ static bool is_bare_model(tn_str s)
 
 static bool is_builder(tn_str s)
 {
-    return is_any(s, "csv|json|text|parquet|arrow|pandas|imagefolder|audiofolder|videofolder|webdataset|xml|sql|generator|spark|lance|hdf5");
+    return tn_py_word_in(s, "csv|json|text|parquet|arrow|pandas|imagefolder|audiofolder|videofolder|webdataset|xml|sql|generator|spark|lance|hdf5");
 }
 
 /* What a call loads from the Hub, and under which name. */
@@ -100,9 +80,9 @@ static bool find_load(const tn_py_event *e, load *out)
 /* cfg["data"]["id"]: by its own key an id of the Hub, not a path. */
 static bool is_named_id(const tn_py_node *n)
 {
-    n = bare(n);
+    n = tn_py_bare(n);
     tn_str key = n && n->kind == TN_PY_SUBSCRIPT && n->y && n->y->kind == TN_PY_STRING ? n->y->str : n && n->kind == TN_PY_ATTRIBUTE ? n->str : TN_STR("");
-    return is_any(key, "id|model_id|dataset_id|repo_id|hub_id|hf_id");
+    return tn_py_word_in(key, "id|model_id|dataset_id|repo_id|hub_id|hf_id");
 }
 
 /* The same file writes there: it is a folder. */
@@ -132,14 +112,14 @@ static bool was_said(tn_str *said, size_t n, tn_str id)
 static bool loads_this(const tn_py_check *c, const load *l, tn_str id)
 {
     if (l->data)
-        return !is_builder(id) && !has_any(id, ".py|.json|.csv|.parquet|.txt|.arrow") && is_id_text(id) && (is_hub_id(id) || !has(id, "/")) && !is_written_here(c, id);
+        return !is_builder(id) && !has_any(id, ".py|.json|.csv|.parquet|.txt|.arrow") && is_id_text(id) && (is_hub_id(id) || !tn_py_has(id, "/")) && !is_written_here(c, id);
     return (is_hub_id(id) || is_bare_model(id)) && !is_written_here(c, id);
 }
 
 /* `for name in NAMES: f(name)`: the literal that the name first is. */
 static const tn_py_value *loop_item(const tn_py_check *c, const tn_py_event *e, const tn_py_node *argument)
 {
-    argument = bare(argument);
+    argument = tn_py_bare(argument);
     if (!argument || argument->kind != TN_PY_NAME || !e->loop || e->loop->kind != TN_PY_FOR || !e->loop->x || e->loop->x->kind != TN_PY_NAME || !tn_str_eq(e->loop->x->str, argument->str))
         return NULL;
     const tn_py_node *over = e->loop->y;
@@ -193,7 +173,7 @@ static tn_status look_versions(tn_py_check *c)
         if (!given && tn_py_lacks(e, "revision", -1)) {
             said[n_said++] = id;
             TN_TRY(tn_py_say(c, e->node, NULL, remedy, "%.*s is loaded without a revision: tomorrow it may be something else", TN_ARG(id)));
-        } else if (given && tn_py_as_str(given, &revision) && (is_any(revision, "main|master|latest|HEAD|dev|develop") || tn_str_starts(revision, "refs/"))) {
+        } else if (given && tn_py_as_str(given, &revision) && (tn_py_word_in(revision, "main|master|latest|HEAD|dev|develop") || tn_str_starts(revision, "refs/"))) {
             said[n_said++] = id;
             TN_TRY(tn_py_say(c, e->node, NULL, remedy, "\"%.*s\" is a branch, and branches move: %.*s is not pinned by it", TN_ARG(revision), TN_ARG(id)));
         }
@@ -215,7 +195,7 @@ static bool is_within(const tn_py_value *a, const tn_py_value *b)
         return false;
     const tn_py_rows *x = a->rows[0], *y = b->rows[0], *from = tn_py_origin(x), *too = tn_py_origin(y);
     return x->kind == TN_ROWS_SPLIT && y->kind == TN_ROWS_SPLIT && x->name.len && tn_str_eq(x->name, y->name) && from && too && from->kind == TN_ROWS_SOURCE && from->name.len &&
-           tn_str_eq(from->name, too->name) && !has(x->name, "[");
+           tn_str_eq(from->name, too->name) && !tn_py_has(x->name, "[");
 }
 
 static bool is_test(const tn_py_value *v)
@@ -226,7 +206,7 @@ static bool is_test(const tn_py_value *v)
 /* `X_test`, `test_ds`: people who name it so mean the test. Used only beside a second sign. */
 static bool is_named_test(const tn_py_node *n)
 {
-    n = bare(n);
+    n = tn_py_bare(n);
     while (n && (n->kind == TN_PY_SUBSCRIPT || n->kind == TN_PY_ATTRIBUTE))
         n = n->x;
     if (!n || n->kind != TN_PY_NAME)
@@ -354,11 +334,11 @@ static const tn_py_node *definition(const tn_py_check *c, const tn_py_node *name
 /* Both names stand for ds["test"], whatever ds is. */
 static bool is_same_part(const tn_py_check *c, const tn_py_node *a, const tn_py_node *b)
 {
-    a = bare(a);
-    b = bare(b);
+    a = tn_py_bare(a);
+    b = tn_py_bare(b);
     const tn_py_node *x = a && a->kind == TN_PY_NAME ? definition(c, a) : a, *y = b && b->kind == TN_PY_NAME ? definition(c, b) : b;
     return x && y && x->kind == TN_PY_SUBSCRIPT && y->kind == TN_PY_SUBSCRIPT && y->y && y->y->kind == TN_PY_STRING && tn_str_eq(tn_py_source(c->tree, x), tn_py_source(c->tree, y)) &&
-           has(y->y->str, "test");
+           tn_py_has(y->y->str, "test");
 }
 
 /* The first data set in a value: eval_set=[(X, y)], validation_data=(X, y). */
@@ -500,7 +480,7 @@ static bool stops_early(const tn_py_check *c, const tn_py_event *e)
     const tn_py_node *callbacks = NULL;
     const tn_py_argument_value *at = tn_py_arg_at(e, "callbacks", -1);
     if (at)
-        callbacks = bare(at->node);
+        callbacks = tn_py_bare(at->node);
     tn_str text = callbacks ? tn_py_source(c->tree, callbacks) : TN_STR("");
     if (has_any(text, "arly_stopping|arlyStopping|ModelCheckpoint"))
         return true;
@@ -512,7 +492,7 @@ static bool stops_early(const tn_py_check *c, const tn_py_event *e)
 
 static const tn_py_node *first_name(const tn_py_node *n)
 {
-    n = bare(n);
+    n = tn_py_bare(n);
     while (n && (n->kind == TN_PY_LIST || n->kind == TN_PY_TUPLE))
         n = n->x;
     return n;
@@ -571,7 +551,7 @@ static tn_status look_search(tn_py_check *c, bool *said)
         }
         const tn_py_node *loop = e->loop;
         for (const tn_py_node *n = loop ? loop->body : NULL; n && !searched && e->function == NULL; n = tn_py_next(n, loop))
-            if (n->kind == TN_PY_COMPARE && (has(tn_py_source(c->tree, n), "best")) && n->from > e->node->from)
+            if (n->kind == TN_PY_COMPARE && (tn_py_has(tn_py_source(c->tree, n), "best")) && n->from > e->node->from)
                 searched = true;
         if (searched) {
             *said = true;
@@ -587,15 +567,15 @@ static tn_status look_vocabulary(tn_py_check *c, bool *said)
     for (size_t i = 0; i < c->flow->n_events; i++) {
         const tn_py_event *e = c->flow->event[i];
         bool train = false, test = false;
-        if (!has(e->name, "vocab") && !(tn_py_named(e, "train|train_from_iterator") && e->receiver && is_module(e->receiver, "tokenizers")))
+        if (!tn_py_has(e->name, "vocab") && !(tn_py_named(e, "train|train_from_iterator") && e->receiver && is_module(e->receiver, "tokenizers")))
             continue;
         for (size_t a = 0; a < e->n_args; a++) {
             const tn_py_value *v = e->arg[a].value;
             for (size_t k = 0; k < (v->n_items ? v->n_items : 1); k++) {
                 tn_str s;
                 if (tn_py_as_str(v->n_items ? v->item[k].value : v, &s)) {
-                    train = train || has(s, "train");
-                    test = test || (has(s, "test.") || has(s, "test_") || has(s, "/test"));
+                    train = train || tn_py_has(s, "train");
+                    test = test || (tn_py_has(s, "test.") || tn_py_has(s, "test_") || tn_py_has(s, "/test"));
                 }
             }
             test = test || holds_test(v);
@@ -612,7 +592,7 @@ static tn_status look_vocabulary(tn_py_check *c, bool *said)
 static bool mentions(const tn_py_node *root, const char *word)
 {
     for (const tn_py_node *m = root; m; m = tn_py_next(m, root))
-        if ((m->kind == TN_PY_NAME || m->kind == TN_PY_ATTRIBUTE) && has(m->str, word))
+        if ((m->kind == TN_PY_NAME || m->kind == TN_PY_ATTRIBUTE) && tn_py_has(m->str, word))
             return true;
     return false;
 }
@@ -631,7 +611,7 @@ static tn_status look_best_of_test(tn_py_check *c, bool *said)
         }
         while (p && p->kind != TN_PY_FOR && p->kind != TN_PY_WHILE && p->kind != TN_PY_FUNCTION)
             p = p->parent;
-        if (a->kind == TN_PY_NAME && tn_py_role_in(a->str) == TN_ROLE_TEST && !has(a->str, "best") && mentions(b, "best") && p && p->kind != TN_PY_FUNCTION) {
+        if (a->kind == TN_PY_NAME && tn_py_role_in(a->str) == TN_ROLE_TEST && !tn_py_has(a->str, "best") && mentions(b, "best") && p && p->kind != TN_PY_FUNCTION) {
             *said = true;
             return tn_py_say(c, n, NULL, "choose by the validation score, and take the test score once, for the model that was chosen", "the best model is chosen by its score on the test");
         }
@@ -682,13 +662,13 @@ static tn_status look_leak(tn_py_check *c)
 
 static bool is_seeding(const tn_py_event *e)
 {
-    return tn_py_named(e, "set_seed|manual_seed|manual_seed_all|seed|seed_everything|enable_full_determinism|set_random_seed") || has(e->name, "seed");
+    return tn_py_named(e, "set_seed|manual_seed|manual_seed_all|seed|seed_everything|enable_full_determinism|set_random_seed") || tn_py_has(e->name, "seed");
 }
 
 /* `lines`, `train_files`: rows by their name, as opposed to whatever else can be shuffled. */
 static bool is_named_rows(const tn_py_tree *tree, const tn_py_node *n)
 {
-    return n->kind == TN_PY_NAME && !has(n->str, "column") && has_any(tn_py_source(tree, n), "data|rows|lines|texts|docs|files|examples|samples|pairs|records|reviews|sentences|ids|indices|indexes|train|corpus|df");
+    return n->kind == TN_PY_NAME && !tn_py_has(n->str, "column") && has_any(tn_py_source(tree, n), "data|rows|lines|texts|docs|files|examples|samples|pairs|records|reviews|sentences|ids|indices|indexes|train|corpus|df");
 }
 
 /* A draw from a generator that nobody gave a seed: what it is called for the message, or NULL. */
@@ -704,7 +684,7 @@ static const char *unseeded(const tn_py_check *c, const tn_py_event *e)
         return tn_py_lacks(e, "seed", -1) ? "the split" : NULL;
     if (tn_py_named(e, "shuffle") && tn_py_typed(e->receiver, "datasets.Dataset|datasets.DatasetDict|datasets.IterableDataset"))
         return tn_py_lacks(e, "seed", 0) ? "the order of rows" : NULL;
-    if (tn_py_named(e, "sample") && e->receiver && (tn_str_starts(e->receiver->type, "pandas.") || has(e->receiver->type, "DataFrame")))
+    if (tn_py_named(e, "sample") && e->receiver && (tn_str_starts(e->receiver->type, "pandas.") || tn_py_has(e->receiver->type, "DataFrame")))
         return tn_py_lacks(e, "random_state", -1) ? "the sample of rows" : NULL;
     if (tn_py_is(e, "numpy.random.permutation"))
         return "the order of rows";
@@ -725,7 +705,7 @@ static bool numbers_things(tn_str name)
 static tn_status look_set_order(tn_py_check *c, bool *said)
 {
     for (const tn_py_node *n = c->tree->body; n; n = tn_py_next(n, NULL)) {
-        if (n->kind != TN_PY_CALL || !n->x || n->x->kind != TN_PY_NAME || !is_any(n->x->str, "list|enumerate|tuple") || !n->y)
+        if (n->kind != TN_PY_CALL || !n->x || n->x->kind != TN_PY_NAME || !tn_py_word_in(n->x->str, "list|enumerate|tuple") || !n->y)
             continue;
         const tn_py_node *of = n->y;
         bool set = of->kind == TN_PY_SET || of->kind == TN_PY_SET_COMP || (of->kind == TN_PY_CALL && of->x && of->x->kind == TN_PY_NAME && tn_str_is(of->x->str, "set"));
@@ -761,7 +741,7 @@ static bool in_method(const tn_py_node *n, const char *name)
 static bool holds_rows(const tn_py_check *c)
 {
     for (size_t i = 0; i < c->flow->n_events; i++)
-        if ((c->flow->event[i]->result && c->flow->event[i]->result->n_rows) || has(c->flow->event[i]->name, "train"))
+        if ((c->flow->event[i]->result && c->flow->event[i]->result->n_rows) || tn_py_has(c->flow->event[i]->name, "train"))
             return true;
     for (const tn_py_node *n = c->tree->body; n; n = tn_py_next(n, NULL))
         if (n->kind == TN_PY_NAME && tn_py_role_in(n->str) != TN_ROLE_UNKNOWN)
@@ -776,7 +756,7 @@ static tn_status look_clock(tn_py_check *c, bool *said)
         const tn_py_event *e = c->flow->event[i];
         const tn_py_node *arg = is_seeding(e) && e->n_args ? e->arg[0].node : NULL;
         for (const tn_py_node *n = arg; n; n = tn_py_next(n, arg))
-            if (n->kind == TN_PY_CALL && is_any(tn_py_canonical(c->flow, n->x, c->arena), "time.time|time.time_ns|datetime.datetime.now|os.urandom|os.getpid|random.randint|random.random|secrets.randbelow|numpy.random.randint")) {
+            if (n->kind == TN_PY_CALL && tn_py_word_in(tn_py_canonical(c->flow, n->x, c->arena), "time.time|time.time_ns|datetime.datetime.now|os.urandom|os.getpid|random.randint|random.random|secrets.randbelow|numpy.random.randint")) {
                 *said = true;
                 return tn_py_say(c, e->node, NULL, "take the seed from the configuration, and record it", "the seed is another one in each run");
             }
@@ -796,11 +776,11 @@ static tn_status look_other_order(tn_py_check *c, bool *said)
             return tn_py_say(c, n, NULL, "use a digest: int(hashlib.sha256(x.encode()).hexdigest(), 16)", "hash() of a text changes with each start of Python, and rows are put by it");
         }
         if (n->x->kind == TN_PY_NAME && tn_str_is(n->x->str, "enumerate") && n->y && n->y->kind == TN_PY_CALL && n->y->x &&
-            is_any(tn_py_canonical(c->flow, n->y->x, c->arena), "os.listdir|os.scandir|glob.glob|glob.iglob")) {
+            tn_py_word_in(tn_py_canonical(c->flow, n->y->x, c->arena), "os.listdir|os.scandir|glob.glob|glob.iglob")) {
             *said = true;
             return tn_py_say(c, n, NULL, "sort the names: enumerate(sorted(...))", "rows are numbered in the order in which a folder lists its files, which no two machines share");
         }
-        bool now = is_any(callee, "datetime.datetime.now|datetime.datetime.today|datetime.datetime.utcnow|datetime.date.today|time.time|pandas.Timestamp.now|pandas.Timestamp.today");
+        bool now = tn_py_word_in(callee, "datetime.datetime.now|datetime.datetime.today|datetime.datetime.utcnow|datetime.date.today|time.time|pandas.Timestamp.now|pandas.Timestamp.today");
         for (const tn_py_node *q = p, *below = n; now && q; below = q, q = q->parent)
             if (q->kind == TN_PY_ASSIGN && q->y == below && q->x && q->x->kind == TN_PY_SUBSCRIPT && q->y->kind != TN_PY_CALL && p->kind == TN_PY_BINARY) {
                 *said = true;
@@ -831,7 +811,7 @@ static tn_status look_deterministic(tn_py_check *c)
     for (size_t i = 0; i < c->flow->n_events; i++)
         any_seed = any_seed || is_seeding(c->flow->event[i]);
     for (size_t i = 0; i < c->flow->n_imports; i++)
-        any_seed = any_seed || has(c->flow->import[i], "seed");
+        any_seed = any_seed || tn_py_has(c->flow->import[i], "seed");
     if (said || !tn_py_whole(c))
         return TN_OK;
     for (size_t i = 0; i < c->flow->n_events; i++) {
@@ -955,7 +935,7 @@ static int classes_of(tn_str id, tn_str config)
         {"tweet_eval|cardiffnlp/tweet_eval", "offensive", 2},
     };
     for (size_t i = 0; i < TN_COUNT(known); i++)
-        if (is_any(id, known[i].id) && tn_str_is(config, known[i].config))
+        if (tn_py_word_in(id, known[i].id) && tn_str_is(config, known[i].config))
             return known[i].n;
     return 0;
 }
@@ -1002,8 +982,8 @@ static tn_status look_other_task(tn_py_check *c)
         const tn_py_event *e = c->flow->event[i];
         double n;
         tn_str s;
-        sequence = sequence || has(e->callee, "ForSequenceClassification.from_pretrained");
-        token = token || has(e->callee, "TokenClassification");
+        sequence = sequence || tn_py_has(e->callee, "ForSequenceClassification.from_pretrained");
+        token = token || tn_py_has(e->callee, "TokenClassification");
         if (tn_py_is_any(e, "evaluate.load|datasets.load_metric") && tn_py_as_str(tn_py_arg(e, "path", 0), &s) && tn_str_is(s, "seqeval"))
             seqeval = seqeval ? seqeval : e;
         const tn_py_value *names = tn_py_arg(e, "id2label", -1);
@@ -1011,7 +991,7 @@ static tn_status look_other_task(tn_py_check *c)
         size_t n_names = names ? n_pairs(names->node) : 0;
         if (tn_py_named(e, "from_pretrained") && tn_py_as_f64(tn_py_arg(e, "num_labels", -1), &n) && n_names > 0 && (double)n_names != n)
             return tn_py_say(c, e->node, NULL, "make the number from the names: num_labels=len(labels)", "num_labels is %.0f, and %zu labels are named", n, n_names);
-        if (has(e->callee, "ForSequenceClassification.from_pretrained") && n_classes > 0 && tn_py_as_f64(tn_py_arg(e, "num_labels", -1), &n) && n > 1 && n != n_classes)
+        if (tn_py_has(e->callee, "ForSequenceClassification.from_pretrained") && n_classes > 0 && tn_py_as_f64(tn_py_arg(e, "num_labels", -1), &n) && n > 1 && n != n_classes)
             return tn_py_say(c, e->node, NULL, "take the number from the data: features[\"label\"].num_classes", "num_labels is %.0f, and %.*s has %d classes", n, TN_ARG(data), n_classes);
     }
     if (seqeval && sequence && !token)

@@ -1,23 +1,5 @@
 /* Promises of check/py_data.c: code, and whether the rule finds it. More stands in tests/check. */
-#include "test.h"
-
-#include "check/check.h"
-
-static bool finds(const char *rule, const char *code)
-{
-    tn_err err = TN_ERR_INIT;
-    tn_arena *a = tn_arena_new(0);
-    const tn_rules *rules;
-    tn_check_result r;
-    ASSERT_OK(tn_rules_load(NULL, "2026-11-24", a, &rules, &err), &err);
-    ASSERT_OK(tn_check_text(TN_STR("train.py"), tn_str_of(code), &(tn_check_options){.rules = rules}, &r, &err), &err);
-    bool found = false;
-    for (size_t i = 0; i < r.findings.list.len; i++)
-        found = found || strcmp(r.findings.list.ptr[i].rule, rule) == 0;
-    tn_check_result_free(&r);
-    tn_arena_free(a);
-    return found;
-}
+#include "check/py_rules_test.h"
 
 #define TF "from transformers import AutoTokenizer as T, pipeline, Trainer, TrainingArguments\n"
 #define SK "from sklearn.preprocessing import StandardScaler\nfrom sklearn.model_selection import train_test_split\nfrom sklearn.linear_model import LogisticRegression\n" \

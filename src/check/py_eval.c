@@ -9,20 +9,6 @@
 #include <ctype.h>
 #include <string.h>
 
-static bool has(tn_str text, const char *word)
-{
-    return tn_str_find(text, tn_str_of(word), 0) != SIZE_MAX;
-}
-
-static bool is_any(tn_str text, const char *words)
-{
-    tn_str rest = tn_str_of(words), word;
-    while (tn_str_cut(&rest, '|', &word))
-        if (tn_str_eq(text, word))
-            return true;
-    return false;
-}
-
 static bool starts_any(tn_str text, const char *words)
 {
     tn_str rest = tn_str_of(words), word;
@@ -32,30 +18,24 @@ static bool starts_any(tn_str text, const char *words)
     return false;
 }
 
-/* The value that was written down, without the keyword before it. */
-static const tn_py_node *bare(const tn_py_node *n)
-{
-    return n && n->kind == TN_PY_KEYWORD ? n->x : n;
-}
-
 /* Comments, docstrings of the file, and what a notebook says between its cells. */
 static bool file_says(const tn_py_check *c, const char *words)
 {
     for (size_t i = 0; i < c->tree->n_comments; i++)
-        if (tn_py_says(tn_str_sub(c->tree->text, c->tree->comment[i].from, c->tree->comment[i].to), words))
+        if (tn_str_has_any_fold(tn_str_sub(c->tree->text, c->tree->comment[i].from, c->tree->comment[i].to), words))
             return true;
     for (const tn_py_node *n = c->tree->body; n; n = tn_py_next(n, NULL))
-        if (n->kind == TN_PY_EXPR && n->x && n->x->kind == TN_PY_STRING && tn_py_says(n->x->str, words))
+        if (n->kind == TN_PY_EXPR && n->x && n->x->kind == TN_PY_STRING && tn_str_has_any_fold(n->x->str, words))
             return true;
     for (size_t i = 0; c->notebook && i < c->notebook->n_cells; i++)
-        if (c->notebook->cell[i].kind == TN_CELL_MARKDOWN && tn_py_says(c->notebook->cell[i].source, words))
+        if (c->notebook->cell[i].kind == TN_CELL_MARKDOWN && tn_str_has_any_fold(c->notebook->cell[i].source, words))
             return true;
     return false;
 }
 
 static bool text_has(const tn_py_check *c, const char *words)
 {
-    return tn_py_says(c->tree->text, words);
+    return tn_str_has_any_fold(c->tree->text, words);
 }
 
 /* ---- data-config ---- */
@@ -64,9 +44,9 @@ enum { RATE = 1, LENGTH = 2, BATCH = 4 };
 
 static unsigned setting(tn_str name)
 {
-    return is_any(name, "learning_rate|lr|body_learning_rate|head_learning_rate|max_lr")                                  ? RATE
-           : is_any(name, "num_train_epochs|epochs|num_epochs|max_epochs|n_epochs|nb_epoch|max_steps")                      ? LENGTH
-           : is_any(name, "per_device_train_batch_size|per_gpu_train_batch_size|train_batch_size|batch_size|mini_batch_size") ? BATCH
+    return tn_py_word_in(name, "learning_rate|lr|body_learning_rate|head_learning_rate|max_lr")                                  ? RATE
+           : tn_py_word_in(name, "num_train_epochs|epochs|num_epochs|max_epochs|n_epochs|nb_epoch|max_steps")                      ? LENGTH
+           : tn_py_word_in(name, "per_device_train_batch_size|per_gpu_train_batch_size|train_batch_size|batch_size|mini_batch_size") ? BATCH
                                                                                                                           : 0;
 }
 
@@ -75,7 +55,7 @@ static unsigned literal_settings(const tn_py_event *e)
 {
     unsigned found = 0;
     for (size_t i = 0; i < e->n_args; i++) {
-        const tn_py_node *n = bare(e->arg[i].node);
+        const tn_py_node *n = tn_py_bare(e->arg[i].node);
         if (n && n->kind == TN_PY_NUMBER && e->arg[i].name.len)
             found |= setting(e->arg[i].name);
     }
@@ -98,7 +78,7 @@ static bool counts_epochs(const tn_py_check *c, const tn_py_event *backward)
 {
     for (const tn_py_node *p = backward->node; p; p = p->parent) {
         double n;
-        if (p->kind == TN_PY_FOR && p->y->kind == TN_PY_CALL && tn_str_is(p->y->x->str, "range") && tn_py_f64(tn_py_argument(p->y, 0), &n) && has(tn_py_source(c->tree, p->x), "epoch"))
+        if (p->kind == TN_PY_FOR && p->y->kind == TN_PY_CALL && tn_str_is(p->y->x->str, "range") && tn_py_f64(tn_py_argument(p->y, 0), &n) && tn_py_has(tn_py_source(c->tree, p->x), "epoch"))
             return true;
     }
     return false;
@@ -143,8 +123,8 @@ static tn_status look_config(tn_py_check *c)
 
 static bool is_task_model(tn_str callee)
 {
-    return tn_str_ends(callee, ".from_pretrained") && (has(callee, "ForSequenceClassification") || has(callee, "ForImageClassification") || has(callee, "ForQuestionAnswering") ||
-                                                       has(callee, "ForTokenClassification") || has(callee, "ForAudioClassification"));
+    return tn_str_ends(callee, ".from_pretrained") && (tn_py_has(callee, "ForSequenceClassification") || tn_py_has(callee, "ForImageClassification") || tn_py_has(callee, "ForQuestionAnswering") ||
+                                                       tn_py_has(callee, "ForTokenClassification") || tn_py_has(callee, "ForAudioClassification"));
 }
 
 static bool is_literal_text(const tn_py_value *v)
@@ -170,12 +150,12 @@ static tn_status look_pipeline(tn_py_check *c)
         for (size_t k = 0; k < e->n_args; k++)
             if (tn_str_is(e->arg[k].name, "labels") || tn_str_is(e->arg[k].name, "output_attentions") || tn_str_is(e->arg[k].name, "output_hidden_states"))
                 return TN_OK;
-        shown = shown || tn_py_is(e, "input") || (tn_str_ends(e->callee, ".__call__") && has(e->callee, "Tokenizer") && is_literal_text(tn_py_arg(e, "text", 0)));
-        if (!by_hand && (tn_py_named(e, "softmax|sigmoid") || tn_py_is(e, "numpy.exp") || (tn_py_named(e, "argmax") && has(tn_py_source(c->tree, e->node), "logits"))))
+        shown = shown || tn_py_is(e, "input") || (tn_str_ends(e->callee, ".__call__") && tn_py_has(e->callee, "Tokenizer") && is_literal_text(tn_py_arg(e, "text", 0)));
+        if (!by_hand && (tn_py_named(e, "softmax|sigmoid") || tn_py_is(e, "numpy.exp") || (tn_py_named(e, "argmax") && tn_py_has(tn_py_source(c->tree, e->node), "logits"))))
             by_hand = e->node;
     }
     for (const tn_py_node *n = c->tree->body; n && !logits; n = tn_py_next(n, NULL))
-        logits = n->kind == TN_PY_ATTRIBUTE && is_any(n->str, "logits|start_logits");
+        logits = n->kind == TN_PY_ATTRIBUTE && tn_py_word_in(n->str, "logits|start_logits");
     if (!model || !by_hand || !logits || !(shown || file_says(c, "demo")))
         return TN_OK;
     return tn_py_say(c, by_hand, NULL, "use transformers.pipeline(task, model=..., revision=...): it truncates, batches, names the labels and joins the pieces",
@@ -206,7 +186,7 @@ static bool loads(const tn_py_check *c, const char *part, tn_str id)
 {
     tn_str other;
     for (size_t i = 0; i < c->flow->n_events; i++)
-        if (load_id(c->flow->event[i], &other) && has(c->flow->event[i]->callee, part) && tn_str_eq(without_owner(other), without_owner(id)))
+        if (load_id(c->flow->event[i], &other) && tn_py_has(c->flow->event[i]->callee, part) && tn_str_eq(without_owner(other), without_owner(id)))
             return true;
     return false;
 }
@@ -217,14 +197,14 @@ static tn_status look_case(tn_py_check *c)
     bool lower;
     for (size_t i = 0; i < c->flow->n_events; i++) {
         const tn_py_event *e = c->flow->event[i];
-        if (!load_id(e, &id) || !has(e->callee, "Tokenizer"))
+        if (!load_id(e, &id) || !tn_py_has(e->callee, "Tokenizer"))
             continue;
-        bool cased = has(id, "-cased"), uncased = has(id, "uncased");
+        bool cased = tn_py_has(id, "-cased"), uncased = tn_py_has(id, "uncased");
         if (tn_py_as_bool(tn_py_arg(e, "do_lower_case", -1), &lower) && ((lower && cased) || (!lower && uncased)))
             return tn_py_say(c, e->node, NULL, "leave do_lower_case to the checkpoint, or take the checkpoint that fits the text", "do_lower_case=%s on %.*s: most words with capitals fall apart into other pieces than those the model learnt",
                              lower ? "True" : "False", TN_ARG(id));
         for (size_t k = 0; (cased || uncased) && k < c->flow->n_events; k++)
-            if (load_id(c->flow->event[k], &other) && has(c->flow->event[k]->callee, "Model") && (uncased ? differ_in_case(id, other) : differ_in_case(other, id)) && !loads(c, "Model", id) &&
+            if (load_id(c->flow->event[k], &other) && tn_py_has(c->flow->event[k]->callee, "Model") && (uncased ? differ_in_case(id, other) : differ_in_case(other, id)) && !loads(c, "Model", id) &&
                 !loads(c, "Tokenizer", other))
                 return tn_py_say(c, e->node, NULL, "load tokenizer and model from one id and revision", "the tokenizer is that of %.*s, the model is %.*s: their vocabularies differ", TN_ARG(id), TN_ARG(other));
     }
@@ -235,7 +215,7 @@ static tn_status look_case(tn_py_check *c)
 static bool is_english(tn_str id)
 {
     tn_str name = without_owner(id), owner = tn_str_sub(id, 0, id.len - name.len);
-    return (owner.len == 0 || is_any(owner, "google-bert/|FacebookAI/|distilbert/|microsoft/|google/|facebook/|openai-community/|sentence-transformers/|albert/|roberta/")) &&
+    return (owner.len == 0 || tn_py_word_in(owner, "google-bert/|FacebookAI/|distilbert/|microsoft/|google/|facebook/|openai-community/|sentence-transformers/|albert/|roberta/")) &&
            starts_any(name, "bert-base-uncased|bert-base-cased|bert-large-uncased|bert-large-cased|distilbert-base-uncased|distilbert-base-cased|roberta-base|roberta-large|distilroberta-base|albert-base|"
                             "albert-large|deberta-v3-|deberta-base|electra-small|electra-base|electra-large|all-MiniLM-L|all-mpnet-base|bart-base|bart-large");
 }
@@ -273,7 +253,7 @@ static bool is_foreign(const tn_py_event *load, tn_str id)
     if (has_word(id, languages))
         return true;
     return has_word(id, "xnli|paws-x|pawsx|mlsum|amazon_reviews_multi|wikiann|xquad|mlqa|massive|xlsum|wikilingua|tydiqa") && tn_py_as_str(tn_py_arg(load, "name", 1), &name) &&
-           is_any(name, "vi|de|fr|es|it|pt|nl|pl|cs|ru|uk|tr|ar|fa|he|hi|bn|ta|te|ur|th|id|zh|ja|ko|fi|sv|el|bg|sw");
+           tn_py_word_in(name, "vi|de|fr|es|it|pt|nl|pl|cs|ru|uk|tr|ar|fa|he|hi|bn|ta|te|ur|th|id|zh|ja|ko|fi|sv|el|bg|sw");
 }
 
 static tn_status look_language(tn_py_check *c)
@@ -282,7 +262,7 @@ static tn_status look_language(tn_py_check *c)
     tn_str id, model = TN_STR(""), data = TN_STR("");
     for (size_t i = 0; i < c->flow->n_events; i++) {
         const tn_py_event *e = c->flow->event[i];
-        if (load_id(e, &id) && has(e->callee, "Model")) {
+        if (load_id(e, &id) && tn_py_has(e->callee, "Model")) {
             if (!is_english(id))
                 return TN_OK; /* a comparison, or the right one */
             english = e, model = id;
@@ -333,7 +313,7 @@ static tn_status look_size(tn_py_check *c)
     double rows = 0;
     for (size_t i = 0; i < c->flow->n_events; i++) {
         const tn_py_event *e = c->flow->event[i];
-        if (load_id(e, &id) && has(e->callee, "ForSequenceClassification") && billions(id) >= 6)
+        if (load_id(e, &id) && tn_py_has(e->callee, "ForSequenceClassification") && billions(id) >= 6)
             large = e, name = id;
         if (tn_py_typed(e->result, "*Trainer") && tn_py_arg(e, "train_dataset", -1) && !trainer)
             trainer = e, rows = rows_at_most(tn_py_arg(e, "train_dataset", -1));
@@ -353,7 +333,7 @@ static tn_status look_generator(tn_py_check *c)
     double n;
     for (size_t i = 0; i < c->flow->n_events; i++) {
         const tn_py_event *e = c->flow->event[i];
-        if ((tn_py_is(e, "transformers.pipeline") && tn_py_as_str(tn_py_arg(e, "task", 0), &task) && is_any(task, "text-generation|text2text-generation")) || tn_str_ends(e->callee, "ForCausalLM.from_pretrained"))
+        if ((tn_py_is(e, "transformers.pipeline") && tn_py_as_str(tn_py_arg(e, "task", 0), &task) && tn_py_word_in(task, "text-generation|text2text-generation")) || tn_str_ends(e->callee, "ForCausalLM.from_pretrained"))
             generator = generator ? generator : e;
         few = few || (tn_py_as_f64(tn_py_arg(e, "max_new_tokens", -1), &n) && n <= 10);
         if (tn_py_named(e, "train|backward|Trainer|SFTTrainer|pipeline") && !(tn_py_named(e, "pipeline") && e == generator))
@@ -361,7 +341,7 @@ static tn_status look_generator(tn_py_check *c)
     }
     for (const tn_py_node *s = c->tree->body; s && generator && few && !asks; s = tn_py_next(s, NULL))
         asks = s->kind == TN_PY_STRING && !(s->parent && s->parent->kind == TN_PY_EXPR) &&
-               (tn_py_says(s->str, "classify the|classify this|classify it|classify as|categorize the|categorise the")) && has_word(s->str, "positive|negative|label|labels|category|categories|class|classes|spam");
+               (tn_str_has_any_fold(s->str, "classify the|classify this|classify it|classify as|categorize the|categorise the")) && has_word(s->str, "positive|negative|label|labels|category|categories|class|classes|spam");
     if (!asks || file_says(c, "zero-shot|few-shot|few shot|because|baseline|compare|no labels"))
         return TN_OK;
     return tn_py_say(c, generator->node, NULL, "use a classifier: an encoder with a head, or embeddings and a linear model; keep the generator only with a measured reason",
@@ -407,7 +387,7 @@ static const char *public_path(tn_str path)
 {
     const char *found = NULL;
     tn_str rest = path, part;
-    if (has(path, "://") && !starts_any(path, "s3://|gs://|az://|abfs://"))
+    if (tn_py_has(path, "://") && !starts_any(path, "s3://|gs://|az://|abfs://"))
         return NULL; /* a public address says where it is from */
     if (has_word(path, "output|outputs|out|results|result|logs|log|checkpoint|checkpoints|models|model|cache|runs|pred|preds|predictions|configs|config|conf"))
         return NULL;
@@ -437,7 +417,7 @@ static tn_status look_hub(tn_py_check *c)
         const tn_py_event *e = c->flow->event[i];
         tn_str path;
         if (tn_py_named(e, "urlretrieve|urlopen|wget|snapshot_download|hf_hub_download|to_csv|to_json|to_parquet|save_to_disk|makedirs|mkdir|extractall|download|get_file") ||
-            (tn_py_is(e, "datasets.load_dataset") && !(tn_py_as_str(tn_py_arg(e, "path", 0), &path) && is_any(path, "csv|json|text|parquet|imagefolder"))))
+            (tn_py_is(e, "datasets.load_dataset") && !(tn_py_as_str(tn_py_arg(e, "path", 0), &path) && tn_py_word_in(path, "csv|json|text|parquet|imagefolder"))))
             return TN_OK; /* it says where the rows come from, or makes the files itself */
         const char *found = NULL;
         if (tn_py_named(e, "read_csv|read_json|read_parquet|read_table|scan_csv") || tn_py_is(e, "fsspec.open") || tn_py_is(e, "open"))
@@ -459,7 +439,7 @@ static tn_status look_hub(tn_py_check *c)
 static bool is_text_metric(const tn_py_event *e)
 {
     tn_str s;
-    return tn_py_is_any(e, "evaluate.load|datasets.load_metric") ? tn_py_as_str(tn_py_arg(e, "path", 0), &s) && is_any(s, "bleu|sacrebleu|rouge|meteor|google_bleu|chrf")
+    return tn_py_is_any(e, "evaluate.load|datasets.load_metric") ? tn_py_as_str(tn_py_arg(e, "path", 0), &s) && tn_py_word_in(s, "bleu|sacrebleu|rouge|meteor|google_bleu|chrf")
                                                                  : tn_py_is_any(e, "nltk.translate.bleu_score.corpus_bleu|nltk.translate.bleu_score.sentence_bleu|sacrebleu.corpus_bleu|rouge_score.rouge_scorer.RougeScorer");
 }
 
@@ -468,10 +448,10 @@ static char output_of(const tn_py_event *e)
 {
     tn_str task;
     if (tn_py_is(e, "transformers.pipeline") && tn_py_as_str(tn_py_arg(e, "task", 0), &task))
-        return tn_str_ends(task, "-classification") || is_any(task, "sentiment-analysis|ner") ? 'c' : 'g';
-    if (tn_str_ends(e->callee, ".from_pretrained") && has(e->callee, "Model"))
-        return has(e->callee, "SequenceClassification") || has(e->callee, "TokenClassification") || has(e->callee, "ImageClassification") || has(e->callee, "AudioClassification") ? 'c' : 'g';
-    return tn_py_named(e, "generate") || has(e->callee, "Seq2Seq") ? 'g' : 0;
+        return tn_str_ends(task, "-classification") || tn_py_word_in(task, "sentiment-analysis|ner") ? 'c' : 'g';
+    if (tn_str_ends(e->callee, ".from_pretrained") && tn_py_has(e->callee, "Model"))
+        return tn_py_has(e->callee, "SequenceClassification") || tn_py_has(e->callee, "TokenClassification") || tn_py_has(e->callee, "ImageClassification") || tn_py_has(e->callee, "AudioClassification") ? 'c' : 'g';
+    return tn_py_named(e, "generate") || tn_py_has(e->callee, "Seq2Seq") ? 'g' : 0;
 }
 
 /* "1 % of the rows are positive", "93 % of the tags are O", "492 of 284,807": a share that makes accuracy idle. */
@@ -527,7 +507,7 @@ static tn_status look_benchmark(tn_py_check *c)
         accuracy = accuracy || !is_accuracy ? accuracy : e;
         classes = classes || gives == 'c';
         other = other || gives == 'g';
-        token = token || has(e->callee, "TokenClassification");
+        token = token || tn_py_has(e->callee, "TokenClassification");
         if (starts_any(e->callee, "imblearn.over_sampling.|imblearn.under_sampling.|imblearn.combine."))
             resampled = e;
     }
@@ -557,9 +537,9 @@ static bool is_fixed_result(tn_str path)
 {
     tn_str name = tn_path_name(path);
     size_t dot = tn_str_find(name, TN_STR("."), 0);
-    if (dot == SIZE_MAX || !is_any(tn_str_sub(name, dot, name.len), ".json|.csv|.txt|.yaml|.yml|.tsv"))
+    if (dot == SIZE_MAX || !tn_py_word_in(tn_str_sub(name, dot, name.len), ".json|.csv|.txt|.yaml|.yml|.tsv"))
         return false;
-    return !has_digit(path) && is_any(tn_str_sub(name, 0, dot), "result|results|metrics|metric|scores|score|evaluation|eval|eval_results|eval_metrics|test_results|test_metrics|final_results|final_metrics|report|all_results");
+    return !has_digit(path) && tn_py_word_in(tn_str_sub(name, 0, dot), "result|results|metrics|metric|scores|score|evaluation|eval|eval_results|eval_metrics|test_results|test_metrics|final_results|final_metrics|report|all_results");
 }
 
 /* The file that the event writes anew, or "". */
@@ -630,14 +610,14 @@ static tn_status look_regressions(tn_py_check *c)
 
 static bool is_seed_name(const tn_py_node *n)
 {
-    return n && n->kind == TN_PY_NAME && is_any(n->str, "seed|random_seed|rs|random_state|seed_value");
+    return n && n->kind == TN_PY_NAME && tn_py_word_in(n->str, "seed|random_seed|rs|random_state|seed_value");
 }
 
 /* A call below `root` takes `name` as its seed. */
 static bool seeds_with(const tn_py_node *root, tn_str name)
 {
     for (const tn_py_node *n = root; n; n = tn_py_next(n, root))
-        if (n->kind == TN_PY_KEYWORD && is_any(n->str, "seed|random_state|random_seed") && n->x->kind == TN_PY_NAME && tn_str_eq(n->x->str, name))
+        if (n->kind == TN_PY_KEYWORD && tn_py_word_in(n->str, "seed|random_state|random_seed") && n->x->kind == TN_PY_NAME && tn_str_eq(n->x->str, name))
             return true;
     return false;
 }
@@ -646,7 +626,7 @@ static bool trains_below(const tn_py_node *root)
 {
     for (const tn_py_node *n = root; n; n = tn_py_next(n, root))
         if (n->kind == TN_PY_CALL && n->x && (n->x->kind == TN_PY_NAME || n->x->kind == TN_PY_ATTRIBUTE) &&
-            (is_any(n->x->str, "train|fit|evaluate|score") || starts_any(n->x->str, "train_|fit_|evaluate_|run_experiment")))
+            (tn_py_word_in(n->x->str, "train|fit|evaluate|score") || starts_any(n->x->str, "train_|fit_|evaluate_|run_experiment")))
             return true;
     return false;
 }
@@ -657,10 +637,10 @@ static const tn_py_node *keeps_best(const tn_py_check *c, const tn_py_node *loop
     for (const tn_py_node *n = loop; n; n = tn_py_next(n, loop)) {
         if (n->kind != TN_PY_IF || !n->x || n->x->kind != TN_PY_COMPARE || !n->x->y || (n->x->y->op != TN_PY_GT && n->x->y->op != TN_PY_LT && n->x->y->op != TN_PY_GE))
             continue;
-        if (!tn_py_says(tn_py_source(c->tree, n->x), "best") || tn_py_says(tn_py_source(c->tree, n->x), "loss"))
+        if (!tn_str_has_any_fold(tn_py_source(c->tree, n->x), "best") || tn_str_has_any_fold(tn_py_source(c->tree, n->x), "loss"))
             continue;
         for (const tn_py_node *a = n->body; a; a = a->next)
-            if (a->kind == TN_PY_ASSIGN && a->x && tn_py_says(tn_py_source(c->tree, a->x), "best"))
+            if (a->kind == TN_PY_ASSIGN && a->x && tn_str_has_any_fold(tn_py_source(c->tree, a->x), "best"))
                 return n;
     }
     return NULL;
@@ -669,7 +649,7 @@ static const tn_py_node *keeps_best(const tn_py_check *c, const tn_py_node *loop
 /* max(seeds, key=lambda seed: score(seed)) */
 static bool takes_best_seed(const tn_py_node *n)
 {
-    const tn_py_node *key = n->kind == TN_PY_CALL && n->x->kind == TN_PY_NAME && is_any(n->x->str, "max|min") ? tn_py_keyword(n, "key") : NULL;
+    const tn_py_node *key = n->kind == TN_PY_CALL && n->x->kind == TN_PY_NAME && tn_py_word_in(n->x->str, "max|min") ? tn_py_keyword(n, "key") : NULL;
     return key && key->kind == TN_PY_LAMBDA && key->x && has_word(key->x->str, "seed|random_state");
 }
 
@@ -679,11 +659,11 @@ static const tn_py_node *tuned_seed(const tn_py_flow *flow)
     for (size_t i = 0; i < flow->n_events; i++) {
         const tn_py_event *e = flow->event[i];
         tn_str name;
-        if (tn_py_named(e, "suggest_int|suggest_categorical") && tn_py_as_str(tn_py_arg(e, "name", 0), &name) && is_any(name, "seed|random_seed|random_state"))
+        if (tn_py_named(e, "suggest_int|suggest_categorical") && tn_py_as_str(tn_py_arg(e, "name", 0), &name) && tn_py_word_in(name, "seed|random_seed|random_state"))
             return e->node;
         const tn_py_value *grid = tn_py_named(e, "GridSearchCV") ? tn_py_arg(e, "param_grid", 1) : tn_py_named(e, "RandomizedSearchCV") ? tn_py_arg(e, "param_distributions", 1) : NULL;
         for (size_t k = 0; grid && k < grid->n_items; k++)
-            if ((is_any(grid->item[k].name, "random_state|seed") || tn_str_ends(grid->item[k].name, "__random_state")) && grid->item[k].value->n_items > 1)
+            if ((tn_py_word_in(grid->item[k].name, "random_state|seed") || tn_str_ends(grid->item[k].name, "__random_state")) && grid->item[k].value->n_items > 1)
                 return e->node;
     }
     return NULL;
@@ -713,7 +693,7 @@ static tn_status look_evidence(tn_py_check *c)
             continue;
         for (const tn_py_node *m = n; m; m = tn_py_next(m, NULL)) {
             const tn_py_node *first = m->kind == TN_PY_CALL ? tn_py_argument(m, 0) : NULL;
-            if (first && m->x && is_any(m->x->str, "max|amax") && tn_str_is(tn_py_source(c->tree, first), tn_str_c(c->arena, n->x->str)) && !tn_py_keyword(m, "key"))
+            if (first && m->x && tn_py_word_in(m->x->str, "max|amax") && tn_str_is(tn_py_source(c->tree, first), tn_str_c(c->arena, n->x->str)) && !tn_py_keyword(m, "key"))
                 return tn_py_say(c, m, NULL, remedy, "the best of several seeds is reported: that measures luck");
         }
     }
@@ -724,7 +704,7 @@ static tn_status look_evidence(tn_py_check *c)
 
 static bool is_metric_name(tn_str s)
 {
-    return tn_str_ends(s, "_score") ? !is_any(s, "cross_val_score|z_score|best_score|test_score|train_score|model_score") : is_any(s, "matthews_corrcoef|mean_squared_error|mean_absolute_error|log_loss|accuracy|f1|precision|recall|auc");
+    return tn_str_ends(s, "_score") ? !tn_py_word_in(s, "cross_val_score|z_score|best_score|test_score|train_score|model_score") : tn_py_word_in(s, "matthews_corrcoef|mean_squared_error|mean_absolute_error|log_loss|accuracy|f1|precision|recall|auc");
 }
 
 /* Where the name is bound in the same scope, before the place. */
@@ -754,7 +734,7 @@ static bool are_metrics(const tn_py_check *c, const tn_py_node *n, int depth)
         const tn_py_node *a = bound(c, n->str, n);
         return a && are_metrics(c, a->y, depth + 1);
     }
-    if (n->kind == TN_PY_CALL && n->x && n->x->kind == TN_PY_ATTRIBUTE && is_any(n->x->str, "items|values|keys"))
+    if (n->kind == TN_PY_CALL && n->x && n->x->kind == TN_PY_ATTRIBUTE && tn_py_word_in(n->x->str, "items|values|keys"))
         return are_metrics(c, n->x->x, depth + 1);
     if (n->kind == TN_PY_DICT_COMP || n->kind == TN_PY_LIST_COMP)
         return n->y && are_metrics(c, n->y->y, depth + 1);
@@ -775,7 +755,7 @@ static bool are_metrics(const tn_py_check *c, const tn_py_node *n, int depth)
 static const tn_py_node *threshold_from_result(const tn_py_check *c)
 {
     for (const tn_py_node *n = c->tree->body; n; n = tn_py_next(n, NULL)) {
-        if (n->kind != TN_PY_ASSIGN || !n->x || n->x->next || n->x->kind != TN_PY_NAME || !tn_py_says(n->x->str, "threshold|criterion|target|goal"))
+        if (n->kind != TN_PY_ASSIGN || !n->x || n->x->next || n->x->kind != TN_PY_NAME || !tn_str_has_any_fold(n->x->str, "threshold|criterion|target|goal"))
             continue;
         for (const tn_py_node *m = n->y; m; m = tn_py_next(m, n->y)) {
             const tn_py_node *score = m->kind == TN_PY_NAME ? bound(c, m->str, n) : NULL;
@@ -795,7 +775,7 @@ static tn_status look_criteria(tn_py_check *c)
     if (tn_py_is_test(c))
         return TN_OK;
     for (const tn_py_node *n = c->tree->body; n; n = tn_py_next(n, NULL))
-        if (is_any(called(n), "max|sorted") && tn_py_keyword(n, "key") && are_metrics(c, tn_py_argument(n, 0), 0))
+        if (tn_py_word_in(called(n), "max|sorted") && tn_py_keyword(n, "key") && are_metrics(c, tn_py_argument(n, 0), 0))
             return tn_py_say(c, n, NULL, remedy, "the metric is chosen by how well it looks: of several, the best is taken after the results are there");
     const tn_py_node *threshold = threshold_from_result(c);
     return threshold ? tn_py_say(c, threshold, NULL, remedy, "the threshold is made from the result that it should judge") : TN_OK;
@@ -823,7 +803,7 @@ static tn_status look_baselines(tn_py_check *c)
 {
     const tn_py_event *fit = NULL, *judged = NULL, *kept = NULL;
     if (!tn_py_whole(c) || tn_py_is_test(c) || !is_alone(c->source) ||
-        tn_py_says(c->source->text, "baseline|majority|dummy|untouched|most_frequent|zero-shot|zero_shot|zeroshot|bm25|chance|random guess|compar|previous|accepted|champion"))
+        tn_str_has_any_fold(c->source->text, "baseline|majority|dummy|untouched|most_frequent|zero-shot|zero_shot|zeroshot|bm25|chance|random guess|compar|previous|accepted|champion"))
         return TN_OK;
     for (size_t i = 0; i < c->flow->n_events; i++) {
         const tn_py_event *e = c->flow->event[i];

@@ -9,23 +9,10 @@
 #include <ctype.h>
 #include <string.h>
 
-static bool has_fold(tn_str s, const char *lower)
-{
-    size_t n = strlen(lower);
-    for (size_t i = 0; i + n <= s.len; i++) {
-        size_t k = 0;
-        while (k < n && tolower((unsigned char)s.ptr[i + k]) == lower[k])
-            k++;
-        if (k == n)
-            return true;
-    }
-    return false;
-}
-
 static bool has_any(tn_str s, const char *const *words, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (has_fold(s, words[i]))
+        if (tn_str_has_fold(s, words[i]))
             return true;
     return false;
 }
@@ -79,7 +66,7 @@ static bool is_about_a_model(const tn_py_check *c, const tn_py_event *e)
     if (statement->kind == TN_PY_ASSIGN && statement->parent && statement->parent->kind == TN_PY_WITH)
         statement = statement->parent;
     tn_str text = tn_str_sub(tn_py_source(c->tree, statement), 0, 400);
-    return has_any(text, words, TN_COUNT(words)) && !has_fold(text, "dumps(");
+    return has_any(text, words, TN_COUNT(words)) && !tn_str_has_fold(text, "dumps(");
 }
 
 static tn_status look_provenance(tn_py_check *c)
@@ -136,10 +123,10 @@ static bool names_a_secret(tn_str name)
     static const char *const whole[] = {"api_key", "apikey", "hf_token", "access_token", "auth_token", "secret_key", "password", "passwd", "use_auth_token", "api_token", "wandb_key", "bearer_token"};
     static const char *const end[] = {"_api_key", "_apikey", "_hf_token", "_access_token", "_auth_token", "_secret_key", "_password", "_api_token", "_secret", "hub_token", "wandb_api_key"};
     for (size_t i = 0; i < TN_COUNT(whole); i++)
-        if (name.len == strlen(whole[i]) && has_fold(name, whole[i]))
+        if (name.len == strlen(whole[i]) && tn_str_has_fold(name, whole[i]))
             return true;
     for (size_t i = 0; i < TN_COUNT(end); i++)
-        if (name.len > strlen(end[i]) && has_fold(tn_str_sub(name, name.len - strlen(end[i]), name.len), end[i]))
+        if (name.len > strlen(end[i]) && tn_str_has_fold(tn_str_sub(name, name.len - strlen(end[i]), name.len), end[i]))
             return true;
     return false;
 }
@@ -175,7 +162,7 @@ static bool is_logging(const tn_py_check *c, const tn_py_event *e)
         return true;
     if (!tn_py_named(e, "info|debug|warning|error|critical|log|exception"))
         return false;
-    return has_fold(tn_str_sub(tn_py_source(c->tree, e->node->x), 0, 40), "log") || tn_py_typed(e->receiver, "*Logger");
+    return tn_str_has_fold(tn_str_sub(tn_py_source(c->tree, e->node->x), 0, 40), "log") || tn_py_typed(e->receiver, "*Logger");
 }
 
 static bool names_a_person(tn_str key)
@@ -183,7 +170,7 @@ static bool names_a_person(tn_str key)
     static const char *const words[] = {"email", "e_mail", "e-mail", "phone", "phone_number", "ssn", "passport", "iban", "credit_card", "card_number", "home_address", "full_name", "first_name", "last_name", "customer_name",
                                         "patient_name", "patient_id", "national_id", "date_of_birth", "birthdate", "dob"};
     for (size_t i = 0; i < TN_COUNT(words); i++)
-        if (key.len == strlen(words[i]) && has_fold(key, words[i]))
+        if (key.len == strlen(words[i]) && tn_str_has_fold(key, words[i]))
             return true;
     return false;
 }

@@ -149,9 +149,14 @@ const tn_py_training *tn_py_training_of(tn_py_check *c)
 
 /* ---- words around a place ---- */
 
-bool tn_py_says(tn_str text, const char *words)
+bool tn_py_has(tn_str text, const char *word)
 {
-    return tn_str_has_any_fold(text, words);
+    return tn_str_find(text, tn_str_of(word), 0) != SIZE_MAX;
+}
+
+const tn_py_node *tn_py_bare(const tn_py_node *n)
+{
+    return n && n->kind == TN_PY_KEYWORD ? n->x : n;
 }
 
 bool tn_py_explained(const tn_py_check *c, const tn_py_node *at, uint32_t above, const char *words)
@@ -159,9 +164,9 @@ bool tn_py_explained(const tn_py_check *c, const tn_py_node *at, uint32_t above,
     const tn_py_tree *t = c->tree;
     for (size_t i = 0; i < t->n_comments; i++) {
         const tn_py_comment *m = &t->comment[i];
-        if (m->line <= at->line && m->line + above >= at->line && tn_py_says(tn_str_sub(t->text, m->from, m->to), words))
+        if (m->line <= at->line && m->line + above >= at->line && tn_str_has_any_fold(tn_str_sub(t->text, m->from, m->to), words))
             return true;
     }
     const tn_py_node *first = t->body;
-    return first && first->kind == TN_PY_EXPR && first->x && first->x->kind == TN_PY_STRING && tn_py_says(first->x->str, words);
+    return first && first->kind == TN_PY_EXPR && first->x && first->x->kind == TN_PY_STRING && tn_str_has_any_fold(first->x->str, words);
 }

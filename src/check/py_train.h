@@ -31,8 +31,10 @@ bool tn_py_is_test(const tn_py_check *c);
 bool tn_py_is_trainer(const tn_py_value *v);
 /// The constructor that made the value, or NULL.
 const tn_py_event *tn_py_maker(const tn_py_value *v);
-/// The text holds one of "a|b|c", given in lower case, without case and anywhere.
-bool tn_py_says(tn_str text, const char *words);
+/// The text holds the word, in this case.
+bool tn_py_has(tn_str text, const char *word);
+/// The value of an argument's node, without the keyword before it.
+const tn_py_node *tn_py_bare(const tn_py_node *n);
 /// The word stands in a comment of the file at most `above` lines over the node, on its line, or in the docstring of the
 /// file; any of "a|b|c", without case.
 bool tn_py_explained(const tn_py_check *c, const tn_py_node *at, uint32_t above, const char *words);
