@@ -2,7 +2,8 @@
 """A finished run beside the same recipe in transformers, on the split that tenet exported. Needs torch and transformers.
 
   python tools/compare_transformers.py RUN OUT_FOLDER [--seeds 5]     both sides train once a seed; a line a seed, then the
-                                                                      paired difference of test accuracy with its interval
+                                                                      paired difference of test accuracy with its interval;
+                                                                      seeds already in OUT_FOLDER/seeds.jsonl are not run again
   python tools/compare_transformers.py RUN OUT_FOLDER --one-order     dropout off, one start, one batch order: the share of
                                                                       test rows on which the two models agree
 Wants the tenet program at build/tenet (and build/tests/train_cli for --one-order).
@@ -113,13 +114,18 @@ def theirs(seed, work, model, recipe, rows, labels):
 
 def compare_seeds(args, work, model, recipe, rows, labels):
     truth = [label for _, _, label in rows["test"]]
-    differences = []
+    log = work / "seeds.jsonl"
+    done = {r["seed"]: r for r in map(json.loads, log.read_text(encoding="utf-8").splitlines())} if log.exists() else {}
     for seed in range(args.seeds):
-        mine, tune, _ = ours(seed, work, model, recipe)
-        its, trained = theirs(seed, work, model, recipe, rows, labels)
-        a, b = scores(labels, truth, mine), scores(labels, truth, its)
-        differences.append(a["accuracy"] - b["accuracy"])
-        print(json.dumps({"seed": seed, "tenet": a, "transformers": b, "tenet_seconds": round(tune, 1), "transformers_seconds": round(trained, 1)}, ensure_ascii=False), flush=True)
+        if seed not in done:
+            mine, tune, _ = ours(seed, work, model, recipe)
+            its, trained = theirs(seed, work, model, recipe, rows, labels)
+            done[seed] = {"seed": seed, "tenet": scores(labels, truth, mine), "transformers": scores(labels, truth, its), "tenet_seconds": round(tune, 1),
+                          "transformers_seconds": round(trained, 1)}
+            with open(log, "a", encoding="utf-8") as out:
+                out.write(json.dumps(done[seed], ensure_ascii=False) + "\n")
+        print(json.dumps(done[seed], ensure_ascii=False), flush=True)
+    differences = [done[seed]["tenet"]["accuracy"] - done[seed]["transformers"]["accuracy"] for seed in range(args.seeds)]
     n, mean = len(differences), statistics.mean(differences)
     # Student's t at 97.5 % for n - 1 degrees of freedom.
     t = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}.get(n)
