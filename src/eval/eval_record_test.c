@@ -16,7 +16,7 @@ static void scores_as_json(void **state)
     tn_err err = TN_ERR_INIT;
     tn_scores_class s;
     tn_interval i[TN_N_METRICS] = {
-        {.value = NAN}, {0.5, 0.25, 0.75, 0.95, 1000, "BCa", TN_METRIC_MACRO_F1}, {.value = NAN}, {.value = NAN}};
+        {.value = NAN}, {0.5, 0.25, 0.75, 0.95, 1000, "BCa", false}, {.value = NAN}, {.value = NAN}};
     tn_buf b = TN_BUF_INIT;
     tn_json_writer w;
     const tn_json *v;

@@ -1,7 +1,12 @@
-/* Rows with the same (label, prediction, other model's prediction) are one cell; a resample is a number for each cell,
- * and the metrics follow from these. Rows are laid out cell after cell, so that drawing a resample is one increment a
- * row, and a cell's number is the sum over its stretch. The jackknife needs one value a cell instead of one a row.
- * Log-loss alone needs the rows: its resampled mean is the counts times the losses.
+/* The bootstrap knows rows and how often each was drawn; a statistic makes values of that. There are two: labels and
+ * predictions (cells), and rows that carry numbers (counted rows).
+ *
+ * Cells: rows with the same (label, prediction, other model's prediction) are one cell; a resample is a number for each
+ * cell, and the metrics follow from these. Rows are laid out cell after cell, so that drawing a resample is one
+ * increment a row, and a cell's number is the sum over its stretch. The jackknife needs one value a cell instead of one
+ * a row. Log-loss alone needs the rows: its resampled mean is the counts times the losses.
+ *
+ * Counted rows: most numbers of most rows are 0 (a sentence has entities of few types), so only the others are kept.
  *
  * Invariant: a resample's value is computed by the same additions in the same order as the observed value (all counts
  * 1), so that equal samples compare as equal. */
@@ -20,6 +25,34 @@ enum {
 };
 
 typedef struct {
+    double square, cube; /* sums over rows of U^2, U^3; U = mean of the jackknife - its value (times n - 1) */
+} moments;
+
+typedef struct {
+    int32_t n, n_metrics;
+    const void *self;
+    /* A worker's memory. */
+    tn_status (*scratch)(const void *self, tn_arena *a, void **out, tn_err *err);
+    /* The metrics of the sample that has row i times[i] times; NAN for one that is not wanted. */
+    void (*values)(const void *self, void *scratch, const uint32_t *times, double *value);
+    /* Of a metric whose value over the whole sample is `value`. */
+    tn_status (*jackknife)(const void *self, void *scratch, int32_t metric, double value, moments *out, tn_err *err);
+    const tn_counted_metric *metric; /* [n_metrics]; of a difference of two models no share_of_rows counts */
+    bool difference;
+} statistic;
+
+typedef struct {
+    const statistic *s;
+    uint64_t seed;
+    int32_t n_resamples;
+    uint32_t **times; /* a worker's: [n], how often a row was drawn */
+    void **scratch;   /* a worker's */
+    double *value;    /* [n_resamples, n_metrics] */
+} drawing;
+
+/* ---- labels and predictions ---- */
+
+typedef struct {
     uint32_t from, to; /* its rows, in the order of `sample.loss` */
     int32_t label, predicted[2];
 } cell;
@@ -33,20 +66,9 @@ typedef struct {
 } sample;
 
 typedef struct {
-    uint32_t *times; /* [n], how often a row was drawn */
-    int32_t *label;  /* [n_labels] */
+    int32_t *label; /* [n_labels] */
     int32_t *hits[2], *predicted[2];
 } scratch;
-
-typedef struct {
-    const sample *s;
-    uint64_t seed;
-    int32_t n_resamples;
-    scratch *scratch;            /* a worker's */
-    double *value[TN_N_METRICS]; /* [n_resamples] */
-} drawing;
-
-/* ---- the cells of a test set ---- */
 
 typedef struct {
     int32_t label, predicted[2], row;
@@ -95,20 +117,18 @@ static tn_status sample_new(const tn_outcomes *const *model, int n_models, tn_ar
     return TN_OK;
 }
 
-static tn_status scratch_new(const sample *s, tn_arena *a, scratch *w, tn_err *err)
+static tn_status cells_scratch(const void *self, tn_arena *a, void **out, tn_err *err)
 {
-    w->times = TN_ARENA_ARRAY(a, uint32_t, (size_t)s->n);
-    w->label = TN_ARENA_ARRAY(a, int32_t, (size_t)s->n_labels);
-    bool whole = w->times && w->label;
-    for (int m = 0; m < s->n_models; m++) {
+    const sample *s = self;
+    scratch *w = *out = tn_arena_calloc(a, sizeof *w);
+    bool whole = w && (w->label = TN_ARENA_ARRAY(a, int32_t, (size_t)s->n_labels));
+    for (int m = 0; whole && m < s->n_models; m++) {
         w->hits[m] = TN_ARENA_ARRAY(a, int32_t, (size_t)s->n_labels);
         w->predicted[m] = TN_ARENA_ARRAY(a, int32_t, (size_t)s->n_labels);
-        whole = whole && w->hits[m] && w->predicted[m];
+        whole = w->hits[m] && w->predicted[m];
     }
-    return whole ? TN_OK : tn_fail_nomem(err, (size_t)s->n * sizeof(uint32_t));
+    return whole ? TN_OK : tn_fail_nomem(err, (size_t)s->n_labels * sizeof(int32_t));
 }
-
-/* ---- the metrics of one set of counts ---- */
 
 static double mean_loss(const double *loss, const uint32_t *times, int32_t n)
 {
@@ -122,7 +142,7 @@ static double mean_loss(const double *loss, const uint32_t *times, int32_t n)
     return ((sum[0] + sum[2]) + (sum[1] + sum[3])) / n;
 }
 
-static void count_labels(const sample *s, scratch *w)
+static void count_labels(const sample *s, scratch *w, const uint32_t *times)
 {
     memset(w->label, 0, (size_t)s->n_labels * sizeof *w->label);
     for (int m = 0; m < s->n_models; m++) {
@@ -131,14 +151,14 @@ static void count_labels(const sample *s, scratch *w)
     }
     for (size_t c = 0; c < s->n_cells; c++) {
         const cell *k = &s->cell[c];
-        int32_t times = 0;
+        int32_t drawn = 0;
         for (uint32_t i = k->from; i < k->to; i++)
-            times += (int32_t)w->times[i];
-        w->label[k->label] += times;
+            drawn += (int32_t)times[i];
+        w->label[k->label] += drawn;
         for (int m = 0; m < s->n_models; m++) {
-            w->predicted[m][k->predicted[m]] += times;
+            w->predicted[m][k->predicted[m]] += drawn;
             if (k->predicted[m] == k->label)
-                w->hits[m][k->label] += times;
+                w->hits[m][k->label] += drawn;
         }
     }
 }
@@ -151,44 +171,23 @@ static double metric_of_counts(const sample *s, const scratch *w, tn_metric_id i
     return s->n_models == 2 ? v[0] - v[1] : v[0];
 }
 
-static double metric_of_sample(const sample *s, const scratch *w, tn_metric_id id)
+static double metric_of_sample(const sample *s, const scratch *w, const uint32_t *times, tn_metric_id id)
 {
     if (id != TN_METRIC_LOG_LOSS)
         return metric_of_counts(s, w, id);
     double v[2] = {0};
     for (int m = 0; m < s->n_models; m++)
-        v[m] = mean_loss(s->loss[m], w->times, s->n);
+        v[m] = mean_loss(s->loss[m], times, s->n);
     return s->n_models == 2 ? v[0] - v[1] : v[0];
 }
 
-static void draw(void *ctx, size_t task, int worker)
+static void cells_values(const void *self, void *scratch_, const uint32_t *times, double *value)
 {
-    drawing *d = ctx;
-    const sample *s = d->s;
-    scratch *w = &d->scratch[worker];
-    int32_t end = (int32_t)(task + 1) * CHUNK < d->n_resamples ? (int32_t)(task + 1) * CHUNK : d->n_resamples;
-    uint32_t key[2] = {(uint32_t)d->seed, (uint32_t)(d->seed >> 32)};
-    for (int32_t b = (int32_t)task * CHUNK; b < end; b++) {
-        memset(w->times, 0, (size_t)s->n * sizeof *w->times);
-        /* The row is the high half of word * n: off from uniform by less than n / 2^32, and four rows a block. */
-        for (int32_t i = 0; i < s->n; i += 4) {
-            uint32_t word[4];
-            tn_philox((const uint32_t[4]){(uint32_t)i / 4, 0, (uint32_t)b, 0}, key, word);
-            for (int j = 0; j < 4 && i + j < s->n; j++)
-                w->times[(uint64_t)word[j] * (uint64_t)s->n >> 32]++;
-        }
-        count_labels(s, w);
-        for (int id = 0; id < TN_N_METRICS; id++)
-            if (s->wanted[id])
-                d->value[id][b] = metric_of_sample(s, w, (tn_metric_id)id);
-    }
+    const sample *s = self;
+    count_labels(s, scratch_, times);
+    for (int id = 0; id < TN_N_METRICS; id++)
+        value[id] = s->wanted[id] ? metric_of_sample(s, scratch_, times, (tn_metric_id)id) : NAN;
 }
-
-/* ---- BCa ---- */
-
-typedef struct {
-    double square, cube; /* sums over rows of U^2, U^3; U = mean of the jackknife - its value (times n - 1) */
-} moments;
 
 /* Leaves one row of each cell out; the values of a cell's rows are equal. w holds the whole sample's counts. */
 static double jackknife_cell(const sample *s, scratch *w, const cell *k, tn_metric_id id)
@@ -219,31 +218,168 @@ static moments jackknife_loss(const sample *s, double value)
     return t;
 }
 
-static tn_status acceleration(const sample *s, scratch *w, tn_metric_id id, double value, double *out, tn_err *err)
+/* The moments of n rows in groups of equal ones: group g has times(g) rows, each of which leaves jack[g] behind. */
+static moments moments_of(const double *jack, const cell *group, size_t n_groups, int32_t n)
 {
     moments t = {0};
-    if (id == TN_METRIC_LOG_LOSS) {
-        t = jackknife_loss(s, value);
-    } else {
-        double *jack = tn_mem_alloc(s->n_cells * sizeof *jack), mean = 0;
-        if (!jack)
-            return tn_fail_nomem(err, s->n_cells * sizeof *jack);
-        for (size_t c = 0; c < s->n_cells; c++) {
-            jack[c] = jackknife_cell(s, w, &s->cell[c], id);
-            mean += jack[c] * (s->cell[c].to - s->cell[c].from);
-        }
-        mean /= s->n;
-        for (size_t c = 0; c < s->n_cells; c++) {
-            double u = (s->n - 1) * (mean - jack[c]), times = s->cell[c].to - s->cell[c].from;
-            t.square += times * u * u;
-            t.cube += times * u * u * u;
-        }
-        tn_mem_free(jack);
+    double mean = 0;
+    for (size_t g = 0; g < n_groups; g++)
+        mean += jack[g] * (group ? group[g].to - group[g].from : 1);
+    mean /= n;
+    for (size_t g = 0; g < n_groups; g++) {
+        double u = (n - 1) * (mean - jack[g]), times = group ? group[g].to - group[g].from : 1;
+        t.square += times * u * u;
+        t.cube += times * u * u * u;
     }
-    /* sum U^3 / n^3 over (sum U^2 / n^2)^(3/2): the powers of n cancel. */
-    *out = t.cube / (6 * t.square * sqrt(t.square));
+    return t;
+}
+
+/* The scratch holds the whole sample's counts. */
+static tn_status cells_jackknife(const void *self, void *scratch_, int32_t id, double value, moments *out, tn_err *err)
+{
+    const sample *s = self;
+    if (id == TN_METRIC_LOG_LOSS) {
+        *out = jackknife_loss(s, value);
+        return TN_OK;
+    }
+    double *jack = tn_mem_alloc(s->n_cells * sizeof *jack);
+    if (!jack)
+        return tn_fail_nomem(err, s->n_cells * sizeof *jack);
+    for (size_t c = 0; c < s->n_cells; c++)
+        jack[c] = jackknife_cell(s, scratch_, &s->cell[c], (tn_metric_id)id);
+    *out = moments_of(jack, s->cell, s->n_cells, s->n);
+    tn_mem_free(jack);
     return TN_OK;
 }
+
+/* ---- counted rows ---- */
+
+typedef struct {
+    const tn_counted *c[2];
+    int n_models;
+    size_t *at[2];       /* [n + 1] a model: row i's numbers are [at[i], at[i + 1]) */
+    uint32_t *column[2]; /* in the order of rows and columns */
+    double *number[2];
+} counted;
+
+typedef struct {
+    double *sum[2];   /* [width] */
+    double *less;     /* [width], the sums without a row */
+    double *value[2]; /* [n_metrics] */
+} sums;
+
+static tn_status counted_new(const tn_counted *c, int m, tn_arena *a, counted *s, tn_err *err)
+{
+    size_t size, n_kept = 0, k = 0;
+    if (!tn_size_mul((size_t)c->n, (size_t)c->width, &size))
+        return tn_fail_nomem(err, SIZE_MAX);
+    for (size_t i = 0; i < size; i++) {
+        if (!isfinite(c->count[i]))
+            return tn_fail(err, TN_EINVALID, "row %zu: a count is not a finite number", i / (size_t)c->width);
+        n_kept += c->count[i] != 0;
+    }
+    s->c[m] = c;
+    s->at[m] = TN_ARENA_ARRAY(a, size_t, (size_t)c->n + 1);
+    s->column[m] = TN_ARENA_ARRAY(a, uint32_t, n_kept);
+    s->number[m] = TN_ARENA_ARRAY(a, double, n_kept);
+    if (!s->at[m] || !s->column[m] || !s->number[m])
+        return tn_fail_nomem(err, n_kept * sizeof(double));
+    for (size_t i = 0; i < size; i++) {
+        if (i % (size_t)c->width == 0)
+            s->at[m][i / (size_t)c->width] = k;
+        if (c->count[i] != 0) {
+            s->column[m][k] = (uint32_t)(i % (size_t)c->width);
+            s->number[m][k++] = c->count[i];
+        }
+    }
+    s->at[m][c->n] = k;
+    return TN_OK;
+}
+
+static tn_status counted_scratch(const void *self, tn_arena *a, void **out, tn_err *err)
+{
+    const counted *s = self;
+    size_t width = (size_t)s->c[0]->width, n_metrics = (size_t)s->c[0]->n_metrics;
+    sums *w = *out = tn_arena_calloc(a, sizeof *w);
+    bool whole = w && (w->less = TN_ARENA_ARRAY(a, double, width));
+    for (int m = 0; whole && m < s->n_models; m++) {
+        w->sum[m] = TN_ARENA_ARRAY(a, double, width);
+        w->value[m] = TN_ARENA_ARRAY(a, double, n_metrics);
+        whole = w->sum[m] && w->value[m];
+    }
+    return whole ? TN_OK : tn_fail_nomem(err, width * sizeof(double));
+}
+
+/* The value of the difference, or of the one model. */
+static double counted_value(const counted *s, const sums *w, int32_t metric)
+{
+    return s->n_models == 2 ? w->value[0][metric] - w->value[1][metric] : w->value[0][metric];
+}
+
+static void counted_values(const void *self, void *scratch_, const uint32_t *times, double *value)
+{
+    const counted *s = self;
+    sums *w = scratch_;
+    for (int m = 0; m < s->n_models; m++) {
+        const tn_counted *c = s->c[m];
+        memset(w->sum[m], 0, (size_t)c->width * sizeof(double));
+        for (int32_t i = 0; i < c->n; i++)
+            for (size_t k = s->at[m][i]; k < s->at[m][i + 1]; k++)
+                w->sum[m][s->column[m][k]] += times[i] * s->number[m][k];
+        c->values(c->self, w->sum[m], c->n, w->value[m]);
+    }
+    for (int32_t k = 0; k < s->c[0]->n_metrics; k++)
+        value[k] = counted_value(s, w, k);
+}
+
+/* The scratch holds the whole sample's sums. */
+static tn_status counted_jackknife(const void *self, void *scratch_, int32_t metric, double value, moments *out,
+                                   tn_err *err)
+{
+    const counted *s = self;
+    sums *w = scratch_;
+    int32_t n = s->c[0]->n;
+    double *jack = tn_mem_alloc((size_t)n * sizeof *jack);
+    if (!jack)
+        return tn_fail_nomem(err, (size_t)n * sizeof *jack);
+    for (int32_t i = 0; i < n; i++) {
+        for (int m = 0; m < s->n_models; m++) {
+            const tn_counted *c = s->c[m];
+            memcpy(w->less, w->sum[m], (size_t)c->width * sizeof(double));
+            for (size_t k = s->at[m][i]; k < s->at[m][i + 1]; k++)
+                w->less[s->column[m][k]] -= s->number[m][k];
+            c->values(c->self, w->less, n - 1, w->value[m]);
+        }
+        jack[i] = counted_value(s, w, metric);
+    }
+    *out = moments_of(jack, NULL, (size_t)n, n);
+    tn_mem_free(jack);
+    return TN_OK;
+}
+
+/* ---- resampling ---- */
+
+static void draw(void *ctx, size_t task, int worker)
+{
+    drawing *d = ctx;
+    const statistic *s = d->s;
+    uint32_t *times = d->times[worker];
+    int32_t end = (int32_t)(task + 1) * CHUNK < d->n_resamples ? (int32_t)(task + 1) * CHUNK : d->n_resamples;
+    uint32_t key[2] = {(uint32_t)d->seed, (uint32_t)(d->seed >> 32)};
+    for (int32_t b = (int32_t)task * CHUNK; b < end; b++) {
+        memset(times, 0, (size_t)s->n * sizeof *times);
+        /* The row is the high half of word * n: off from uniform by less than n / 2^32, and four rows a block. */
+        for (int32_t i = 0; i < s->n; i += 4) {
+            uint32_t word[4];
+            tn_philox((const uint32_t[4]){(uint32_t)i / 4, 0, (uint32_t)b, 0}, key, word);
+            for (int j = 0; j < 4 && i + j < s->n; j++)
+                times[(uint64_t)word[j] * (uint64_t)s->n >> 32]++;
+        }
+        s->values(s->self, d->scratch[worker], times, d->value + (size_t)b * (size_t)s->n_metrics);
+    }
+}
+
+/* ---- BCa ---- */
 
 static int by_value(const void *x, const void *y)
 {
@@ -270,29 +406,28 @@ static void wilson(tn_interval *out, int32_t n)
     out->method = "Wilson";
 }
 
-/* value[] is sorted in place. */
-static tn_status interval_of(const sample *s, scratch *w, double *value, tn_metric_id id, tn_interval *out, tn_err *err)
+/* of[B], values of one metric in all resamples, is sorted in place; the scratch holds the whole sample. */
+static tn_status interval_of(const statistic *s, void *scratch_, double *of, int32_t metric, tn_interval *out,
+                             tn_err *err)
 {
     int32_t B = out->n_resamples, n_below = 0, n_equal = 0;
-    for (int32_t i = 0; i < s->n; i++)
-        w->times[i] = 1;
-    count_labels(s, w);
-    out->metric = id;
-    out->value = metric_of_sample(s, w, id);
     for (int32_t b = 0; b < B; b++) {
-        n_below += value[b] < out->value;
-        n_equal += value[b] == out->value;
+        n_below += of[b] < out->value;
+        n_equal += of[b] == out->value;
     }
-    qsort(value, (size_t)B, sizeof *value, by_value);
-    if (id == TN_METRIC_ACCURACY && s->n_models == 1 && n_equal == B) {
+    qsort(of, (size_t)B, sizeof *of, by_value);
+    if (s->metric[metric].share_of_rows && !s->difference && n_equal == B) {
         wilson(out, s->n);
         return TN_OK;
     }
 
-    double share = (n_below + 0.5 * n_equal) / B, tail = (1 - out->level) / 2, p[2] = {tail, 1 - tail}, a = 0;
+    double share = (n_below + 0.5 * n_equal) / B, tail = (1 - out->level) / 2, p[2] = {tail, 1 - tail};
     out->method = "percentile";
     if (s->n > 1 && share > 0 && share < 1 && n_equal < B) {
-        TN_TRY(acceleration(s, w, id, out->value, &a, err));
+        moments t;
+        TN_TRY(s->jackknife(s->self, scratch_, metric, out->value, &t, err));
+        /* sum U^3 / n^3 over (sum U^2 / n^2)^(3/2): the powers of n cancel. */
+        double a = t.cube / (6 * t.square * sqrt(t.square));
         double z0 = tn_norm_quantile(share), zt = tn_norm_quantile(tail), z1 = z0 + zt, z2 = z0 - zt;
         /* Beyond the pole of 1 - a z the formula turns round: no interval comes from there. NaN fails too. */
         if (1 - a * z1 > 0 && 1 - a * z2 > 0) {
@@ -301,8 +436,8 @@ static tn_status interval_of(const sample *s, scratch *w, double *value, tn_metr
             out->method = "BCa";
         }
     }
-    out->low = quantile(value, B, p[0]);
-    out->high = quantile(value, B, p[1]);
+    out->low = quantile(of, B, p[0]);
+    out->high = quantile(of, B, p[1]);
     return TN_OK;
 }
 
@@ -318,40 +453,87 @@ static tn_status options_check(const tn_interval_options *o, double *level, int3
     return TN_OK;
 }
 
-/* Intervals of the metrics in s->wanted, of one model or of the difference of two. */
-static tn_status intervals(const tn_outcomes *const *model, int n_models, sample *s, const tn_interval_options *options,
-                           tn_interval *out, tn_err *err)
+/* out[n_metrics], NAN for a metric that is not wanted. */
+static tn_status bootstrap(const statistic *s, const tn_interval_options *options, tn_arena *a, tn_interval *out,
+                           tn_err *err)
 {
     double level;
     int32_t n_resamples;
     TN_TRY(options_check(options, &level, &n_resamples, err));
+    int n_workers = tn_pool_size(options->pool);
+    size_t n_values, n = (size_t)n_resamples;
+    drawing d = {.s = s, .seed = options->seed, .n_resamples = n_resamples};
+    d.times = TN_ARENA_ARRAY(a, uint32_t *, (size_t)n_workers);
+    d.scratch = TN_ARENA_ARRAY(a, void *, (size_t)n_workers);
+    double *of = TN_ARENA_ARRAY(a, double, n), *whole = TN_ARENA_ARRAY(a, double, (size_t)s->n_metrics);
+    if (!tn_size_mul(n, (size_t)s->n_metrics, &n_values))
+        return tn_fail_nomem(err, SIZE_MAX);
+    d.value = TN_ARENA_ARRAY(a, double, n_values);
+    if (!d.times || !d.scratch || !of || !whole || !d.value)
+        return tn_fail_nomem(err, n_values * sizeof(double));
+    for (int i = 0; i < n_workers; i++) {
+        if (!(d.times[i] = TN_ARENA_ARRAY(a, uint32_t, (size_t)s->n)))
+            return tn_fail_nomem(err, (size_t)s->n * sizeof(uint32_t));
+        TN_TRY(s->scratch(s->self, a, &d.scratch[i], err));
+    }
+    tn_pool_run(options->pool, (n + CHUNK - 1) / CHUNK, draw, &d);
+
+    for (int32_t i = 0; i < s->n; i++)
+        d.times[0][i] = 1;
+    s->values(s->self, d.scratch[0], d.times[0], whole);
+    for (int32_t k = 0; k < s->n_metrics; k++) {
+        out[k] = (tn_interval){whole[k], NAN, NAN, level, n_resamples, "none", s->metric[k].less_is_better};
+        if (isnan(whole[k]))
+            continue;
+        for (size_t b = 0; b < n; b++)
+            of[b] = d.value[b * (size_t)s->n_metrics + (size_t)k];
+        TN_TRY(interval_of(s, d.scratch[0], of, k, &out[k], err));
+    }
+    return TN_OK;
+}
+
+/* Intervals of the metrics in s->wanted, of one model or of the difference of two: out[TN_N_METRICS]. */
+static tn_status intervals(const tn_outcomes *const *model, int n_models, sample *s, const tn_interval_options *options,
+                           tn_interval *out, tn_err *err)
+{
     for (int m = 0; m < n_models; m++)
         TN_TRY(tn_outcomes_check(model[m], err));
-
+    tn_counted_metric metric[TN_N_METRICS];
+    for (int id = 0; id < TN_N_METRICS; id++)
+        metric[id] = (tn_counted_metric){tn_metric_name((tn_metric_id)id), tn_metric_lower_is_better((tn_metric_id)id),
+                                         id == TN_METRIC_ACCURACY};
     tn_status st = TN_OK;
-    int n_workers = tn_pool_size(options->pool);
-    drawing d = {.s = s, .seed = options->seed, .n_resamples = n_resamples};
     tn_arena *a = tn_arena_new(0);
     if (!a)
         return tn_fail_nomem(err, 0);
     TN_GO(sample_new(model, n_models, a, s, err));
-    if (!(d.scratch = TN_ARENA_ARRAY(a, scratch, (size_t)n_workers))) {
-        st = tn_fail_nomem(err, (size_t)n_workers * sizeof(scratch));
-        goto done;
-    }
-    for (int i = 0; i < n_workers; i++)
-        TN_GO(scratch_new(s, a, &d.scratch[i], err));
-    for (int id = 0; id < TN_N_METRICS; id++)
-        if (s->wanted[id] && !(d.value[id] = TN_ARENA_ARRAY(a, double, (size_t)n_resamples))) {
-            st = tn_fail_nomem(err, (size_t)n_resamples * sizeof(double));
-            goto done;
-        }
-    tn_pool_run(options->pool, ((size_t)n_resamples + CHUNK - 1) / CHUNK, draw, &d);
-    for (int id = 0; id < TN_N_METRICS; id++) {
-        out[id] = (tn_interval){NAN, NAN, NAN, level, n_resamples, "none", (tn_metric_id)id};
-        if (s->wanted[id])
-            TN_GO(interval_of(s, &d.scratch[0], d.value[id], (tn_metric_id)id, &out[id], err));
-    }
+    TN_GO(bootstrap(
+        &(statistic){s->n, TN_N_METRICS, s, cells_scratch, cells_values, cells_jackknife, metric, n_models == 2},
+        options, a, out, err));
+done:
+    tn_arena_free(a);
+    return st;
+}
+
+static tn_status counted_intervals(const tn_counted *const *c, int n_models, const tn_interval_options *options,
+                                   tn_interval *out, tn_err *err)
+{
+    for (int m = 0; m < n_models; m++)
+        if (c[m]->n < 1 || c[m]->width < 1 || c[m]->n_metrics < 1)
+            return tn_fail(err, TN_EINVALID,
+                           "an interval needs rows, counts and metrics: there are %" PRId32 ", %" PRId32
+                           " and %" PRId32,
+                           c[m]->n, c[m]->width, c[m]->n_metrics);
+    tn_status st = TN_OK;
+    counted s = {.n_models = n_models};
+    tn_arena *a = tn_arena_new(0);
+    if (!a)
+        return tn_fail_nomem(err, 0);
+    for (int m = 0; m < n_models; m++)
+        TN_GO(counted_new(c[m], m, a, &s, err));
+    TN_GO(bootstrap(&(statistic){c[0]->n, c[0]->n_metrics, &s, counted_scratch, counted_values, counted_jackknife,
+                                 c[0]->metric, n_models == 2},
+                    options, a, out, err));
 done:
     tn_arena_free(a);
     return st;
@@ -400,6 +582,22 @@ tn_status tn_interval_difference(const tn_outcomes *a, const tn_outcomes *b, tn_
         if (a->label[i] != b->label[i])
             return tn_fail(err, TN_EINVALID, "row %" PRId32 ": the two models were given different labels", i);
     return one_interval((const tn_outcomes *[]){a, b}, 2, metric, options, out, err);
+}
+
+tn_status tn_interval_counts(const tn_counted *c, const tn_interval_options *options, tn_interval *out, tn_err *err)
+{
+    return counted_intervals(&c, 1, options, out, err);
+}
+
+tn_status tn_interval_counts_difference(const tn_counted *a, const tn_counted *b, const tn_interval_options *options,
+                                        tn_interval *out, tn_err *err)
+{
+    if (a->n != b->n || a->width != b->width || a->n_metrics != b->n_metrics || a->values != b->values)
+        return tn_fail(err, TN_EINVALID,
+                       "two models are compared on the same rows by the same metrics: %" PRId32
+                       " rows against %" PRId32,
+                       a->n, b->n);
+    return counted_intervals((const tn_counted *[]){a, b}, 2, options, out, err);
 }
 
 /* ---- tests ---- */
@@ -464,7 +662,7 @@ const char *tn_verdict_name(tn_verdict v)
 
 tn_verdict tn_verdict_of(const tn_interval *difference)
 {
-    bool less_is_better = tn_metric_lower_is_better(difference->metric);
+    bool less_is_better = difference->less_is_better;
     if (difference->low > 0)
         return less_is_better ? TN_VERDICT_WORSE : TN_VERDICT_BETTER;
     if (difference->high < 0)

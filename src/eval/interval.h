@@ -15,8 +15,8 @@ typedef struct {
     double level; /* 0.95 */
     int32_t n_resamples;
     const char *method; /* "BCa"; "percentile" where BCa is undefined: all resamples on one side, or all equal, or one
-                           row; "Wilson" for an accuracy of exactly 0 or 1, of which every resample is a copy */
-    tn_metric_id metric;
+                           row; "Wilson" for a share of rows of exactly 0 or 1, of which every resample is a copy */
+    bool less_is_better;
 } tn_interval;
 
 typedef struct {
@@ -39,6 +39,33 @@ tn_status tn_interval_all(const tn_outcomes *o, const tn_interval_options *optio
 /// labels (TN_EINVALID).
 tn_status tn_interval_difference(const tn_outcomes *a, const tn_outcomes *b, tn_metric_id metric,
                                  const tn_interval_options *options, tn_interval *out, tn_err *err);
+
+/// ---- any metric that is a function of summed counts ----
+typedef struct {
+    const char *name; /* for records: "f1" */
+    bool less_is_better;
+    bool share_of_rows; /* each row counts 0 or 1 and the metric is their mean: Wilson at 0 and 1 */
+} tn_counted_metric;
+
+/// A test set whose rows (sentences, questions: what is resampled) carry numbers that add up, such as entities found
+/// and predicted or the F1 of an answer, and metrics of the sums.
+typedef struct {
+    int32_t n, width;
+    const double *count; /* [n, width], finite */
+    int32_t n_metrics;
+    const tn_counted_metric *metric; /* [n_metrics] */
+    /// value [n_metrics] from sum [width] over n >= 1 rows; never NaN. Pure: several threads call it.
+    void (*values)(const void *self, const double *sum, int32_t n, double *value);
+    const void *self;
+} tn_counted;
+
+/// BCa intervals of all its metrics, out [n_metrics]; rows are drawn in their order, by number of row. TN_EINVALID for
+/// no rows, numbers that are not finite, options as above.
+tn_status tn_interval_counts(const tn_counted *c, const tn_interval_options *options, tn_interval *out, tn_err *err);
+/// The same of metric(a) - metric(b), in pairs; both of one kind: equal n, width, metrics and functions, else
+/// TN_EINVALID.
+tn_status tn_interval_counts_difference(const tn_counted *a, const tn_counted *b, const tn_interval_options *options,
+                                        tn_interval *out, tn_err *err);
 
 typedef struct {
     int32_t b, c;       /* rows that only the first, only the second model gets right */

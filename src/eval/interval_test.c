@@ -150,6 +150,119 @@ static void refuses(void **state)
     ASSERT_FAILS(tn_interval_metric(&bare, TN_METRIC_MCC, &good, &i, &err), TN_EINVALID, &err);
 }
 
+/* ---- counted rows ---- */
+
+enum { WIDTH = 3 * L };
+
+/* The three counts of each label, and the metrics made of them as the other way does. */
+static void values_of_margins(const void *self, const double *sum, int32_t n, double *value)
+{
+    int32_t hits[L], label[L], predicted[L];
+    for (int k = 0; k < L; k++)
+        hits[k] = (int32_t)sum[k], label[k] = (int32_t)sum[L + k], predicted[k] = (int32_t)sum[2 * L + k];
+    value[0] = tn_metric_of_margins(TN_METRIC_ACCURACY, hits, label, predicted, L);
+    value[1] = tn_metric_of_margins(TN_METRIC_MACRO_F1, hits, label, predicted, L);
+}
+
+static const tn_counted_metric margin_metric[2] = {{"accuracy", false, true}, {"macro_f1", false, false}};
+
+static tn_counted counted_of(const tn_outcomes *o, double *count)
+{
+    memset(count, 0, (size_t)o->n * WIDTH * sizeof *count);
+    for (int32_t i = 0; i < o->n; i++) {
+        count[i * WIDTH + o->label[i]] += o->label[i] == o->predicted[i];
+        count[i * WIDTH + L + o->label[i]]++;
+        count[i * WIDTH + 2 * L + o->predicted[i]]++;
+    }
+    return (tn_counted){o->n, WIDTH, count, 2, margin_metric, values_of_margins, NULL};
+}
+
+/* The acceleration's sums are over rows here and over groups of rows there. */
+static void same_interval(const tn_interval *a, const tn_interval *b)
+{
+    assert_true(a->value == b->value && a->level == b->level);
+    ASSERT_NEAR(a->low, b->low, 1e-12);
+    ASSERT_NEAR(a->high, b->high, 1e-12);
+    assert_string_equal(a->method, b->method);
+}
+
+/* Labels and predictions are drawn in sorted order: rows that are sorted see the same resamples either way. */
+static void sort_rows(pair *p)
+{
+    for (int i = 0; i < N; i++)
+        for (int k = i; k > 0; k--) {
+            int32_t *v[3] = {p->label, p->predicted[0], p->predicted[1]}, order = 0;
+            for (int j = 0; j < 3 && order == 0; j++)
+                order = v[j][k] - v[j][k - 1];
+            for (int j = 0; j < 3 && order < 0; j++) {
+                int32_t t = v[j][k];
+                v[j][k] = v[j][k - 1], v[j][k - 1] = t;
+            }
+        }
+}
+
+static void counted_rows_give_what_labels_give(void **state)
+{
+    static pair p;
+    static double count[2][N * WIDTH];
+    make_pair(&p);
+    sort_rows(&p);
+    tn_err err = TN_ERR_INIT;
+    tn_counted c[2] = {counted_of(&p.o[0], count[0]), counted_of(&p.o[1], count[1])};
+    const tn_metric_id id[2] = {TN_METRIC_ACCURACY, TN_METRIC_MACRO_F1};
+    tn_pool *pool;
+    ASSERT_OK(tn_pool_new(3, &pool, &err), &err);
+    tn_interval_options o = {.n_resamples = 999, .seed = 7, .pool = pool};
+    tn_interval got[2], want, same[2];
+    ASSERT_OK(tn_interval_counts(&c[0], &o, got, &err), &err);
+    for (int k = 0; k < 2; k++) {
+        ASSERT_OK(tn_interval_metric(&p.o[0], id[k], &o, &want, &err), &err);
+        same_interval(&got[k], &want);
+    }
+    ASSERT_OK(tn_interval_counts_difference(&c[0], &c[1], &o, got, &err), &err);
+    for (int k = 0; k < 2; k++) {
+        ASSERT_OK(tn_interval_difference(&p.o[0], &p.o[1], id[k], &o, &want, &err), &err);
+        same_interval(&got[k], &want);
+        assert_int_equal(tn_verdict_of(&got[k]), TN_VERDICT_BETTER);
+    }
+    ASSERT_OK(tn_interval_counts_difference(&c[0], &c[0], &o, same, &err), &err);
+    assert_true(same[1].value == 0 && same[1].low == 0 && same[1].high == 0);
+    tn_pool_free(pool);
+    /* All right: of a share of rows Wilson's interval, of another metric the percentiles. */
+    p.o[0].predicted = p.label;
+    c[0] = counted_of(&p.o[0], count[0]);
+    ASSERT_OK(tn_interval_counts(&c[0], &(tn_interval_options){.n_resamples = 50}, got, &err), &err);
+    assert_string_equal(got[0].method, "Wilson");
+    assert_string_equal(got[1].method, "percentile");
+    assert_true(got[1].low == 1 && got[1].high == 1);
+}
+
+static void mean_of_sum(const void *self, const double *sum, int32_t n, double *value)
+{
+    value[0] = sum[0] / n;
+}
+
+static void counted_rows_are_checked(void **state)
+{
+    static double count[4] = {1, 0, 3, 0.5};
+    static const tn_counted_metric less = {"loss", true, false};
+    tn_err err = TN_ERR_INIT;
+    tn_status st;
+    tn_interval i;
+    tn_interval_options o = {.n_resamples = 100};
+    tn_counted c = {4, 1, count, 1, &less, mean_of_sum, NULL}, none = c, wide = c, bad = c;
+    none.n = 0;
+    wide.n = 2, wide.width = 2;
+    bad.count = (const double[]){1, 2, NAN, 4};
+    ASSERT_OK(tn_interval_counts(&c, &o, &i, &err), &err);
+    assert_true(i.less_is_better && i.value == 1.125 && i.low < 1.125 && i.high > 1.125);
+    ASSERT_FAILS(tn_interval_counts(&none, &o, &i, &err), TN_EINVALID, &err);
+    ASSERT_FAILS(tn_interval_counts(&bad, &o, &i, &err), TN_EINVALID, &err);
+    ASSERT_FAILS(tn_interval_counts_difference(&c, &wide, &o, &i, &err), TN_EINVALID, &err);
+    ASSERT_FAILS(tn_interval_counts(&c, &(tn_interval_options){.level = 2}, &i, &err), TN_EINVALID, &err);
+    FOR_EACH_FAILED_ALLOCATION(st, st = tn_interval_counts_difference(&c, &c, &o, &i, &err));
+}
+
 /* b rows that only the first gets right, c that only the second does, one that both do. */
 static tn_mcnemar mcnemar(int32_t b, int32_t c)
 {
@@ -233,6 +346,8 @@ int main(void)
         cmocka_unit_test(differences_are_paired),
         cmocka_unit_test(falls_back_and_says_so),
         cmocka_unit_test(refuses),
+        cmocka_unit_test(counted_rows_give_what_labels_give),
+        cmocka_unit_test(counted_rows_are_checked),
         cmocka_unit_test(mcnemar_table),
         cmocka_unit_test(holm_table),
         cmocka_unit_test(survives_failed_allocations),

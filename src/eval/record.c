@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void record_interval(const tn_interval *i, tn_json_writer *w)
+void tn_record_interval(const char *name, const tn_interval *i, tn_json_writer *w)
 {
-    tn_jw_key(w, tn_metric_name(i->metric));
+    tn_jw_key(w, name);
     tn_jw_begin_object(w);
     tn_jw_key(w, "low");
     tn_jw_f64(w, i->low);
@@ -75,7 +75,7 @@ void tn_record_scores(const tn_scores_class *s, const tn_str *label, const tn_in
         tn_jw_begin_object(w);
         for (int id = 0; id < TN_N_METRICS; id++)
             if (!isnan(interval[id].value))
-                record_interval(&interval[id], w);
+                tn_record_interval(tn_metric_name((tn_metric_id)id), &interval[id], w);
         tn_jw_end_object(w);
     }
     tn_jw_end_object(w);

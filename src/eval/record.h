@@ -10,6 +10,9 @@
 /// value NAN = left out; NULL = no "intervals"). Log-loss that was not measured is null. label [s->n_labels].
 void tn_record_scores(const tn_scores_class *s, const tn_str *label, const tn_interval *interval, tn_json_writer *w);
 
+/// "NAME":{"low","high","level","method","resamples"}, a member of such an "intervals" object.
+void tn_record_interval(const char *name, const tn_interval *i, tn_json_writer *w);
+
 /// id,label,predicted,then a probability column a label, named as it; one row a prediction. Floats as shortest
 /// decimals, which read back to the same bits. Without probabilities the columns are left out. TN_EINVALID for outcomes
 /// that tn_outcomes_check refuses; TN_ENOMEM, TN_ELIMIT from the buffer.
