@@ -58,8 +58,8 @@ static tn_split split_of_name(const char *path)
     return tn_str_cut(&rest, '.', &word) ? tn_split_word(word) : TN_SPLIT_NONE;
 }
 
-static tn_status find_files(const tn_data_source *s, tn_dataset *d, tn_data_format **format, tn_findings *findings,
-                            tn_err *err)
+tn_status tn_source_files(const tn_data_source *s, tn_dataset *d, tn_data_format **format, tn_findings *findings,
+                          tn_err *err)
 {
     bool named = s->train || s->validation || s->test;
     if (named == (s->path != NULL))
@@ -440,7 +440,7 @@ done:
     return st;
 }
 
-static tn_status set_ids(tn_dataset *d, bool has_column, tn_findings *findings, tn_err *err)
+tn_status tn_dataset_set_ids(tn_dataset *d, bool has_column, tn_findings *findings, tn_err *err)
 {
     bool by_split = one_file_a_split(d), repeat = false;
     if (has_column) {
@@ -516,7 +516,7 @@ static tn_status check_use(const tn_data_source *s, tn_dataset *d, tn_findings *
 static tn_status load(const tn_data_source *s, tn_dataset *d, tn_table *t, tn_findings *findings, tn_err *err)
 {
     tn_data_format *format = NULL;
-    TN_TRY(find_files(s, d, &format, findings, err));
+    TN_TRY(tn_source_files(s, d, &format, findings, err));
     for (size_t i = 0; i < d->n_files; i++)
         TN_TRY(tn_table_read(t, &d->file[i], (uint32_t)i, format[i], findings, err));
     tn_columns c;
@@ -528,7 +528,7 @@ static tn_status load(const tn_data_source *s, tn_dataset *d, tn_table *t, tn_fi
     TN_TRY(report_gaps(t, &c, d, &g, findings, err));
     if (c.label >= 0)
         TN_TRY(set_labels(s, d, label, findings, err));
-    TN_TRY(set_ids(d, c.id >= 0, findings, err));
+    TN_TRY(tn_dataset_set_ids(d, c.id >= 0, findings, err));
     return check_use(s, d, findings, err);
 }
 
@@ -567,7 +567,7 @@ static tn_status fill(tn_dataset *d, const tn_str *text, const tn_str *label, si
     }
     if (label)
         TN_TRY(set_labels(&(tn_data_source){.use = TN_DATA_EVAL}, d, name, NULL, err));
-    return set_ids(d, false, NULL, err);
+    return tn_dataset_set_ids(d, false, NULL, err);
 }
 
 tn_status tn_dataset_of(const tn_str *text, const tn_str *label, size_t n, tn_dataset *out, tn_err *err)

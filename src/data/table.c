@@ -77,7 +77,7 @@ static tn_status copy_cell(tn_table *t, tn_record *r, int at, tn_str value, tn_e
 
 /* ---- the file as a whole ---- */
 
-static tn_status check_bytes(tn_str s, const tn_data_file *f, tn_findings *findings, tn_err *err)
+tn_status tn_source_check(tn_str s, const tn_data_file *f, tn_findings *findings, tn_err *err)
 {
     if (s.len == 0 || tn_str_trim(s).len == 0 || (s.len == 3 && tn_str_starts(s, "\xEF\xBB\xBF")))
         return tn_fail(err, TN_EFORMAT, "%.*s is empty; it needs a header and rows", TN_ARG(f->path));
@@ -276,8 +276,7 @@ static tn_status add_object(tn_table *t, const tn_json *v, const tn_data_file *f
     return TN_OK;
 }
 
-/* "1:5: what" of one line's parser becomes "path:LINE:5: what". */
-static tn_status fail_json(tn_status st, const tn_data_file *f, uint32_t first_line, tn_err *err)
+tn_status tn_source_fail_json(tn_status st, const tn_data_file *f, uint32_t first_line, tn_err *err)
 {
     if (!err || (st != TN_EFORMAT && st != TN_ELIMIT))
         return st;
@@ -299,7 +298,7 @@ static tn_status read_json(tn_table *t, tn_str s, const tn_data_file *f, uint32_
     if (tn_str_starts(tn_str_trim(s), "[")) {
         tn_status st = tn_json_parse_with(s, &options, scratch, &v, err);
         if (st != TN_OK)
-            return fail_json(st, f, 1, err);
+            return tn_source_fail_json(st, f, 1, err);
         for (const tn_json *c = tn_json_first(v); c; c = tn_json_next(c))
             TN_TRY(add_object(t, c, f, index, tn_json_line(c), buf, err));
         return TN_OK;
@@ -315,7 +314,7 @@ static tn_status read_json(tn_table *t, tn_str s, const tn_data_file *f, uint32_
         tn_arena_restore(scratch, mark);
         tn_status st = tn_json_parse_with(line, &options, scratch, &v, err);
         if (st != TN_OK) {
-            st = fail_json(st, f, n, err);
+            st = tn_source_fail_json(st, f, n, err);
             if (st == TN_EFORMAT && err && t->record.len == 0 && strlen(err->msg) + 80 < sizeof err->msg)
                 strcat(err->msg, "; a JSON file is one object a line, or one array of objects");
             return st;
@@ -342,7 +341,7 @@ tn_status tn_table_read(tn_table *t, tn_data_file *f, uint32_t index, tn_data_fo
     tn_str s = tn_str_from_bytes(file.bytes);
     f->size = s.len;
     f->sha256 = tn_sha256(file.bytes);
-    TN_GO(check_bytes(s, f, findings, err));
+    TN_GO(tn_source_check(s, f, findings, err));
     if (format == TN_FORMAT_JSON)
         TN_GO(read_json(t, s, f, index, scratch, &buf, err));
     else

@@ -27,6 +27,16 @@ typedef struct {
 tn_status tn_table_read(tn_table *t, tn_data_file *file, uint32_t index, tn_data_format format, tn_findings *findings,
                         tn_err *err);
 void tn_table_free(tn_table *t);
+
+/// What readers of other layouts share (squad.c). The files that a source names, into d->file, with their formats.
+tn_status tn_source_files(const tn_data_source *s, tn_dataset *d, tn_data_format **format, tn_findings *findings,
+                          tn_err *err);
+/// Not empty, UTF-8; mixed line ends are a finding.
+tn_status tn_source_check(tn_str s, const tn_data_file *f, tn_findings *findings, tn_err *err);
+/// "1:5: what" of a JSON parser that was given the text from `first_line` on becomes "path:LINE:5: what".
+tn_status tn_source_fail_json(tn_status st, const tn_data_file *f, uint32_t first_line, tn_err *err);
+/// Ids as tn_dataset_load promises them.
+tn_status tn_dataset_set_ids(tn_dataset *d, bool has_column, tn_findings *findings, tn_err *err);
 tn_str tn_table_cell(const tn_table *t, size_t record, int column);
 /// Empty, blank, or one of the spellings of "no value".
 bool tn_cell_is_missing(tn_str cell);
