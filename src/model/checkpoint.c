@@ -262,8 +262,8 @@ static tn_status make_gradients(tn_model *m, tn_err *err)
 {
     for (size_t i = 0; i < m->slot.len; i++) {
         tn_weight *w = m->slot.ptr[i].weight;
-        w->trained = true;
-        if (w->sparse || w->grad)
+        w->trained = m->slot.ptr[i].layer >= m->options.freeze || m->slot.ptr[i].head;
+        if (!w->trained || w->sparse || w->grad)
             continue;
         size_t n = tn_tensor_size(&w->value);
         if (!(w->grad = tn_model_own(m, n)))

@@ -21,6 +21,7 @@ typedef struct {
     bool head;   /* may be missing from a checkpoint: it is drawn then */
     bool matrix; /* of a linear layer, as opposed to a table */
     bool ones;   /* drawn as ones, where it is drawn */
+    int32_t layer; /* as tn_param.layer */
 } tn_slot;
 
 typedef struct {
@@ -66,7 +67,9 @@ struct tn_model {
     bool was_used;       /* a forward call has been made */
     bool packed;         /* forward copies of the matrices are kept */
     TN_VEC(tn_slot) slot;
-    tn_param *param; /* one a slot */
+    int32_t at_layer; /* of the slots that are being added; tn_family.build counts it up */
+    tn_param *param;  /* of the slots that are trained; all of them when none is */
+    size_t n_params;
     TN_VEC(tn_file) file;
     bool pickled; /* the files are torch.save's */
     TN_VEC(void *) owned; /* blocks of weights and gradients */
@@ -81,6 +84,8 @@ typedef struct {
     int64_t dim[2];
     bool decay, head, sparse, matrix, ones;
 } tn_slot_spec;
+/// Layers that have weights of their own: ALBERT's are fewer than the steps it makes with them.
+int32_t tn_model_n_layers(const tn_model *m);
 /// Adds a slot with the given name; false when out of memory. A weight that slots share must already have its shape.
 bool tn_model_add_slot(tn_model *m, tn_slot_spec s, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

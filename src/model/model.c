@@ -24,6 +24,11 @@ static const struct {
 
 /* ---- opening ---- */
 
+int32_t tn_model_n_layers(const tn_model *m)
+{
+    return m->config.n_groups > 0 ? m->config.n_groups * m->config.n_inner : m->config.n_layers;
+}
+
 bool tn_model_add_slot(tn_model *m, tn_slot_spec s, const char *fmt, ...)
 {
     char text[256];
@@ -40,7 +45,8 @@ bool tn_model_add_slot(tn_model *m, tn_slot_spec s, const char *fmt, ...)
                     .decay = s.decay,
                     .head = s.head,
                     .matrix = s.matrix,
-                    .ones = s.ones};
+                    .ones = s.ones,
+                    .layer = s.head ? tn_model_n_layers(m) + 1 : m->at_layer};
     for (int i = 0; i < s.n_dims; i++) {
         slot.dim[i] = s.dim[i];
         slot.size *= (size_t)s.dim[i];
@@ -151,12 +157,15 @@ static tn_status list_params(tn_model *m, tn_err *err)
         return tn_fail_nomem(err, m->slot.len * sizeof *m->param);
     for (size_t i = 0; i < m->slot.len; i++) {
         const tn_slot *s = &m->slot.ptr[i];
-        tn_param *p = &m->param[i];
+        if (m->options.train && !s->weight->trained)
+            continue;
+        tn_param *p = &m->param[m->n_params++];
         *p = (tn_param){.name = s->name,
                         .n_dims = s->n_dims,
                         .size = s->size,
                         .value = s->weight->value.data + s->offset,
                         .decay = s->decay,
+                        .layer = s->layer,
                         .grad = s->weight->grad ? s->weight->grad + s->offset : NULL,
                         .sparse = s->weight->sparse};
         memcpy(p->dim, s->dim, sizeof p->dim);
@@ -256,7 +265,7 @@ const tn_str *tn_model_ignored(const tn_model *m, size_t *n)
 
 tn_param *tn_model_params(tn_model *m, size_t *n)
 {
-    *n = m->slot.len;
+    *n = m->n_params;
     return m->param;
 }
 
@@ -431,13 +440,15 @@ tn_status tn_model_backward(tn_model *m, const tn_train_batch *b, tn_train_resul
     tn_var *x = m->family->classify(m, m->tape, m->family->encode(m, m->tape, &b->batch));
     tn_tape_cross_entropy(m->tape, x, b->label, b->n_global_rows > 0 ? b->n_global_rows : b->batch.n_rows, &loss);
     TN_TRY(tn_tape_backward(m->tape, err));
+    tn_param *p = m->param;
     for (size_t i = 0; i < m->slot.len; i++) {
         const tn_weight *w = m->slot.ptr[i].weight;
-        if (!w->sparse)
-            continue;
-        m->param[i].grad = w->grad;
-        m->param[i].n_grad_rows = w->n_grad_rows;
-        m->param[i].grad_row = w->grad_row;
+        if (w->trained && w->sparse) {
+            p->grad = w->grad;
+            p->n_grad_rows = w->n_grad_rows;
+            p->grad_row = w->grad_row;
+        }
+        p += w->trained;
     }
     *out = (tn_train_result){loss.loss, loss.n_correct};
     return TN_OK;

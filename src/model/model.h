@@ -23,7 +23,10 @@ typedef struct {
     int32_t n_labels;    /* with `label`: the label set of the task. 0 = the folder's own */
     const tn_str *label; /* [n_labels]; a classifier in the file is kept only when its names are these, in this order */
     uint64_t seed;       /* of the parameters that the checkpoint lacks and the head needs */
+    int32_t freeze;      /* when training: parameters of tn_param.layer below this stay as they are. 0: none; 1: the
+                          * embeddings; 1 + n: the first n layers too; TN_FREEZE_ENCODER: all but the head */
 } tn_model_options;
+#define TN_FREEZE_ENCODER INT32_MAX
 
 /// Opens config.json, model.safetensors (F32, F16 or BF16; or pytorch_model.bin by codec/torch.h where there is none;
 /// both also in parts, by their index) and tokenizer.json. Weights stay in their mapping where that
@@ -80,6 +83,7 @@ typedef struct {
     size_t size;  /* product of dim */
     float *value; /* [size] */
     bool decay;   /* weight decay applies: not for biases and norms */
+    int32_t layer; /* 0: embeddings, and tables that all layers look at; 1 to n: the layer; n + 1: the head */
     /// Dense: [size], written by tn_model_backward. Sparse (the word table): [n_grad_rows, dim[1]].
     float *grad;
     bool sparse;
@@ -87,7 +91,8 @@ typedef struct {
     const int32_t *grad_row; /* [n_grad_rows], ascending: the rows that the batch used; the others have gradient 0 */
 } tn_param;
 
-/// The parameters in the order of the checkpoint's modules; always the same for the same folder and labels.
+/// The parameters that are trained (all of them, unless options.freeze says less), in the order of the checkpoint's
+/// modules; always the same for the same folder, labels and options.
 /// Pointers and `value` stay where they are; grad, n_grad_rows and grad_row are those of the last backward.
 tn_param *tn_model_params(tn_model *m, size_t *n);
 /// Must follow any change of a value: packed copies are made again before the next forward.
@@ -109,7 +114,7 @@ typedef struct {
     int32_t n_correct; /* rows whose largest logit (the first of equals) is the label */
 } tn_train_result;
 
-/// Forward, mean cross-entropy, backward: fills the gradients of all parameters. Needs options.train and a model of one
+/// Forward, mean cross-entropy, backward: fills the gradients of the parameters. Needs options.train and a model of one
 /// label a row. A non-finite loss is returned as it is: the caller stops the run.
 /// No allocation once a batch of this size has been seen.
 tn_status tn_model_backward(tn_model *m, const tn_train_batch *b, tn_train_result *out, tn_err *err);

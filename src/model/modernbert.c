@@ -53,8 +53,10 @@ static tn_status build(tn_model *m, void **net, tn_err *err)
         return tn_fail_nomem(err, sizeof *n);
     bool ok = tn_model_add_table(m, &n->word, c->vocab_size, width, true, "embeddings.tok_embeddings") &&
               tn_model_add_zeros(m, &n->zeros, width) && tn_model_add_norm(m, &n->norm, width, norm, "embeddings.norm");
-    for (int i = 0; ok && i < c->n_layers; i++)
+    for (int i = 0; ok && i < c->n_layers; i++) {
+        m->at_layer = i + 1;
         ok = add_layer(m, &n->layer[i], i);
+    }
     ok = ok && tn_model_add_norm(m, &n->final_norm, width, norm, "final_norm");
     if (ok && !m->options.encoder_only)
         ok = tn_model_add_affine(m, &n->dense, width, width, dense, "/head.dense") &&

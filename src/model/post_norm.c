@@ -92,8 +92,11 @@ tn_status tn_post_norm_build(tn_model *m, void **net, tn_err *err)
     bool ok = add_embeddings(m, n, names);
     if (ok && has_projection(m))
         ok = tn_model_add_affine(m, &n->project, c->hidden_size, c->embedding_size, body, names->project);
-    for (int i = 0; ok && i < n_layers; i++)
+    for (int i = 0; ok && i < n_layers; i++) {
+        m->at_layer = i + 1;
         ok = add_layer(m, &n->layer[i], names, i / c->n_inner, i % c->n_inner);
+    }
+    m->at_layer = 0; /* tables of distances belong to no layer */
     ok = ok && add_relative(m, n, names);
     if (ok && !m->options.encoder_only)
         ok = tn_model_add_affine(m, &n->dense, c->hidden_size, c->hidden_size, head, names->dense) &&

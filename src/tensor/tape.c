@@ -5,6 +5,9 @@
  * All memory of a step is one arena. When a step needed more than the arena's first block, the next step starts with
  * one block that is large enough: so in a steady state there is no allocation, and no memory lost between blocks.
  *
+ * What is frozen costs nothing on the way back: a value below which no weight is trained has no gradient, and its node is
+ * passed over.
+ *
  * Invariants: a gradient buffer has one owner, a value or the node at work; it is moved, or added and given back. A
  * value's gradient is complete when its maker's node runs, because nodes run in the reverse order of use. */
 #include "tensor/tape.h"
@@ -179,8 +182,14 @@ static tn_var *new_var(tn_tape *t, int64_t rows, int64_t columns, tn_line line)
     float *data = take_floats(t, rows, columns);
     if (!data)
         return NULL;
-    *v = (tn_var){.value = tn_matrix_view(data, rows, columns), .line = line};
+    *v = (tn_var){.value = tn_matrix_view(data, rows, columns), .wanted = true, .line = line};
     return v;
+}
+
+/* Whether something trained lies below a value; ops that say nothing are taken for such. */
+static bool below(const tn_var *x, const tn_weight *w, const tn_weight *bias)
+{
+    return (x && x->wanted) || (w && w->trained) || (bias && bias->trained);
 }
 
 /* The new place is never behind the old one, and begins like the first value after the mark: memmove is enough. */
@@ -263,6 +272,10 @@ static tn_tensor grad_view(const tn_var *v, float *grad)
 /* The buffer becomes the value's gradient, or is added to it and given back. */
 static void grad_move(tn_tape *t, tn_var *v, float *buffer)
 {
+    if (!v->wanted) {
+        buffer_give(t, buffer);
+        return;
+    }
     if (!v->grad) {
         v->grad = buffer;
         return;
@@ -458,7 +471,8 @@ static void linear_backward(tn_tape *t, struct node *n)
     float *inner = linear_inner_grad(t, n, dy, n->residual != NULL);
     tn_tensor d = grad_view(n->out, inner);
     linear_weight_grad(t, n, &d);
-    linear_input_grad(t, n, &d);
+    if (n->x->wanted)
+        linear_input_grad(t, n, &d);
     if (inner != dy)
         buffer_give(t, inner);
     if (n->residual)
@@ -502,6 +516,7 @@ tn_var *tn_tape_linear(tn_tape *t, tn_var *x, tn_weight *w, const tn_linear_opti
     x->n_uses++;
     if (o->residual)
         o->residual->n_uses++;
+    out->wanted = below(x, w, o->bias) || below(o->residual, NULL, NULL);
     if (pre && !drops && !o->residual) {
         out->act = o->activation;
         out->pre = pre;
@@ -539,7 +554,8 @@ static void norm_backward(tn_tape *t, struct node *n)
 {
     tn_tensor d = grad_view(n->out, n->out->grad);
     norm_weight_grad(t, n, &d);
-    DO(t, tn_op_norm_grad(t->engine, &d, &n->x->value, &n->w->value, n->mean, n->rstd, &d, &t->err));
+    if (n->x->wanted)
+        DO(t, tn_op_norm_grad(t->engine, &d, &n->x->value, &n->w->value, n->mean, n->rstd, &d, &t->err));
     grad_move(t, n->x, n->out->grad);
 }
 
@@ -561,6 +577,7 @@ tn_var *tn_tape_norm(tn_tape *t, tn_var *x, tn_weight *gain, tn_weight *bias, do
         n->rstd = rstd;
     }
     x->n_uses++;
+    out->wanted = below(x, gain, bias);
     return t->status == TN_OK ? out : NULL;
 }
 
@@ -630,8 +647,12 @@ tn_var *tn_tape_attention(tn_tape *t, tn_var *qkv, const tn_attention_options *o
         n->dropout = dropout;
     }
     qkv->n_uses++;
-    if (o->bias || o->states)
-        (o->bias ? o->bias : o->states)->n_uses++;
+    out->wanted = qkv->wanted;
+    if (o->bias || o->states) {
+        tn_var *table = o->bias ? o->bias : o->states;
+        table->n_uses++;
+        out->wanted |= table->wanted;
+    }
     return t->status == TN_OK ? out : NULL;
 }
 
@@ -661,6 +682,7 @@ tn_var *tn_tape_dropout(tn_tape *t, tn_var *x, double p)
     if (n)
         n->dropout = dropout;
     x->n_uses++;
+    out->wanted = x->wanted;
     return t->status == TN_OK ? out : NULL;
 }
 
@@ -684,6 +706,7 @@ tn_var *tn_tape_gated(tn_tape *t, tn_var *x, tn_activation f)
     if (n)
         n->act = f;
     x->n_uses++;
+    out->wanted = x->wanted;
     return t->status == TN_OK ? out : NULL;
 }
 
@@ -745,6 +768,7 @@ tn_var *tn_tape_mean(tn_tape *t, tn_var *x)
                                                 out->value.data + (size_t)b * c);
     new_node(t, mean_backward, x, out);
     x->n_uses++;
+    out->wanted = x->wanted;
     return t->status == TN_OK ? out : NULL;
 }
 
@@ -774,6 +798,7 @@ tn_var *tn_tape_first(tn_tape *t, tn_var *x)
         memcpy(out->value.data + (size_t)b * c, x->value.data + (size_t)r->start[b] * c, c * sizeof(float));
     new_node(t, first_backward, x, out);
     x->n_uses++;
+    out->wanted = x->wanted;
     return t->status == TN_OK ? out : NULL;
 }
 
@@ -853,6 +878,7 @@ tn_var *tn_tape_copies(tn_tape *t, tn_weight *table, int32_t first, int32_t n)
         node->w = table;
         node->ids = t->copy_line;
     }
+    out->wanted = table->trained;
     return t->status == TN_OK ? out : NULL;
 }
 
@@ -898,6 +924,7 @@ tn_var *tn_tape_embed(tn_tape *t, const int32_t *ids, const int32_t *type_ids, c
         n->type_ids = type_ids ? type_ids : zeros;
         n->positions = positions;
     }
+    out->wanted = word->trained || position->trained || type->trained;
     return t->status == TN_OK ? out : NULL;
 }
 
@@ -923,6 +950,8 @@ tn_status tn_tape_backward(tn_tape *t, tn_err *err)
 {
     count_uses(t);
     for (struct node *n = t->last; n && t->status == TN_OK; n = n->before) {
+        if (!n->out->wanted)
+            continue;
         TN_ASSERT(n->out->grad); /* every value of a step leads to the loss */
         n->backward(t, n);
     }

@@ -46,6 +46,7 @@ struct tn_var {
     tn_tensor value;
     float *grad; /* NULL until the first of its users has added to it */
     int n_uses;
+    bool wanted; /* something trained lies below: the backward pass comes here */
     tn_line line;
     tn_activation act; /* value = act(pre), where pre is kept and nothing came after; else TN_ACT_NONE */
     float *pre;
@@ -131,7 +132,8 @@ typedef struct {
 } tn_loss;
 /// Mean cross-entropy of logits [B,L]; the divisor n is that of the global batch. Starts the backward pass.
 void tn_tape_cross_entropy(tn_tape *t, tn_var *logits, const int32_t *label, int32_t n, tn_loss *out);
-/// From the loss to the gradients of every trained weight that the step used; they are overwritten, not added to.
+/// From the loss to the gradients of every trained weight that the step used; they are overwritten, not added to. No work
+/// is done for values below which nothing is trained.
 tn_status tn_tape_backward(tn_tape *t, tn_err *err);
 
 #endif

@@ -40,7 +40,14 @@ typedef struct {
     tn_param *p;
     float *m, *v; /* [size], or [n_rows, width] by slot */
     table *t;     /* NULL for a dense parameter */
+    double rate;  /* its share of the learning rate */
 } group;
+
+/* A step's numbers before they are a group's. */
+typedef struct {
+    double lr, bias1;
+    float bias2;
+} moment;
 
 struct tn_adamw_state {
     tn_pool *pool;
@@ -48,28 +55,21 @@ struct tn_adamw_state {
     tn_adamw_options options;
     group *g;
     size_t n;
-    size_t *first_span;    /* [n + 1] of the current step */
-    double *sum;           /* [largest number of spans] */
-    float *zero;           /* [widest row] */
-    behind *todo;          /* [MAX_BEHIND] */
-    TN_VEC(tn_adamw) coef; /* of step first_step + i */
+    size_t *first_span;  /* [n + 1] of the current step */
+    double *sum;         /* [largest number of spans] */
+    float *zero;         /* [widest row] */
+    behind *todo;        /* [MAX_BEHIND] */
+    TN_VEC(moment) past; /* of step first_step + i */
     int64_t first_step, n_steps;
     /* of the run in progress */
     group *current;
     float clip;
 };
 
-static tn_adamw coef_of(const tn_adamw_options *x, double lr, int64_t step)
+static moment moment_of(const tn_adamw_options *x, double lr, int64_t step)
 {
     double n = (double)step;
-    return (tn_adamw){.decay = (float)(1 - lr * x->weight_decay),
-                      .step = (float)(lr / (1 - tn_pow(x->beta1, n))),
-                      .rest1 = (float)(1 - x->beta1),
-                      .beta2 = (float)x->beta2,
-                      .rest2 = (float)(1 - x->beta2),
-                      .bias2 = (float)sqrt(1 - tn_pow(x->beta2, n)),
-                      .eps = (float)x->eps,
-                      .grad_scale = 1};
+    return (moment){lr, 1 - tn_pow(x->beta1, n), (float)sqrt(1 - tn_pow(x->beta2, n))};
 }
 
 static bool decays(const tn_adamw_state *o, const group *g)
@@ -80,10 +80,17 @@ static bool decays(const tn_adamw_state *o, const group *g)
 /* The numbers of the step that follows `step` steps. */
 static tn_adamw coef_at(const tn_adamw_state *o, const group *g, int64_t step)
 {
-    tn_adamw c = o->coef.ptr[step - o->first_step];
-    if (!decays(o, g))
-        c.decay = 1;
-    return c;
+    const tn_adamw_options *x = &o->options;
+    const moment *m = &o->past.ptr[step - o->first_step];
+    double lr = m->lr * g->rate;
+    return (tn_adamw){.decay = decays(o, g) ? (float)(1 - lr * x->weight_decay) : 1,
+                      .step = (float)(lr / m->bias1),
+                      .rest1 = (float)(1 - x->beta1),
+                      .beta2 = (float)x->beta2,
+                      .rest2 = (float)(1 - x->beta2),
+                      .bias2 = m->bias2,
+                      .eps = (float)x->eps,
+                      .grad_scale = 1};
 }
 
 /* ---- making ---- */
@@ -116,12 +123,16 @@ static size_t n_spans(size_t n_values)
 static tn_status make_groups(tn_adamw_state *o, tn_param *param, tn_err *err)
 {
     size_t spans = 0, widest = 0;
+    int32_t top = 0;
+    for (size_t i = 0; i < o->n; i++)
+        top = param[i].layer > top ? param[i].layer : top;
     o->g = tn_mem_calloc(o->n * sizeof *o->g);
     if (!o->g)
         return tn_fail_nomem(err, o->n * sizeof *o->g);
     for (size_t i = 0; i < o->n; i++) {
         group *g = &o->g[i];
         g->p = &param[i];
+        g->rate = tn_pow(o->options.layer_decay, (double)(top - g->p->layer));
         /* Fresh zero pages: of a table's moments, only what a slot uses becomes memory. */
         g->m = tn_mem_calloc(g->p->size * sizeof(float));
         g->v = tn_mem_calloc(g->p->size * sizeof(float));
@@ -143,10 +154,10 @@ static tn_status make_groups(tn_adamw_state *o, tn_param *param, tn_err *err)
     return TN_OK;
 }
 
-static bool reserve_coef(tn_adamw_state *o, int64_t n_steps)
+static bool reserve_past(tn_adamw_state *o, int64_t n_steps)
 {
-    while (o->coef.cap < (size_t)n_steps)
-        if (!tn_vec_grow((void **)&o->coef.ptr, &o->coef.cap, sizeof *o->coef.ptr))
+    while (o->past.cap < (size_t)n_steps)
+        if (!tn_vec_grow((void **)&o->past.ptr, &o->past.cap, sizeof *o->past.ptr))
             return false;
     return true;
 }
@@ -162,8 +173,8 @@ tn_status tn_adamw_new(tn_engine *e, tn_param *param, size_t n_params, const tn_
     o->options = *options;
     o->n = n_params;
     tn_status st = make_groups(o, param, err);
-    if (st == TN_OK && !reserve_coef(o, n_steps))
-        st = tn_fail_nomem(err, (size_t)n_steps * sizeof *o->coef.ptr);
+    if (st == TN_OK && !reserve_past(o, n_steps))
+        st = tn_fail_nomem(err, (size_t)n_steps * sizeof *o->past.ptr);
     if (st != TN_OK) {
         tn_adamw_free(o);
         return st;
@@ -192,7 +203,7 @@ void tn_adamw_free(tn_adamw_state *o)
     tn_mem_free(o->sum);
     tn_mem_free(o->zero);
     tn_mem_free(o->todo);
-    TN_VEC_FREE(&o->coef);
+    TN_VEC_FREE(&o->past);
     tn_mem_free(o);
 }
 
@@ -387,8 +398,8 @@ static void step_task(void *ctx, size_t span, int worker)
 
 tn_status tn_adamw_step(tn_adamw_state *o, double lr, float clip, tn_err *err)
 {
-    if (!TN_PUSH(&o->coef, coef_of(&o->options, lr, o->n_steps + 1)))
-        return tn_fail_nomem(err, (o->coef.len + 1) * sizeof *o->coef.ptr);
+    if (!TN_PUSH(&o->past, moment_of(&o->options, lr, o->n_steps + 1)))
+        return tn_fail_nomem(err, (o->past.len + 1) * sizeof *o->past.ptr);
     o->n_steps++;
     o->clip = clip;
     for (size_t i = 0; i < o->n; i++)

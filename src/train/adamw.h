@@ -9,6 +9,9 @@
 /// updated by a step; the others are caught up later, one missed step at a time, to the bytes that a dense update would
 /// have given. Rows never touched have no moments: they cost nothing without decay.
 ///
+/// With layer_decay d, lr is d^k times the given one for parameters k layers below the top: 1 for the head, d for the last
+/// layer, d^(n + 1) for the embeddings below n layers.
+///
 ///   tn_adamw_catch_up(o, ids, n);             before anything reads those rows of the tables
 ///   ... forward, backward ...
 ///   norm = tn_adamw_grad_norm(o);             clip = tn_adamw_clip(norm, 1.0);
@@ -21,8 +24,10 @@
 
 typedef struct {
     double beta1, beta2, eps, weight_decay;
+    double layer_decay; /* the rate of a parameter is lr times this, once for each layer that it is below the top one */
 } tn_adamw_options;
-#define TN_ADAMW_INIT ((tn_adamw_options){.beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0})
+#define TN_ADAMW_INIT                                                                                                  \
+    ((tn_adamw_options){.beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0, .layer_decay = 1})
 
 typedef struct tn_adamw_state tn_adamw_state;
 

@@ -18,6 +18,11 @@
 
 /* ---- recipe ---- */
 
+static bool is_power_of_two(int32_t n)
+{
+    return n > 0 && (n & (n - 1)) == 0;
+}
+
 tn_status tn_recipe_check(const tn_recipe *r, tn_err *err)
 {
     const struct {
@@ -34,6 +39,10 @@ tn_status tn_recipe_check(const tn_recipe *r, tn_err *err)
          "weight_decay must be from 0 to 1 / learning_rate"},
         {!(r->beta1 >= 0 && r->beta1 < 1 && r->beta2 >= 0 && r->beta2 < 1), "betas must be from 0 to below 1"},
         {!(r->eps > 0 && r->eps < 1), "epsilon must be above 0 and below 1"},
+        {!(r->layer_decay > 0 && r->layer_decay <= 1), "layer_decay must be above 0 and at most 1"},
+        {r->n_passes < 1 || r->n_passes > r->n_shards ||
+             (r->n_passes > 1 && (!is_power_of_two(r->n_passes) || !is_power_of_two(r->n_shards))),
+         "accumulation must be a power of two, and shards a power of two that is no smaller"},
         {!(r->max_grad_norm >= 0 && isfinite(r->max_grad_norm)), "max_grad_norm must be 0 (off) or more"},
         {r->eval_every < 0 || r->checkpoint_every < 0 || r->patience < 0, "intervals and patience must be 0 or more"},
     };
@@ -209,7 +218,7 @@ static void describe_examples(tn_buf *b, const char *what, const tn_examples *x)
 static void describe_recipe(tn_buf *b, const tn_recipe *r)
 {
     const double number[] = {r->learning_rate, r->warmup_ratio, r->weight_decay, r->beta1,
-                             r->beta2,         r->eps,          r->max_grad_norm};
+                             r->beta2,         r->eps,          r->layer_decay,  r->max_grad_norm};
     tn_buf_printf(b, "%" PRId32 " %" PRId64 " %" PRId32 " %" PRId32 " %d %d %" PRIu64 " %" PRId64 " %" PRId32 " %d",
                   r->epochs, r->n_steps, r->batch_size, r->n_shards, (int)r->schedule, r->dropout, r->seed,
                   r->eval_every, r->patience, (int)r->best_by);
@@ -525,7 +534,7 @@ static tn_status open_run(run *u, tn_err *err)
     u->s.last_eval = -1;
     u->s.out.n_planned = n_steps;
     TN_TRY(job_digest(u, &u->s.job, err));
-    tn_adamw_options options = {r->beta1, r->beta2, r->eps, r->weight_decay};
+    tn_adamw_options options = {r->beta1, r->beta2, r->eps, r->weight_decay, r->layer_decay};
     TN_TRY(tn_adamw_new(u->l->engine, u->l->param, u->l->n_params, &options, n_steps, &u->adamw, err));
     TN_TRY(name_files(u, err));
     bool resume = u->job->resume && tn_file_exists(u->state_path);

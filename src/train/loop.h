@@ -30,6 +30,9 @@ typedef struct {
     tn_schedule_kind schedule;
     double warmup_ratio; /* of all steps */
     double weight_decay, beta1, beta2, eps;
+    double layer_decay;   /* of the learning rate, a layer from the head down (train/adamw.h); 1: all the same */
+    int32_t n_passes;     /* a batch is computed in so many passes, each of n_shards / n_passes shards: the memory of one,
+                           * the bytes of all. Both are powers of two where there is more than one pass */
     double max_grad_norm; /* 0: no clipping */
     bool dropout;
     uint64_t seed;            /* order of rows, dropout */
@@ -49,6 +52,8 @@ typedef struct {
                  .beta1 = 0.9,                                                                                         \
                  .beta2 = 0.999,                                                                                       \
                  .eps = 1e-8,                                                                                          \
+                 .layer_decay = 1,                                                                                     \
+                 .n_passes = 1,                                                                                        \
                  .max_grad_norm = 1,                                                                                   \
                  .dropout = true,                                                                                      \
                  .best_by = TN_METRIC_MACRO_F1})
