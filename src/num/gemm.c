@@ -43,21 +43,13 @@ enum {
 };
 
 /* Scratch of one thread; all parts are whole lines. */
-typedef struct {
+typedef struct tn_gemm_scratch {
     float a[TN_GEMM_ROWS * TN_GEMM_A_STRIDE]; /* run: a panel of A */
     float tail[TILE];                         /* run: the tile at the right edge */
     float grad_a[GRAD_GROUP][PANEL_A];
     float grad_b[GRAD_COLUMNS][PANEL_B];
     float stack[GRAD_PANELS * GRAD_COLUMNS][LEVELS][TILE];
 } scratch;
-
-struct tn_gemm {
-    tn_pool *pool;
-    const tn_gemm_kernels *kernels; /* NULL: the reference */
-    tn_gemm_ref_run_fn *ref_run;
-    tn_gemm_ref_grad_fn *ref_grad;
-    scratch *scratch; /* one a thread */
-};
 
 static size_t min(size_t a, size_t b)
 {
@@ -67,12 +59,6 @@ static size_t min(size_t a, size_t b)
 static size_t ceil_div(size_t a, size_t b)
 {
     return (a + b - 1) / b;
-}
-
-/* Where part `i` begins when `n` things are cut into `parts` that differ by one at most. */
-static size_t cut(size_t n, size_t parts, size_t i)
-{
-    return n / parts * i + min(n % parts, i);
 }
 
 /* One side of a grid of tasks, at least `n`, made larger until a small grid has a multiple of 4: few equal tasks should
@@ -106,6 +92,7 @@ tn_status tn_gemm_new(tn_pool *pool, tn_isa isa, tn_gemm **out, tn_err *err)
         g->ref_run = tn_gemm_ref_run_fma;
         g->ref_grad = tn_gemm_ref_grad_fma;
     }
+    g->kernels8 = tn_gemm8_kernels_get(isa);
     g->kernels = isa == TN_ISA_AVX512 ? &tn_gemm_avx512 : isa == TN_ISA_AVX2 ? &tn_gemm_avx2 : NULL;
 #endif
     *out = g;
@@ -176,6 +163,16 @@ tn_gemm_packed tn_gemm_pack(tn_gemm *g, tn_gemm_use use, const float *w, size_t 
 
 /* ---- C = A · B ---- */
 
+tn_gemm_grid tn_gemm_grid_of(size_t m, size_t n, size_t max_rows)
+{
+    tn_gemm_grid t = {.n_panels = ceil_div(m, max_rows), .n_columns = ceil_div(n, PANEL)};
+    t.n_column_blocks = ceil_div(t.n_columns, RUN_COLUMNS);
+    t.n_row_blocks = even_tasks(ceil_div(t.n_panels, RUN_PANELS), t.n_panels, t.n_column_blocks);
+    if (t.n_row_blocks * t.n_column_blocks < RUN_TASKS && m > 0)
+        t.n_column_blocks = ceil_div(t.n_columns, ceil_div(t.n_columns * t.n_row_blocks, RUN_TASKS));
+    return t;
+}
+
 typedef struct {
     const tn_gemm *g;
     size_t m, lda, ldc;
@@ -184,8 +181,7 @@ typedef struct {
     float *c;
     bool accumulate;
     const tn_gemm_tail *tail;
-    size_t n_panels, n_columns;           /* panels of rows and of columns in C */
-    size_t n_row_blocks, n_column_blocks; /* tasks */
+    tn_gemm_grid grid;
 } run;
 
 static void add(const tn_gemm *g, float *y, const float *x, size_t n)
@@ -197,13 +193,10 @@ static void add(const tn_gemm *g, float *y, const float *x, size_t n)
             y[j] += x[j];
 }
 
-/* The tail on C[m, n0..n0+n). */
-static void finish_row(const run *r, size_t m, size_t n0, size_t n)
+void tn_gemm_finish(const tn_gemm *g, const tn_gemm_tail *t, size_t m, size_t n0, size_t n, float *y)
 {
-    const tn_gemm_tail *t = r->tail;
-    float *y = r->c + m * r->ldc + n0;
     if (t->bias)
-        add(r->g, y, t->bias + n0, n);
+        add(g, y, t->bias + n0, n);
     if (t->pre)
         memcpy(t->pre + m * t->ld_pre + n0, y, n * sizeof *y);
     if (t->activation)
@@ -211,7 +204,7 @@ static void finish_row(const run *r, size_t m, size_t n0, size_t n)
     if (t->hook)
         t->hook(t->hook_ctx, m, n0, y, n);
     if (t->residual)
-        add(r->g, y, t->residual + m * t->ld_residual + n0, n);
+        add(g, y, t->residual + m * t->ld_residual + n0, n);
     if (t->derivative)
         t->derivative(y, t->derivative_at + m * t->ld_derivative_at + n0, y, n);
 }
@@ -241,21 +234,22 @@ static void run_block(void *ctx, size_t task, int worker)
 {
     const run *r = ctx;
     const tn_gemm_packed *b = r->b;
-    size_t row_block = task % r->n_row_blocks, column_block = task / r->n_row_blocks;
-    size_t p0 = cut(r->n_panels, r->n_row_blocks, row_block), p1 = cut(r->n_panels, r->n_row_blocks, row_block + 1);
-    size_t j0 = cut(r->n_columns, r->n_column_blocks, column_block);
-    size_t j1 = cut(r->n_columns, r->n_column_blocks, column_block + 1);
+    const tn_gemm_grid *t = &r->grid;
+    size_t row_block = task % t->n_row_blocks, column_block = task / t->n_row_blocks;
+    size_t p0 = cut(t->n_panels, t->n_row_blocks, row_block), p1 = cut(t->n_panels, t->n_row_blocks, row_block + 1);
+    size_t j0 = cut(t->n_columns, t->n_column_blocks, column_block);
+    size_t j1 = cut(t->n_columns, t->n_column_blocks, column_block + 1);
     size_t n0 = j0 * PANEL, n1 = min(j1 * PANEL, b->n), n_blocks = ceil_div(b->k, TN_GEMM_KC);
     scratch *s = &r->g->scratch[worker];
 
     if (!r->g->kernels)
-        r->g->ref_run(cut(r->m, r->n_panels, p0), cut(r->m, r->n_panels, p1), n0, n1, r->a, r->lda, b, r->c, r->ldc,
+        r->g->ref_run(cut(r->m, t->n_panels, p0), cut(r->m, t->n_panels, p1), n0, n1, r->a, r->lda, b, r->c, r->ldc,
                       r->accumulate);
     for (size_t block = 0; block < n_blocks; block++) {
         size_t k0 = cut(b->k, n_blocks, block), k = cut(b->k, n_blocks, block + 1) - k0;
         bool load = block > 0 || r->accumulate;
         for (size_t p = p0; p < p1; p++) {
-            size_t m0 = cut(r->m, r->n_panels, p), m1 = cut(r->m, r->n_panels, p + 1);
+            size_t m0 = cut(r->m, t->n_panels, p), m1 = cut(r->m, t->n_panels, p + 1);
             float *c = r->c + m0 * r->ldc;
             if (r->g->kernels) {
                 for (size_t m = m0; m < m1; m++)
@@ -274,7 +268,7 @@ static void run_block(void *ctx, size_t task, int worker)
                 }
             }
             for (size_t m = m0; r->tail && block + 1 == n_blocks && m < m1; m++)
-                finish_row(r, m, n0, n1 - n0);
+                tn_gemm_finish(r->g, r->tail, m, n0, n1 - n0, r->c + m * r->ldc + n0);
         }
     }
 }
@@ -283,13 +277,8 @@ void tn_gemm_run(tn_gemm *g, size_t m, const float *a, size_t lda, const tn_gemm
                  bool accumulate, const tn_gemm_tail *tail)
 {
     run r = {.g = g, .m = m, .lda = lda, .ldc = ldc, .a = a, .b = b, .c = c, .accumulate = accumulate, .tail = tail};
-    r.n_panels = ceil_div(m, g->kernels ? g->kernels->max_rows : TN_GEMM_ROWS);
-    r.n_columns = ceil_div(b->n, PANEL);
-    r.n_column_blocks = ceil_div(r.n_columns, RUN_COLUMNS);
-    r.n_row_blocks = even_tasks(ceil_div(r.n_panels, RUN_PANELS), r.n_panels, r.n_column_blocks);
-    if (r.n_row_blocks * r.n_column_blocks < RUN_TASKS && m > 0)
-        r.n_column_blocks = ceil_div(r.n_columns, ceil_div(r.n_columns * r.n_row_blocks, RUN_TASKS));
-    tn_pool_run(g->pool, r.n_row_blocks * r.n_column_blocks, run_block, &r);
+    r.grid = tn_gemm_grid_of(m, b->n, g->kernels ? g->kernels->max_rows : TN_GEMM_ROWS);
+    tn_pool_run(g->pool, r.grid.n_row_blocks * r.grid.n_column_blocks, run_block, &r);
 }
 
 /* ---- dW = dYᵀ · X ---- */

@@ -3,6 +3,7 @@
 /// Inside of num/gemm: what an instruction set provides.
 
 #include "num/gemm.h"
+#include "num/gemm8.h"
 
 /// ---- the specification ----
 /// In two builds of one file: with FMA instructions (_fma), and with the C library's exact fmaf.
@@ -63,5 +64,55 @@ typedef struct {
 } tn_gemm_kernels;
 
 extern const tn_gemm_kernels tn_gemm_avx2, tn_gemm_avx512;
+
+/// ---- the 8-bit product ----
+/// The specification: elements [m0,m1) x [n0,n1).
+void tn_gemm8_ref_run(size_t m0, size_t m1, size_t n0, size_t n1, const tn_gemm8_rows *a, const tn_gemm8_packed *b,
+                      float *c, size_t ldc);
+/// One row of k floats; the bytes up to the next multiple of 4 are zeroed too.
+typedef void tn_gemm8_quantise_fn(const float *x, size_t k, uint8_t *q, float *scale, int32_t *zero);
+tn_gemm8_quantise_fn tn_gemm8_ref_quantise;
+
+/// out[rows, 32] from rows of A, ld_a bytes apart, and a panel of B, over k4 groups of four. rows <= max_rows.
+typedef struct {
+    const float *row_scale; /* [rows] */
+    const int32_t *row_zero;
+    const float *scale; /* [32] */
+    const int32_t *sum;
+    float *out;
+    size_t ld_out;
+} tn_gemm8_ends;
+typedef struct {
+    size_t max_rows;
+    void (*tile)(size_t rows, size_t k4, const uint8_t *a, size_t ld_a, const int8_t *b, const tn_gemm8_ends *ends);
+    tn_gemm8_quantise_fn *quantise;
+} tn_gemm8_kernels;
+
+extern const tn_gemm8_kernels tn_gemm8_avx2, tn_gemm8_avxvnni, tn_gemm8_avx512;
+/// The fastest for this CPU that the instruction set allows; NULL: the reference.
+const tn_gemm8_kernels *tn_gemm8_kernels_get(tn_isa isa);
+
+/// ---- what both products share ----
+struct tn_gemm {
+    tn_pool *pool;
+    const tn_gemm_kernels *kernels; /* NULL: the reference */
+    const tn_gemm8_kernels *kernels8;
+    tn_gemm_ref_run_fn *ref_run;
+    tn_gemm_ref_grad_fn *ref_grad;
+    struct tn_gemm_scratch *scratch; /* one a thread */
+};
+
+/// How C is cut into tasks: by panels of rows and of 32 columns.
+typedef struct {
+    size_t n_panels, n_columns, n_row_blocks, n_column_blocks;
+} tn_gemm_grid;
+tn_gemm_grid tn_gemm_grid_of(size_t m, size_t n, size_t max_rows);
+/// Where part `i` begins when `n` things are cut into `parts` that differ by one at most.
+static inline size_t cut(size_t n, size_t parts, size_t i)
+{
+    return n / parts * i + (i < n % parts ? i : n % parts);
+}
+/// The tail on C[m, n0..n0+n), which is at y.
+void tn_gemm_finish(const tn_gemm *g, const tn_gemm_tail *t, size_t m, size_t n0, size_t n, float *y);
 
 #endif
