@@ -133,29 +133,24 @@ static void worst_errors_come_first(void **state)
 {
     tn_arena *a = tn_arena_new(0);
     tn_err err = TN_ERR_INIT;
-    int32_t *row, n;
-    ASSERT_OK(tn_worst_errors(&outcomes, 10, a, &row, &n, &err), &err);
-    assert_int_equal(n, 3);
+    uint32_t *row;
+    size_t n;
+    const double badness[] = {0, 0.4, 0.9, 0.4};
+    ASSERT_OK(tn_worst_rows(badness, 4, 10, a, &row, &n, &err), &err);
+    assert_int_equal(n, 3); /* a right row is none; of equals the earlier one */
     assert_true(row[0] == 2 && row[1] == 1 && row[2] == 3);
-    ASSERT_OK(tn_worst_errors(&outcomes, 1, a, &row, &n, &err), &err);
+    ASSERT_OK(tn_worst_rows(badness, 4, 1, a, &row, &n, &err), &err);
     assert_true(n == 1 && row[0] == 2);
-    ASSERT_OK(tn_worst_errors(&outcomes, 0, a, &row, &n, &err), &err);
+    ASSERT_OK(tn_worst_rows(badness, 4, 0, a, &row, &n, &err), &err);
     assert_int_equal(n, 0);
-    /* Equal confidence: the earlier row. */
-    ASSERT_OK(tn_worst_errors(&(tn_outcomes){2, 2, (int32_t[]){0, 0}, (int32_t[]){1, 1}, (float[]){0, 1, 0, 1}}, 2, a,
-                              &row, &n, &err),
-              &err);
-    assert_true(row[0] == 0 && row[1] == 1);
-    tn_outcomes bare = outcomes;
-    bare.probability = NULL;
-    ASSERT_FAILS(tn_worst_errors(&bare, 1, a, &row, &n, &err), TN_EINVALID, &err);
     tn_arena_free(a);
 }
 
 static tn_status write_read_rank(tn_err *err)
 {
     tn_predictions p;
-    int32_t *row, n;
+    uint32_t *row;
+    size_t n;
     tn_status st;
     tn_buf b = TN_BUF_INIT;
     tn_arena *a = tn_arena_new(16);
@@ -163,7 +158,7 @@ static tn_status write_read_rank(tn_err *err)
         return TN_ENOMEM;
     TN_GO(tn_record_predictions(&outcomes, ids, labels, &b, err));
     TN_GO(tn_record_predictions_parse(tn_buf_view(&b), labels, 3, a, &p, err));
-    TN_GO(tn_worst_errors(&outcomes, 3, a, &row, &n, err));
+    TN_GO(tn_worst_rows((const double[]){0, 1, 2}, 3, 3, a, &row, &n, err));
 done:
     tn_buf_free(&b);
     tn_arena_free(a);

@@ -225,38 +225,35 @@ done:
 /* ---- errors ---- */
 
 typedef struct {
-    float confidence;
-    int32_t row;
+    double badness;
+    uint32_t row;
 } mistake;
 
-static int most_confident_first(const void *x, const void *y)
+static int worst_first(const void *x, const void *y)
 {
     const mistake *a = x, *b = y;
-    if (a->confidence != b->confidence)
-        return a->confidence > b->confidence ? -1 : 1;
+    if (a->badness != b->badness)
+        return a->badness > b->badness ? -1 : 1;
     return a->row < b->row ? -1 : a->row > b->row;
 }
 
-tn_status tn_worst_errors(const tn_outcomes *o, int32_t n, tn_arena *a, int32_t **row, int32_t *n_out, tn_err *err)
+tn_status tn_worst_rows(const double *badness, size_t n_rows, size_t n, tn_arena *a, uint32_t **row, size_t *n_out, tn_err *err)
 {
-    TN_TRY(tn_outcomes_check(o, err));
-    if (!o->probability)
-        return tn_fail(err, TN_EINVALID, "the worst errors need probabilities");
-    mistake *m = tn_mem_alloc((size_t)o->n * sizeof *m);
+    mistake *m = tn_mem_alloc((n_rows + 1) * sizeof *m);
     if (!m)
-        return tn_fail_nomem(err, (size_t)o->n * sizeof *m);
-    int32_t n_wrong = 0;
-    for (int32_t r = 0; r < o->n; r++)
-        if (o->predicted[r] != o->label[r])
-            m[n_wrong++] = (mistake){o->probability[(size_t)r * o->n_labels + o->predicted[r]], r};
-    qsort(m, (size_t)n_wrong, sizeof *m, most_confident_first);
-    n = n < 0 ? 0 : n < n_wrong ? n : n_wrong;
-    int32_t *worst = TN_ARENA_ARRAY(a, int32_t, (size_t)n);
-    for (int32_t i = 0; worst && i < n; i++)
+        return tn_fail_nomem(err, n_rows * sizeof *m);
+    size_t n_wrong = 0;
+    for (size_t r = 0; r < n_rows; r++)
+        if (badness[r] > 0)
+            m[n_wrong++] = (mistake){badness[r], (uint32_t)r};
+    qsort(m, n_wrong, sizeof *m, worst_first);
+    n = n < n_wrong ? n : n_wrong;
+    uint32_t *worst = TN_ARENA_ARRAY(a, uint32_t, n);
+    for (size_t i = 0; worst && i < n; i++)
         worst[i] = m[i].row;
     tn_mem_free(m);
     if (!worst)
-        return tn_fail_nomem(err, (size_t)n * sizeof *worst);
+        return tn_fail_nomem(err, n * sizeof *worst);
     *row = worst;
     *n_out = n;
     return TN_OK;

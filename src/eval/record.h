@@ -28,8 +28,8 @@ typedef struct {
 tn_status tn_record_predictions_parse(tn_str csv, const tn_str *label, int32_t n_labels, tn_arena *a,
                                       tn_predictions *out, tn_err *err);
 
-/// The n rows with the largest confidence in a wrong label, most confident first, the earlier row of equals: indices
-/// into o, *n_out of them. TN_EINVALID without probabilities.
-tn_status tn_worst_errors(const tn_outcomes *o, int32_t n, tn_arena *a, int32_t **row, int32_t *n_out, tn_err *err);
+/// The n rows with the largest badness (of a wrong label: its confidence), worst first, the earlier row of equals: indices,
+/// *n_out of them. Rows of badness 0 are right and never among them.
+tn_status tn_worst_rows(const double *badness, size_t n_rows, size_t n, tn_arena *a, uint32_t **row, size_t *n_out, tn_err *err);
 
 #endif

@@ -1,6 +1,6 @@
 /* Deployment: the tuned model is measured as it will be served, then the lock, the cards and the report are written from
  * the records. Clocks and memory are read here and nowhere before; they stay in env.json and deploy/bench.json. */
-#include "flow/stages.h"
+#include "flow/task.h"
 
 #include "base/child.h"
 #include "base/sha256.h"
@@ -79,27 +79,35 @@ typedef struct {
     bool cold;
 } bench;
 
+/* Rows first .. first + k of those given, in a ring. */
+static tn_status answer_rows(tn_flow *f, tn_model *m, const uint32_t *row, size_t n, size_t first, size_t k, tn_arena *scratch, tn_err *err)
+{
+    uint32_t some[BATCH];
+    for (size_t i = 0; i < k; i++)
+        some[i] = row[(first + i) % n];
+    tn_arena_reset(scratch);
+    return f->task->answer(f, m, &(tn_answers){.name = "model", .n = k, .row = some}, scratch, NULL, err);
+}
+
 static tn_status measure(tn_flow *f, bench *out, tn_err *err)
 {
-    /* Validation texts: real lengths, and the test stays closed. Training texts when there is no validation. */
+    /* Validation rows: real lengths, and the test stays closed. Training rows when there is no validation. */
     tn_split split = f->n_row[TN_SPLIT_VALIDATION] ? TN_SPLIT_VALIDATION : TN_SPLIT_TRAIN;
     const uint32_t *row = f->row[split];
-    size_t n = f->n_row[split], n_labels = f->data.n_labels;
+    size_t n = f->n_row[split];
     const char *dir = tn_folder_path(&f->folder, "deploy/model");
     tn_model *m = NULL;
     tn_status st = TN_OK;
     double ms[N_LATENCY];
-    float *p = TN_ARENA_ARRAY(f->arena, float, BATCH * n_labels);
-    tn_str text[BATCH];
-    if (!p || !dir)
-        return tn_fail_nomem(err, BATCH * n_labels * sizeof *p);
+    tn_arena *scratch = tn_arena_new(0);
+    if (!scratch || !dir)
+        return tn_fail_nomem(err, 65536);
     out->cold = measure_cold(f, dir, &out->cold_ms, &out->peak);
     TN_GO(tn_model_open(f->engine, dir, &(tn_model_options){0}, &m, err));
-    for (int i = 0; i < N_WARM + N_LATENCY; i++) {
+    for (size_t i = 0; i < N_WARM + N_LATENCY; i++) {
         TN_GO(tn_interrupt_check(err));
-        text[0] = f->data.row[row[(size_t)i % n]].text;
         double start = tn_clock_seconds();
-        TN_GO(tn_model_predict(m, text, 1, p, NULL, err));
+        TN_GO(answer_rows(f, m, row, n, i, 1, scratch, err));
         if (i >= N_WARM)
             ms[i - N_WARM] = (tn_clock_seconds() - start) * 1000;
     }
@@ -108,46 +116,37 @@ static tn_status measure(tn_flow *f, bench *out, tn_err *err)
     out->p95 = percentile(ms, N_LATENCY, 0.95);
     out->p99 = percentile(ms, N_LATENCY, 0.99);
     size_t rows = 0, tokens = 0;
-    tn_arena *scratch = tn_arena_new(0);
-    if (!scratch) {
-        st = tn_fail_nomem(err, 65536);
-        goto done;
-    }
     double start = tn_clock_seconds(), spent = 0;
     while (rows < 20 * BATCH && (spent = tn_clock_seconds() - start) < 5) {
-        for (size_t k = 0; k < BATCH; k++)
-            text[k] = f->data.row[row[(rows + k) % n]].text;
-        st = tn_interrupt_check(err);
-        if (st == TN_OK)
-            st = tn_model_predict(m, text, BATCH, p, NULL, err);
-        if (st != TN_OK)
-            break;
+        TN_GO(tn_interrupt_check(err));
+        TN_GO(answer_rows(f, m, row, n, rows, BATCH, scratch, err));
         rows += BATCH;
     }
     spent = tn_clock_seconds() - start;
-    for (size_t k = 0; st == TN_OK && k < rows; k++) {
-        const int32_t *ids;
-        int32_t n_ids;
-        bool cut;
+    for (size_t k = 0; k < rows; k++) {
+        tn_examples x;
         tn_arena_reset(scratch);
-        st = tn_model_encode(m, f->data.row[row[k % n]].text, scratch, &ids, &n_ids, &cut, err);
-        tokens += st == TN_OK ? (size_t)n_ids : 0;
+        TN_GO(f->task->examples(f, m, &row[k % n], 1, scratch, &x, err));
+        tokens += x.start[x.n_rows];
     }
-    tn_arena_free(scratch);
     out->rows_per_s = (double)rows / spent;
     out->tokens_per_s = (double)tokens / spent;
     tn_str *names;
     size_t n_names;
-    if (st == TN_OK)
-        st = tn_file_list(dir, f->arena, &names, &n_names, err);
-    for (size_t i = 0; st == TN_OK && i < n_names; i++) {
+    TN_GO(tn_file_list(dir, f->arena, &names, &n_names, err));
+    for (size_t i = 0; i < n_names; i++) {
         uint64_t size = 0;
         const char *path = tn_path_join(f->arena, dir, names[i].ptr);
-        st = path ? tn_file_size(path, &size, err) : tn_fail_nomem(err, 64);
+        if (!path) {
+            st = tn_fail_nomem(err, 64);
+            goto done;
+        }
+        TN_GO(tn_file_size(path, &size, err));
         out->size += size;
     }
 done:
     tn_model_close(m);
+    tn_arena_free(scratch);
     return st;
 }
 
@@ -418,6 +417,6 @@ tn_status tn_stage_deploy(tn_flow *f, tn_err *err)
         }
         TN_TRY(tn_folder_write(&f->folder, page[i].record, &b, err));
     }
-    tn_progress_say(f->progress, "Measured: p50 %.1f ms, p95 %.1f ms at batch 1; %.0f texts/s at batch %d", x.p50, x.p95, x.rows_per_s, BATCH);
+    tn_progress_say(f->progress, "Measured: p50 %.1f ms, p95 %.1f ms at batch 1; %.0f %s/s at batch %d", x.p50, x.p95, x.rows_per_s, f->task->items, BATCH);
     return TN_OK;
 }

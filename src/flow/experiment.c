@@ -1,7 +1,7 @@
 /* The experiment: each candidate that may be used is measured by a linear probe on its frozen features, with
  * cross-validation on the training rows; the best one is chosen by a rule that the plan states. Then the baselines are
  * fitted on the training rows and scored on validation. The test rows are not touched. */
-#include "flow/stages.h"
+#include "flow/task.h"
 
 #include "codec/csv.h"
 #include "govern/licence.h"
@@ -52,24 +52,7 @@ float *tn_flow_gather(const tn_flow *f, const tn_candidate *c, const uint32_t *r
     return x;
 }
 
-static tn_status probe_candidate(tn_flow *f, tn_candidate *c, tn_err *err)
-{
-    const uint32_t *train = f->row[TN_SPLIT_TRAIN];
-    size_t n = f->n_row[TN_SPLIT_TRAIN];
-    int32_t *label;
-    tn_str *text, *id;
-    TN_TRY(tn_flow_features(f, c, train, n, err));
-    TN_TRY(tn_flow_rows(f, train, n, f->arena, &label, &text, &id, err));
-    float *x = tn_flow_gather(f, c, train, n);
-    if (!x)
-        return tn_fail_nomem(err, n * sizeof *x);
-    TN_TRY(tn_probe_fit(x, (int32_t)n, c->config.hidden_size, label, (int32_t)f->data.n_labels, 0,
-                        tn_engine_pool(f->engine), f->arena, &c->probe, err));
-    c->probed = true;
-    return TN_OK;
-}
-
-/* The rule of the plan: best mean macro F1; within one standard error the smaller encoder. */
+/* The rule of the plan: best mean score of the probe; within one standard error the smaller encoder. */
 static bool choose(tn_flow *f)
 {
     const tn_candidate *best = NULL;
@@ -77,7 +60,7 @@ static bool choose(tn_flow *f)
         const tn_candidate *c = &f->candidate[i];
         if (!c->probed || !c->allowed || (c->fit.verdict == TN_FIT_MISMATCH && f->n_candidates > 1))
             continue;
-        if (!best || c->probe.cv_mean > best->probe.cv_mean)
+        if (!best || c->probe_mean > best->probe_mean)
             best = c;
     }
     if (!best)
@@ -86,7 +69,7 @@ static bool choose(tn_flow *f)
     for (size_t i = 0; i < f->n_candidates; i++) {
         const tn_candidate *c = &f->candidate[i];
         bool eligible = c->probed && c->allowed && c->fit.verdict != TN_FIT_MISMATCH;
-        if (eligible && c->n_encoder < pick->n_encoder && c->probe.cv_mean >= best->probe.cv_mean - best->probe.cv_se)
+        if (eligible && c->n_encoder < pick->n_encoder && c->probe_mean >= best->probe_mean - best->probe_se)
             pick = c;
     }
     f->chosen = (size_t)(pick - f->candidate);
@@ -97,37 +80,44 @@ static const char *choice_words(const tn_flow *f, const tn_candidate *c)
 {
     for (size_t i = 0; i < f->n_candidates; i++) {
         const tn_candidate *x = &f->candidate[i];
-        if (x->probed && x->allowed && x->fit.verdict != TN_FIT_MISMATCH && x->probe.cv_mean > c->probe.cv_mean)
+        if (x->probed && x->allowed && x->fit.verdict != TN_FIT_MISMATCH && x->probe_mean > c->probe_mean)
             return "within one standard error of the best and smaller";
     }
     return "the best that fits and is allowed";
 }
 
+static tn_str probe_title(const tn_flow *f)
+{
+    return tn_metric_title_of(tn_str_of(f->task->probe_metric));
+}
+
 static tn_str choice_reason(const tn_flow *f, const tn_candidate *c)
 {
+    tn_str title = probe_title(f);
     if (c == &f->candidate[f->chosen])
-        return tn_str_format(f->arena, "probe macro F1 %.3f, %s", c->probe.cv_mean,
+        return tn_str_format(f->arena, "probe %.*s %.3f, %s", TN_ARG(title), c->probe_mean,
                              tn_json_is_str(tn_plan_at(f->plan, "model/choice"), "select") ? choice_words(f, c) : "fixed by the plan");
     if (!c->allowed)
         return tn_str_format(f->arena, "licence %s is %s for this use", c->licence[0] ? c->licence : "unknown", c->verdict);
     if (c->fit.verdict == TN_FIT_MISMATCH)
         return c->fit.reason;
-    return tn_str_format(f->arena, "probe macro F1 %.3f", c->probe.cv_mean);
+    return tn_str_format(f->arena, "probe %.*s %.3f", TN_ARG(title), c->probe_mean);
 }
 
 static tn_status write_candidates(tn_flow *f, tn_err *err)
 {
     static const char *const head[] = {"model", "revision", "parameters", "languages", "licence", "open", "fertility", "unknown_rate",
-                                       "lossy_rate", "truncated_share", "fit", "probe_macro_f1", "probe_low", "probe_high", "chosen", "reason"};
+                                       "lossy_rate", "truncated_share", "fit", NULL, "probe_low", "probe_high", "chosen", "reason"};
     tn_buf b = TN_BUF_INIT;
     tn_csv_writer w;
     tn_csv_writer_init(&w, &b, ',');
+    tn_str score = tn_str_format(f->arena, "probe_%s", f->task->probe_metric);
     for (size_t i = 0; i < TN_COUNT(head); i++)
-        tn_csv_put_c(&w, head[i]);
+        tn_csv_put(&w, head[i] ? tn_str_of(head[i]) : score);
     tn_csv_end_row(&w);
     for (size_t i = 0; i < f->n_candidates; i++) {
         const tn_candidate *c = &f->candidate[i];
-        double half = 1.96 * c->probe.cv_se, nothing = NAN;
+        double half = 1.96 * c->probe_se, nothing = NAN;
         tn_csv_put_c(&w, c->id);
         tn_csv_put_c(&w, c->revision);
         tn_csv_put_i64(&w, (int64_t)c->n_parameters);
@@ -139,9 +129,9 @@ static tn_status write_candidates(tn_flow *f, tn_err *err)
         tn_csv_put_f64(&w, c->fit.lossy_rate);
         tn_csv_put_f64(&w, c->fit.truncated_share);
         tn_csv_put_c(&w, tn_fit_name(c->fit.verdict));
-        tn_csv_put_f64(&w, c->probed ? c->probe.cv_mean : nothing);
-        tn_csv_put_f64(&w, c->probed ? c->probe.cv_mean - half : nothing);
-        tn_csv_put_f64(&w, c->probed ? c->probe.cv_mean + half : nothing);
+        tn_csv_put_f64(&w, c->probed ? c->probe_mean : nothing);
+        tn_csv_put_f64(&w, c->probed ? c->probe_mean - half : nothing);
+        tn_csv_put_f64(&w, c->probed ? c->probe_mean + half : nothing);
         tn_csv_put_c(&w, i == f->chosen ? "yes" : "no");
         tn_csv_put(&w, choice_reason(f, c));
         tn_csv_end_row(&w);
@@ -151,28 +141,25 @@ static tn_status write_candidates(tn_flow *f, tn_err *err)
 
 /* ---- baselines on validation ---- */
 
-static tn_status add_baseline(tn_flow *f, tn_json_writer *w, const char *name, const char *description, const char *settings,
-                              const int32_t *label, const float *probability, size_t n, tn_err *err)
+static tn_status add_baseline(tn_flow *f, size_t which, tn_json_writer *w, tn_err *err)
 {
+    const tn_flow_baseline *base = &f->task->baseline[which];
+    tn_answers a = {.name = base->name, .n = f->n_row[TN_SPLIT_VALIDATION], .row = f->row[TN_SPLIT_VALIDATION]};
+    const char *settings = "";
+    TN_TRY(f->task->answer_baseline(f, which, &a, &settings, err));
     tn_jw_begin_object(w);
     tn_jw_key(w, "name");
-    tn_jw_c(w, name);
+    tn_jw_c(w, base->name);
     tn_jw_key(w, "description");
-    tn_jw_c(w, description);
+    tn_jw_c(w, base->description);
     tn_jw_key(w, "settings");
     tn_jw_c(w, settings);
     tn_jw_key(w, "validation");
-    if (n == 0) {
+    if (a.n == 0) {
         tn_jw_null(w);
     } else {
-        int32_t n_labels = (int32_t)f->data.n_labels, *predicted = TN_ARENA_ARRAY(f->arena, int32_t, n);
-        tn_scores_class s;
-        if (!predicted)
-            return tn_fail_nomem(err, n * sizeof *predicted);
-        for (size_t i = 0; i < n; i++)
-            predicted[i] = tn_argmax(probability + i * (size_t)n_labels, n_labels);
-        TN_TRY(tn_classification_score(&(tn_outcomes){(int32_t)n, n_labels, label, predicted, probability}, f->arena, &s, err));
-        tn_record_scores(&s, f->data.label, NULL, w);
+        TN_TRY(f->task->measure(f, &a, NULL, a.value, err));
+        TN_TRY(f->task->write_scores(f, &a, NULL, w, err));
     }
     tn_jw_end_object(w);
     return TN_OK;
@@ -180,45 +167,19 @@ static tn_status add_baseline(tn_flow *f, tn_json_writer *w, const char *name, c
 
 static tn_status write_baselines(tn_flow *f, tn_err *err)
 {
-    const uint32_t *train = f->row[TN_SPLIT_TRAIN], *held = f->row[TN_SPLIT_VALIDATION];
-    size_t n_train = f->n_row[TN_SPLIT_TRAIN], n = f->n_row[TN_SPLIT_VALIDATION];
-    int32_t n_labels = (int32_t)f->data.n_labels, *train_label, *label;
-    tn_str *train_text, *text, *id;
-    tn_candidate *c = &f->candidate[f->chosen];
-    tn_pool *pool = tn_engine_pool(f->engine);
-    TN_TRY(tn_flow_rows(f, train, n_train, f->arena, &train_label, &train_text, &id, err));
-    TN_TRY(tn_flow_rows(f, held, n, f->arena, &label, &text, &id, err));
-    float *p = TN_ARENA_ARRAY(f->arena, float, (n + 1) * (size_t)n_labels);
-    if (!p)
-        return tn_fail_nomem(err, n * (size_t)n_labels * sizeof *p);
-
     tn_buf b = TN_BUF_INIT;
     tn_json_writer w;
-    tn_ngram *ngram = NULL;
+    tn_status st = TN_OK;
     tn_jw_init(&w, &b, 2);
     tn_jw_begin_object(&w);
     tn_jw_key(&w, "baselines");
     tn_jw_begin_array(&w);
-    tn_status st = TN_OK;
-    tn_majority_predict(train_label, (int32_t)n_train, n_labels, (int32_t)n, p);
-    TN_GO(add_baseline(f, &w, "majority", "the commonest label of the training rows, for every text", "", label, p, n, err));
-    TN_GO(tn_ngram_fit(train_text, train_label, (int32_t)n_train, n_labels, pool, f->progress, &ngram, err));
-    TN_GO(tn_ngram_predict(ngram, text, (int32_t)n, p, err));
-    TN_GO(add_baseline(f, &w, "ngram", "a linear model on word and character n-grams, no pretrained model", tn_ngram_settings(ngram), label, p, n, err));
-    TN_GO(tn_flow_features(f, c, held, n, err));
-    float *x = tn_flow_gather(f, c, held, n);
-    if (!x) {
-        st = tn_fail_nomem(err, n * sizeof *x);
-        goto done;
-    }
-    TN_GO(tn_probe_predict(&c->probe, x, (int32_t)n, p, err));
-    tn_str settings = tn_str_format(f->arena, "%s untouched, mean of its last states, logistic regression, l2 %g", c->id, c->probe.l2);
-    TN_GO(add_baseline(f, &w, "probe", "a linear probe on the untouched encoder", settings.ptr, label, p, n, err));
+    for (size_t i = 0; i < tn_task_n_baselines(f->task); i++)
+        TN_GO(add_baseline(f, i, &w, err));
     tn_jw_end_array(&w);
     tn_jw_end_object(&w);
     st = tn_folder_write(&f->folder, "experiment/baselines.json", &b, err);
 done:
-    tn_ngram_free(ngram);
     tn_buf_free(&b);
     return st;
 }
@@ -230,9 +191,10 @@ tn_status tn_stage_experiment(tn_flow *f, tn_err *err)
     for (size_t i = 0; i < f->n_candidates; i++) {
         tn_candidate *c = &f->candidate[i];
         any_allowed |= c->allowed;
-        TN_TRY(probe_candidate(f, c, err));
-        tn_progress_say(f->progress, "  %-44s fit: %-9s probe macro F1 %.3f ± %.3f  licence %s: %s", c->id,
-                        tn_fit_name(c->fit.verdict), c->probe.cv_mean, 1.96 * c->probe.cv_se, c->licence[0] ? c->licence : "unknown", c->verdict);
+        TN_TRY(f->task->probe(f, c, err));
+        c->probed = true;
+        tn_progress_say(f->progress, "  %-44s fit: %-9s probe %.*s %.3f ± %.3f  licence %s: %s", c->id,
+                        tn_fit_name(c->fit.verdict), TN_ARG(probe_title(f)), c->probe_mean, 1.96 * c->probe_se, c->licence[0] ? c->licence : "unknown", c->verdict);
         if (c->fit.verdict == TN_FIT_MISMATCH)
             TN_TRY(tn_flow_find(f, "data-fit", f->n_candidates > 1 ? TN_WARNING : TN_ERROR,
                                 tn_str_format(f->arena, "%s does not fit these texts", c->id), c->fit.reason,

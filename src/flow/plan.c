@@ -5,7 +5,7 @@
  * Estimates come from sizes alone. Floating-point operations a token are 2 (forward) or 6 (forward and backward) times
  * the encoder's parameters, plus attention, which at review lengths is below 3 %. Rates are what one core of the stated
  * kind was measured to reach over a whole training step, not the peak. */
-#include "flow/plan.h"
+#include "flow/task.h"
 
 #include "base/finding.h"
 #include "codec/yaml.h"
@@ -143,6 +143,7 @@ tn_plan_estimate tn_plan_estimate_of(const tn_plan_candidate *c, uint64_t n_trai
 typedef struct {
     tn_arena *a;
     const tn_plan_input *in;
+    const tn_flow_task *task; /* of the brief; where the engine has none, classification stands in: its metrics, its baselines */
     tn_json *plan;
     bool ok;
 } maker;
@@ -251,16 +252,32 @@ static void make_brief(maker *m)
     put_fact(m, s, "use", "licence_use", "commercial", "the use is not stated; the stricter reading is taken");
 }
 
+/* Only a classification has a kind of problem; a summary is not single-label. */
+static bool has_problem(const tn_brief *b)
+{
+    tn_str tag = tn_plan_tag(b);
+    return tag.len == 0 || (tn_str_ends(tag, "-classification") && !tn_str_is(tag, "token-classification"));
+}
+
+tn_str tn_plan_tag(const tn_brief *b)
+{
+    const tn_fact *tag = tn_brief_fact(b, "task", NULL);
+    return tag ? tag->value : TN_STR("");
+}
+
+tn_str tn_plan_problem(const tn_brief *b)
+{
+    const tn_fact *problem = tn_brief_fact(b, "problem", NULL);
+    return problem ? problem->value : has_problem(b) ? TN_STR("single-label") : TN_STR("");
+}
+
 static void make_task(maker *m)
 {
     tn_json *s = section(m, "task");
     const tn_plan_data *d = m->in->data;
     put_fact(m, s, "tag", "task", NULL, NULL);
     put_fact(m, s, "modality", "modality", NULL, NULL);
-    /* Only a classification has a kind of problem; a summary is not single-label. */
-    const tn_fact *tag = tn_brief_fact(m->in->brief, "task", NULL);
-    bool classes = !tag || tn_str_ends(tag->value, "-classification");
-    put_fact(m, s, "problem", "problem", classes && !(tag && tn_str_is(tag->value, "token-classification")) ? "single-label" : NULL, "each row of the data carries one label");
+    put_fact(m, s, "problem", "problem", has_problem(m->in->brief) ? "single-label" : NULL, "each row of the data carries one label");
     const tn_fact *language = tn_brief_fact(m->in->brief, "language", NULL);
     if (language || (d && d->language[0]))
         put_facts(m, s, "languages", "language", d ? d->language : NULL, "seen in the texts of the data");
@@ -282,8 +299,8 @@ static void make_model(maker *m)
     else
         put_text(m, s, "choice", TN_STR("select"), "assumed",
                  "models at hand are measured on this data: fit of the tokenizer, licence, then a linear probe on frozen features", NULL);
-    put_text(m, s, "rule", TN_STR("highest mean macro F1 of the probe among candidates that fit and whose licence allows the use; "
-                                  "within one standard error the smaller encoder wins"),
+    put_text(m, s, "rule", tn_str_format(m->a, "highest mean %.*s of the probe among candidates that fit and whose licence allows the use; "
+                                               "within one standard error the smaller encoder wins", TN_ARG(tn_metric_title_of(tn_str_of(m->task->probe_metric)))),
              "assumed", "a larger model must earn its cost", NULL);
     const tn_settings *settings = m->in->rules ? tn_rules_settings(m->in->rules) : NULL;
     if (settings && settings->has_licences) {
@@ -347,6 +364,23 @@ static int64_t epochs_for(uint64_t n_train, uint64_t n_labels, uint64_t batch_si
     return (int64_t)(many > 10 ? 10 : many > few ? many : few);
 }
 
+/* The task's own values of a section. */
+static void put_settings(maker *m, tn_json *at, const char *section_)
+{
+    for (const tn_flow_setting *x = m->task->setting; x && x->name; x++) {
+        const tn_json *v = NULL;
+        if (strcmp(x->section, section_) != 0)
+            continue;
+        m->ok = m->ok && tn_json_parse(tn_str_of(x->json), m->a, &v, NULL) == TN_OK;
+        if (!m->ok)
+            return;
+        if (strcmp(section_, "recipe") == 0)
+            put_recipe(m, at, x->name, tn_json_dup(m->a, v), x->reason);
+        else
+            put(m, at, x->name, tn_json_dup(m->a, v), "assumed", x->reason, NULL);
+    }
+}
+
 static void make_approach(maker *m, const tn_plan_candidate *c)
 {
     tn_json *s = section(m, "approach");
@@ -389,17 +423,28 @@ static void make_approach(maker *m, const tn_plan_candidate *c)
     put_recipe(m, r, "patience", tn_json_new_i64(m->a, 2), "passes without a better validation metric before it stops");
     tn_json *seeds = tn_json_new_array(m->a);
     m->ok = m->ok && tn_json_push(seeds, tn_json_new_i64(m->a, 0));
+    put_settings(m, r, "recipe");
     put_recipe(m, r, "seeds", seeds, "one run; the interval comes from the test rows, not from seeds");
 }
 
-/* Metrics of the brief that this engine computes for classification, by the brief's name. */
-static const char *our_metric(tn_str name)
+/* A metric of the brief that the task can be judged by, in the task's words; NULL when it cannot. */
+static const char *criterion_of(const tn_flow_task *t, tn_str name)
 {
-    static const char *const known[][2] = {{"macro_f1", "macro_f1"}, {"f1", "macro_f1"}, {"accuracy", "accuracy"}, {"mcc", "mcc"}};
-    for (size_t i = 0; i < TN_COUNT(known); i++)
-        if (tn_str_is(name, known[i][0]))
-            return known[i][1];
+    for (const char *const *c = t->criterion; *c; c++)
+        if (tn_str_is(name, *c))
+            return *c;
+    /* "F1" alone: the first F1 that decides. */
+    for (const char *const *c = t->criterion; *c && tn_str_is(name, "f1"); c++)
+        if (tn_str_ends(tn_str_of(*c), "f1"))
+            return *c;
     return NULL;
+}
+
+static const char *f1_reason(maker *m, const char *metric)
+{
+    tn_str words = tn_str_format(m->a, "\"F1\" of several classes is read as %.*s", TN_ARG(tn_metric_title_of(tn_str_of(metric))));
+    m->ok = m->ok && words.ptr;
+    return words.ptr ? words.ptr : "";
 }
 
 static void make_evaluation(maker *m)
@@ -412,22 +457,22 @@ static void make_evaluation(maker *m)
         value = f->value;
         tn_str_cut(&value, ' ', &name);
         tn_str_cut(&value, ' ', &op);
-        metric = our_metric(name);
+        metric = criterion_of(m->task, name);
     }
     double threshold = 0;
     if (metric && tn_str_to_f64(value, &threshold)) {
-        put_text(m, s, "metric", tn_str_of(metric), origin_of(f), tn_str_is(name, "f1") ? "\"F1\" of several classes is read as macro F1" : "named in the brief", f);
+        put_text(m, s, "metric", tn_str_of(metric), origin_of(f), tn_str_is(name, metric) ? "named in the brief" : f1_reason(m, metric), f);
         put(m, s, "threshold", tn_json_new_f64(m->a, threshold), origin_of(f), "stated in the brief: missing it ends the run with exit code 1", f);
     } else {
-        put_text(m, s, "metric", TN_STR("macro_f1"), "assumed", "every class counts the same, whatever its share", NULL);
+        put_text(m, s, "metric", tn_str_of(m->task->criterion[0]), "assumed", m->task->criterion_reason, NULL);
         put(m, s, "threshold", tn_json_new_null(m->a), "assumed", "the brief states none; the baselines are the bar", NULL);
     }
     put_text(m, s, "criterion", TN_STR("better than every baseline on the test split, beyond the 95 % interval"), "assumed", "fixed and hashed before the first step", NULL);
     tn_json *list = tn_json_new_array(m->a);
-    static const char *const baseline[] = {"majority", "ngram", "probe"};
-    for (size_t i = 0; i < TN_COUNT(baseline); i++)
-        m->ok = m->ok && tn_json_push(list, tn_json_new_str(m->a, tn_str_of(baseline[i])));
-    put(m, s, "baselines", list, "assumed", "the cheapest answer, a strong linear model on word and character n-grams, the untouched encoder", NULL);
+    for (const tn_flow_baseline *b = m->task->baseline; b->name; b++)
+        m->ok = m->ok && tn_json_push(list, tn_json_new_str(m->a, tn_str_of(b->name)));
+    put(m, s, "baselines", list, "assumed", m->task->baseline_reason, NULL);
+    put_settings(m, s, "evaluation");
     put(m, s, "bootstrap_resamples", tn_json_new_i64(m->a, 10000), "assumed", "BCa intervals at 95 %", NULL);
     put(m, s, "bootstrap_seed", tn_json_new_i64(m->a, 0), "assumed", "any fixed number", NULL);
     const tn_fact *latency = tn_brief_fact(m->in->brief, "max_latency_ms", NULL);
@@ -490,7 +535,7 @@ static void make_assumptions(maker *m)
     for (const tn_fact *f = NULL; (f = tn_brief_fact(m->in->brief, "min_metric", f));) {
         tn_str rest = f->value, name;
         tn_str_cut(&rest, ' ', &name);
-        if (!our_metric(name))
+        if (!criterion_of(m->task, name))
             m->ok = m->ok && tn_json_push(list, tn_json_new_str(m->a, tn_str_format(m->a, "%.*s is stated but is no criterion of this engine; it decides nothing", TN_ARG(f->value))));
     }
     for (const tn_plan_question *q = questions; q->code; q++)
@@ -554,18 +599,19 @@ static tn_status check_stated(const maker *m, tn_err *err)
             if (!tn_json_get_str(recipe, tn_json_key(c)))
                 return tn_fail(err, TN_EINVALID, "%s:%u: recipe has no setting \"%.*s\"; `tenet plan` without it lists the settings", said[i].path,
                                tn_json_line(c), TN_ARG(tn_json_key(c)));
-    if (!tn_brief_has(m->in->brief, "task", "text-classification"))
+    if (!tn_flow_task_find(tn_plan_tag(m->in->brief), tn_plan_problem(m->in->brief)))
         return TN_OK;
     for (const tn_json *c = tn_json_first(tn_json_get(m->in->brief->front, "target")); c; c = tn_json_next(c))
-        if (!our_metric(tn_json_key(c)))
-            return tn_fail(err, TN_EINVALID, "%s:%u: \"%.*s\" is no target of text classification; accuracy, macro_f1 and mcc are", m->in->brief_path,
-                           tn_json_line(c), TN_ARG(tn_json_key(c)));
+        if (!criterion_of(m->task, tn_json_key(c)))
+            return tn_fail(err, TN_EINVALID, "%s:%u: \"%.*s\" is no target of %s; %.*s are", m->in->brief_path, tn_json_line(c), TN_ARG(tn_json_key(c)),
+                           m->task->name, TN_ARG(tn_task_criteria(m->task, m->a)));
     return TN_OK;
 }
 
 tn_status tn_plan_make(const tn_plan_input *in, tn_arena *a, tn_json **plan, tn_err *err)
 {
-    maker m = {.a = a, .in = in, .plan = tn_json_new_object(a), .ok = true};
+    const tn_flow_task *task = tn_flow_task_find(tn_plan_tag(in->brief), tn_plan_problem(in->brief));
+    maker m = {.a = a, .in = in, .task = task ? task : &tn_task_single_label, .plan = tn_json_new_object(a), .ok = true};
     if (!tn_brief_fact(in->brief, "task", NULL))
         return tn_fail(err, TN_ERULE,
                        "%s: no task follows from the brief (rule constraint-task). Say what the model shall do and with what: "

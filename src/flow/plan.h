@@ -53,6 +53,10 @@ typedef struct {
     uint64_t memory; /* bytes that this machine can give */
 } tn_plan_input;
 
+/// The pipeline tag and the kind of problem that a plan of this brief will have; "" for none.
+tn_str tn_plan_tag(const tn_brief *b);
+tn_str tn_plan_problem(const tn_brief *b);
+
 /// Builds the plan. With no data it is complete all the same, with the questions that stay open.
 /// TN_ERULE (constraint-task) when neither task nor modality follows from the brief; the sentence says what to add.
 tn_status tn_plan_make(const tn_plan_input *in, tn_arena *a, tn_json **plan, tn_err *err);

@@ -1,7 +1,7 @@
 /* The first stage: which rows there are, how they are split, which models are at hand and how well each reads these
  * texts. Everything later asks this stage's records or its rows; the test rows are split off here and not looked at
  * again before evaluate.c. */
-#include "flow/stages.h"
+#include "flow/task.h"
 
 #include "govern/licence.h"
 #include "rules/catalog.h"
@@ -79,18 +79,16 @@ void tn_flow_settle(const tn_flow *f)
 }
 
 tn_status tn_flow_rows(const tn_flow *f, const uint32_t *row, size_t n, tn_arena *a, int32_t **label, tn_str **text,
-                       tn_str **id, tn_err *err)
+                       tn_err *err)
 {
-    *label = TN_ARENA_ARRAY(a, int32_t, n);
-    *text = TN_ARENA_ARRAY(a, tn_str, n);
-    *id = TN_ARENA_ARRAY(a, tn_str, n);
-    if (!*label || !*text || !*id)
+    if ((label && !(*label = TN_ARENA_ARRAY(a, int32_t, n))) || (text && !(*text = TN_ARENA_ARRAY(a, tn_str, n))))
         return tn_fail_nomem(err, n * sizeof **text);
     for (size_t i = 0; i < n; i++) {
         const tn_row *r = &f->data.row[row[i]];
-        (*label)[i] = r->label;
-        (*text)[i] = r->text;
-        (*id)[i] = r->id;
+        if (label)
+            (*label)[i] = r->label;
+        if (text)
+            (*text)[i] = r->text;
     }
     return TN_OK;
 }
@@ -116,14 +114,17 @@ static const char *column_in(const tn_flow *f, const tn_json *source, const char
     return named || tn_json_type(v) != TN_JSON_STRING ? named : tn_json_str(v).ptr;
 }
 
-static tn_status check_source(const tn_json *source, tn_err *err)
+static tn_status check_source(const tn_flow_task *t, const tn_json *source, tn_err *err)
 {
     static const char *const known[] = {"path", "train", "validation", "test", "text", "label", "id", "group", "time"};
     for (const tn_json *c = tn_json_first(source); c; c = tn_json_next(c)) {
-        bool ok = false;
+        bool ok = false, own = false;
         for (size_t i = 0; i < TN_COUNT(known); i++)
             ok |= tn_str_is(tn_json_key(c), known[i]);
-        if (!ok || tn_json_type(c) != TN_JSON_STRING)
+        for (const char *const *key = t->source_key; key && *key; key++)
+            own |= tn_str_is(tn_json_key(c), *key);
+        /* A task's own key may also be a list of columns. */
+        if (!(ok || own) || !(tn_json_type(c) == TN_JSON_STRING || (own && tn_json_type(c) == TN_JSON_ARRAY)))
             return tn_fail(err, TN_EFORMAT,
                            "%u:%u: data takes a path, or {train, validation, test, text, label, id, group, time} with "
                            "text values; \"%.*s\" is none of them",
@@ -136,7 +137,7 @@ tn_status tn_stage_load(tn_flow *f, const tn_json *source, double validation, do
 {
     bool is_path = tn_json_type(source) == TN_JSON_STRING;
     if (!is_path)
-        if (check_source(source, err) != TN_OK)
+        if (check_source(f->task, source, err) != TN_OK)
             return tn_fail_prefix(err, "%s", f->o->path);
     tn_data_source s = {.path = is_path ? path_under(f, source) : path_under(f, tn_json_get(source, "path")),
                         .train = path_under(f, tn_json_get(source, "train")),
@@ -147,7 +148,7 @@ tn_status tn_stage_load(tn_flow *f, const tn_json *source, double validation, do
                         .id = column_in(f, source, "id", "data/id_column")};
     if (!s.path && !s.train)
         return tn_fail(err, TN_EINVALID, "data names no file: write `data: FILE`, or `data: {train: FILE, test: FILE}`");
-    TN_TRY(tn_dataset_load(&s, &f->data, &f->out->findings, err));
+    TN_TRY(f->task->load(f, source, &s, err));
     tn_split_options options = {.validation = validation, .test = test, .seed = (uint64_t)seed,
                                 .group = name_in(source, "group"), .time = name_in(source, "time")};
     if (f->plan && tn_plan_at(f->plan, "data/near_duplicate_similarity"))

@@ -5,7 +5,7 @@
 #include "flow/run.h"
 
 #include "base/sha256.h"
-#include "flow/stages.h"
+#include "flow/task.h"
 #include "flow/trainer.h"
 #include "record/record.h"
 
@@ -106,9 +106,8 @@ static tn_status plan_from_brief(tn_flow *f, tn_str *text, tn_err *err)
     tn_plan_input in = {.brief = &f->brief, .brief_path = f->o->path, .rules = f->o->rules, .threads = tn_engine_threads(f->engine),
                         .isa = tn_engine_isa(f->engine), .memory = machine_memory()};
     tn_plan_data data = {0};
-    bool engine_runs = tn_brief_has(&f->brief, "task", "text-classification") && !tn_brief_has(&f->brief, "problem", "multi-label") &&
-                       !tn_brief_has(&f->brief, "problem", "regression") && !tn_brief_has(&f->brief, "problem", "pair");
-    if (source && engine_runs) {
+    f->task = tn_flow_task_find(tn_plan_tag(&f->brief), tn_plan_problem(&f->brief));
+    if (source && f->task) {
         TN_TRY(tn_stage_load(f, source, TN_PLAN_VALIDATION_SHARE, TN_PLAN_TEST_SHARE, 0, err));
         TN_TRY(tn_stage_candidates(f, model ? tn_json_text(model) : TN_STR("select"), err));
         const tn_dataset *d = &f->data;
@@ -118,7 +117,7 @@ static tn_status plan_from_brief(tn_flow *f, tn_str *text, tn_err *err)
             .n_rows = d->n_rows, .n_train = f->n_row[TN_SPLIT_TRAIN], .text_column = text_or(d->text_column.name),
             .label_column = text_or(d->label_column.name), .id_column = text_or(d->id_column.name),
             .text_reason = text_or(d->text_column.why), .label_reason = text_or(d->label_column.why),
-            .label = d->label, .n_labels = d->n_labels, .has_validation = d->given[TN_SPLIT_VALIDATION], .has_test = d->given[TN_SPLIT_TEST],
+            .label = f->label, .n_labels = f->n_labels, .has_validation = d->given[TN_SPLIT_VALIDATION], .has_test = d->given[TN_SPLIT_TEST],
             .language = text_or(profile.language_id)};
         in.data = &data;
         tn_plan_candidate *c = TN_ARENA_ARRAY(f->arena, tn_plan_candidate, f->n_candidates);
@@ -143,12 +142,12 @@ static tn_status plan_from_brief(tn_flow *f, tn_str *text, tn_err *err)
     return ok && tn_json_set(f->arena, section, "base", where) ? TN_OK : tn_fail_nomem(err, 64);
 }
 
-static bool engine_runs(const tn_flow *f)
+static const tn_flow_task *task_of_plan(const tn_flow *f)
 {
     tn_str tag = {0}, problem = {0};
     tn_plan_str(f->plan, "task/tag", &tag, NULL);
     tn_plan_str(f->plan, "task/problem", &problem, NULL);
-    return tn_str_is(tag, "text-classification") && tn_str_is(problem, "single-label");
+    return tn_flow_task_find(tag, problem);
 }
 
 static tn_status need_data(const tn_flow *f, tn_err *err)
@@ -240,8 +239,8 @@ static tn_status hand_over(tn_flow *f, tn_str input, tn_err *err)
     bool classes = tn_str_is(tag, "text-classification"); /* other tasks have no problem */
     if (classes)
         TN_TRY(tn_plan_str(f->plan, "task/problem", &problem, err));
-    const char *about = tn_str_format(f->arena, "the engine does not run %.*s%s%.*s yet: it has single-label text classification", TN_ARG(tag),
-                                      classes ? ", " : "", TN_ARG(problem)).ptr;
+    const char *about = tn_str_format(f->arena, "the engine does not run %.*s%s%.*s yet: it has %.*s", TN_ARG(tag), classes ? ", " : "", TN_ARG(problem),
+                                      TN_ARG(tn_flow_tasks_known(f->arena))).ptr;
     if (!about)
         return tn_fail_nomem(err, 256);
     if (tn_trainer_script(f->plan, &script, &none) != TN_OK) {
@@ -327,8 +326,11 @@ static void say_understood(const tn_flow *f)
 
 static tn_status stages(tn_flow *f, tn_err *err)
 {
-    tn_progress_say(f->progress, "Data: %zu rows, %zu classes; train %zu, validation %zu, test %zu, removed as copies %zu", f->data.n_rows,
-                    f->data.n_labels, f->n_row[TN_SPLIT_TRAIN], f->n_row[TN_SPLIT_VALIDATION], f->n_row[TN_SPLIT_TEST], f->n_row[TN_SPLIT_REMOVED]);
+    char labels[48] = "";
+    if (f->n_labels)
+        snprintf(labels, sizeof labels, ", %zu %s", f->n_labels, f->data.n_labels == f->n_labels ? "classes" : "labels");
+    tn_progress_say(f->progress, "Data: %zu rows%s; train %zu, validation %zu, test %zu, removed as copies %zu", f->data.n_rows, labels,
+                    f->n_row[TN_SPLIT_TRAIN], f->n_row[TN_SPLIT_VALIDATION], f->n_row[TN_SPLIT_TEST], f->n_row[TN_SPLIT_REMOVED]);
     TN_TRY(tn_stage_check(f, err));
     TN_TRY(tn_stage_prepare(f, err));
     tn_progress_say(f->progress, "Experiment: models at hand, measured on the training rows");
@@ -368,7 +370,8 @@ tn_status tn_run(const tn_run_options *o, tn_run_result *out, tn_err *err)
     if (o->plan_only)
         goto done;
     say_understood(&f);
-    if (!engine_runs(&f))
+    f.task = task_of_plan(&f);
+    if (!f.task)
         TN_GO(hand_over(&f, text, err));
     TN_GO(need_data(&f, err));
     TN_GO(check_budget(&f, err));

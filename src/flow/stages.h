@@ -24,8 +24,9 @@ typedef struct {
     tn_fit fit;
     bool allowed;           /* by its licence, for the use in the brief */
     const char *verdict;    /* of the licence */
-    tn_probe probe;
     bool probed;
+    double probe_mean, probe_se; /* of the task's probe metric, by cross-validation on the training rows; NAN: not measured */
+    void *own;              /* the task's: its probe */
     float *feature;         /* [data.n_rows, hidden], rows of train and validation only; NULL before the experiment */
 } tn_candidate;
 
@@ -40,7 +41,11 @@ typedef struct {
     char plan_digest[65];
     const char *base;       /* folder that relative data paths start from */
     tn_brief brief;
+    const struct tn_flow_task *task; /* flow/task.h; set before the rows are loaded */
     tn_dataset data;
+    void *own;              /* the task's, beside the rows */
+    const tn_str *label;    /* of the model; NULL: none */
+    size_t n_labels;
     tn_duplicates duplicates;
     tn_profile profile;
     uint32_t *row[TN_N_SPLITS]; /* rows of each split */
@@ -73,9 +78,11 @@ tn_status tn_stage_deploy(tn_flow *f, tn_err *err);
 tn_status tn_flow_features(tn_flow *f, tn_candidate *c, const uint32_t *row, size_t n, tn_err *err);
 /// Those features of rows, [n, hidden] end to end, for a probe; in the arena of the run. NULL when out of memory.
 float *tn_flow_gather(const tn_flow *f, const tn_candidate *c, const uint32_t *row, size_t n);
-/// Labels and texts of rows, in the arena.
+/// Labels and texts of rows, in the arena. Each may be NULL.
 tn_status tn_flow_rows(const tn_flow *f, const uint32_t *row, size_t n, tn_arena *a, int32_t **label, tn_str **text,
-                       tn_str **id, tn_err *err);
+                       tn_err *err);
+/// The plan's criterion: a metric that the task can be judged by, else TN_EINVALID names those.
+tn_status tn_flow_metric(const tn_flow *f, tn_str *metric, tn_err *err);
 /// A finding with the severity that the rule has by itself; the plan's exceptions come with tn_flow_settle.
 tn_status tn_flow_find(tn_flow *f, const char *rule, tn_severity severity, tn_str message, tn_str evidence, tn_str remedy,
                        tn_err *err);

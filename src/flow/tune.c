@@ -1,21 +1,26 @@
 /* Tuning: the criterion is written and hashed, then the chosen encoder is trained by the plan's recipe. The loop keeps
  * its own records and checkpoint in tune/; this file only feeds it. */
-#include "flow/stages.h"
+#include "flow/task.h"
 
 #include "base/sha256.h"
-#include "train/loop.h"
 
 #include <string.h>
+
+tn_status tn_flow_metric(const tn_flow *f, tn_str *metric, tn_err *err)
+{
+    TN_TRY(tn_plan_str(f->plan, "evaluation/metric", metric, err));
+    if (tn_task_is_criterion(f->task, *metric))
+        return TN_OK;
+    return tn_fail(err, TN_EINVALID, "plan: evaluation/metric is \"%.*s\"; %.*s can be criteria", TN_ARG(*metric), TN_ARG(tn_task_criteria(f->task, f->arena)));
+}
 
 static tn_status write_criteria(tn_flow *f, tn_err *err)
 {
     tn_str metric, criterion;
-    tn_metric_id id;
     double threshold;
-    TN_TRY(tn_plan_str(f->plan, "evaluation/metric", &metric, err));
+    TN_TRY(tn_flow_metric(f, &metric, err));
     TN_TRY(tn_plan_str(f->plan, "evaluation/criterion", &criterion, err));
-    if (!tn_metric_parse(metric, &id))
-        return tn_fail(err, TN_EINVALID, "plan: evaluation/metric is \"%.*s\"; accuracy, macro_f1 and mcc can be criteria", TN_ARG(metric));
+    const tn_metric_info *info = tn_metric_find(metric);
     tn_buf b = TN_BUF_INIT;
     tn_json_writer w;
     tn_jw_init(&w, &b, 2);
@@ -23,7 +28,7 @@ static tn_status write_criteria(tn_flow *f, tn_err *err)
     tn_jw_key(&w, "metric");
     tn_jw_str(&w, metric);
     tn_jw_key(&w, "op");
-    tn_jw_c(&w, ">=");
+    tn_jw_c(&w, info->lower_is_better ? "<=" : ">=");
     tn_jw_key(&w, "threshold");
     if (tn_json_f64(tn_plan_at(f->plan, "evaluation/threshold"), &threshold))
         tn_jw_f64(&w, threshold);
@@ -34,7 +39,7 @@ static tn_status write_criteria(tn_flow *f, tn_err *err)
     tn_jw_key(&w, "rule");
     tn_jw_str(&w, criterion);
     tn_jw_key(&w, "signature");
-    tn_jw_c(&w, tn_metric_signature(id));
+    tn_jw_c(&w, info->signature);
     tn_jw_end_object(&w);
     tn_buf_char(&b, '\n');
     return tn_folder_write(&f->folder, "criteria.json", &b, err);
@@ -71,49 +76,10 @@ static tn_status read_recipe(const tn_flow *f, tn_recipe *r, tn_err *err)
     if (tn_json_len(seeds) != 1 || !tn_json_i64(tn_json_first(seeds), &v) || v < 0)
         return tn_fail(err, TN_EINVALID, "plan: recipe/seeds must be a list of one whole number, such as [0]; a run has one seed, so run once for each");
     r->seed = (uint64_t)v;
-    TN_TRY(tn_plan_str(f->plan, "evaluation/metric", &metric, err));
+    TN_TRY(tn_flow_metric(f, &metric, err));
     if (!tn_metric_parse(metric, &r->best_by))
         return tn_fail(err, TN_EINVALID, "plan: evaluation/metric \"%.*s\" is unknown", TN_ARG(metric));
     return tn_recipe_check(r, err);
-}
-
-/* Ids of all rows of a split, end to end. */
-static tn_status encode(tn_flow *f, const tn_model *m, tn_split split, tn_examples *out, tn_err *err)
-{
-    size_t n = f->n_row[split];
-    size_t *start = TN_ARENA_ARRAY(f->arena, size_t, n + 1);
-    int32_t *label = TN_ARENA_ARRAY(f->arena, int32_t, n + 1);
-    TN_VEC(int32_t) ids = {0};
-    tn_arena *scratch = tn_arena_new(0);
-    int64_t limit = 0;
-    tn_status st = tn_plan_i64(f->plan, "recipe/max_tokens", 8, 8192, &limit, err);
-    if (st == TN_OK && (!start || !label || !scratch))
-        st = tn_fail_nomem(err, n * sizeof *start);
-    tn_encode_options options = {.max_length = (uint32_t)(limit < tn_model_max_tokens(m) ? limit : tn_model_max_tokens(m))};
-    for (size_t i = 0; st == TN_OK && i < n; i++) {
-        const tn_row *row = &f->data.row[f->row[split][i]];
-        uint32_t *id = NULL;
-        size_t n_ids = 0;
-        tn_arena_reset(scratch);
-        st = tn_tokenizer_ids(tn_model_tokenizer(m), row->text, &options, scratch, &id, &n_ids, err);
-        start[i] = ids.len;
-        label[i] = row->label;
-        for (size_t k = 0; st == TN_OK && k < n_ids; k++)
-            if (!TN_PUSH(&ids, (int32_t)id[k]))
-                st = tn_fail_nomem(err, ids.cap * 2 * sizeof(int32_t));
-    }
-    int32_t *all = st == TN_OK ? TN_ARENA_ARRAY(f->arena, int32_t, ids.len) : NULL;
-    if (st == TN_OK && !all)
-        st = tn_fail_nomem(err, ids.len * sizeof *all);
-    if (st == TN_OK) {
-        start[n] = ids.len;
-        if (ids.len)
-            memcpy(all, ids.ptr, ids.len * sizeof *all);
-        *out = (tn_examples){(int32_t)n, start, all, label};
-    }
-    TN_VEC_FREE(&ids);
-    tn_arena_free(scratch);
-    return st;
 }
 
 /* Rule constraint-compute: what cannot fit is refused before the first step. */
@@ -163,11 +129,11 @@ tn_status tn_stage_tune(tn_flow *f, tn_err *err)
     TN_TRY(write_criteria(f, err));
     TN_TRY(read_recipe(f, &recipe, err));
     TN_TRY(check_memory(f, &recipe, err));
-    TN_GO(tn_model_open(f->engine, c->dir,
-                        &(tn_model_options){.train = true, .n_labels = (int32_t)f->data.n_labels, .label = f->data.label, .seed = recipe.seed},
-                        &m, err));
-    TN_GO(encode(f, m, TN_SPLIT_TRAIN, &train, err));
-    TN_GO(encode(f, m, TN_SPLIT_VALIDATION, &validation, err));
+    tn_model_options head = {.train = true, .seed = recipe.seed};
+    TN_GO(f->task->head(f, &head, err));
+    TN_GO(tn_model_open(f->engine, c->dir, &head, &m, err));
+    TN_GO(f->task->examples(f, m, f->row[TN_SPLIT_TRAIN], f->n_row[TN_SPLIT_TRAIN], f->arena, &train, err));
+    TN_GO(f->task->examples(f, m, f->row[TN_SPLIT_VALIDATION], f->n_row[TN_SPLIT_VALIDATION], f->arena, &validation, err));
     tn_learner learner = tn_learner_of(m);
     const char *dir = tn_folder_path(&f->folder, "tune"), *model = tn_folder_path(&f->folder, "tune/model");
     if (!dir || !model) {
@@ -183,6 +149,8 @@ tn_status tn_stage_tune(tn_flow *f, tn_err *err)
     else
         tn_progress_say(f->progress, "Tuned: %lld steps; no validation rows, so the last weights are kept", (long long)outcome.n_steps);
     TN_GO(tn_model_save(m, model, err));
+    if (f->task->settle)
+        TN_GO(f->task->settle(f, m, model, err));
 done:
     tn_model_close(m);
     f->seconds[TN_STAGE_TUNE] = tn_clock_seconds() - start;

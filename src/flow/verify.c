@@ -3,7 +3,7 @@
 #include "flow/verify.h"
 
 #include "base/sha256.h"
-#include "eval/record.h"
+#include "flow/task.h"
 #include "record/folder.h"
 #include "record/record.h"
 
@@ -15,6 +15,7 @@ typedef struct {
     const char *dir;
     tn_run_folder folder;
     tn_records *records;
+    const tn_flow_task *task;
     tn_arena *arena;
     tn_findings *findings;
     tn_verify_counts *counts;
@@ -156,32 +157,27 @@ static tn_status check_page(check *c, const char *page, tn_status (*look)(check 
 
 /* ---- metrics from predictions ---- */
 
-static tn_status check_metrics_of(check *c, const char *csv, const char *section, const tn_str *label, int32_t n_labels, tn_err *err)
+static tn_status check_metrics_of(check *c, const char *csv, const char *section, const tn_str *label, size_t n_labels, tn_err *err)
 {
-    tn_predictions p;
-    tn_scores_class s;
     tn_str text;
+    double value[TN_TASK_MAX_METRICS];
     if (tn_folder_read(&c->folder, csv, c->arena, &text, err) != TN_OK)
         return err->status == TN_ENOENT ? complain(c, "constraint-evaluate", csv, 0, tn_str_format(c->arena, "%s is missing", csv), TN_STR(""),
                                                    "remove lock.json and run again with --resume", err)
                                         : err->status;
-    tn_status st = tn_record_predictions_parse(text, label, n_labels, c->arena, &p, err);
-    if (st == TN_OK)
-        st = tn_classification_score(&p.outcomes, c->arena, &s, err);
+    tn_status st = c->task->rescore(text, label, n_labels, c->arena, value, err);
     if (st != TN_OK)
         return st == TN_ENOMEM ? st : complain(c, "constraint-evaluate", csv, 0, tn_str_of(err->msg), TN_STR(""), "remove lock.json and run again with --resume", err);
-    const struct {
-        const char *name;
-        double value;
-    } metric[] = {{"accuracy", s.accuracy}, {"macro_f1", s.macro_f1}, {"mcc", s.mcc}, {"log_loss", s.log_loss}};
-    for (size_t i = 0; i < TN_COUNT(metric); i++) {
+    for (size_t m = 0; c->task->metric[m]; m++) {
         char address[128];
         double recorded;
-        snprintf(address, sizeof address, "eval/metrics.json#/%s/%s", section, metric[i].name);
+        if (isnan(value[m]))
+            continue;
+        snprintf(address, sizeof address, "eval/metrics.json#/%s/%s", section, c->task->metric[m]);
         c->counts->n_numbers++;
-        if (!tn_records_number(c->records, address, &recorded) || recorded != metric[i].value)
+        if (!tn_records_number(c->records, address, &recorded) || recorded != value[m])
             TN_TRY(complain(c, "constraint-evaluate", csv, 0, tn_str_format(c->arena, "%s does not follow from %s", address, csv),
-                            tn_str_format(c->arena, "computed %.17g", metric[i].value), "remove lock.json and run again with --resume", err));
+                            tn_str_format(c->arena, "computed %.17g", value[m]), "remove lock.json and run again with --resume", err));
     }
     return TN_OK;
 }
@@ -195,30 +191,51 @@ static tn_status check_metrics(check *c, tn_err *err)
         return tn_fail_nomem(err, n * sizeof *label);
     for (const tn_json *v = tn_json_first(list); v; v = tn_json_next(v))
         label[i++] = tn_json_str(v);
-    if (n == 0)
+    if (!list)
         return complain(c, "constraint-evaluate", "eval/metrics.json", 0, TN_STR("eval/metrics.json is missing or has no labels"), TN_STR(""),
                         "remove lock.json and run again with --resume", err);
-    TN_TRY(check_metrics_of(c, "eval/predictions.csv", "test", label, (int32_t)n, err));
-    TN_TRY(check_metrics_of(c, "eval/baseline-majority.csv", "baselines/majority", label, (int32_t)n, err));
-    TN_TRY(check_metrics_of(c, "eval/baseline-ngram.csv", "baselines/ngram", label, (int32_t)n, err));
-    return check_metrics_of(c, "eval/baseline-probe.csv", "baselines/probe", label, (int32_t)n, err);
+    TN_TRY(check_metrics_of(c, "eval/predictions.csv", "test", label, n, err));
+    for (const tn_flow_baseline *b = c->task->baseline; b->name; b++) {
+        tn_str csv = tn_str_format(c->arena, "eval/baseline-%s.csv", b->name), section = tn_str_format(c->arena, "baselines/%s", b->name);
+        if (!csv.ptr || !section.ptr)
+            return tn_fail_nomem(err, 64);
+        TN_TRY(check_metrics_of(c, csv.ptr, section.ptr, label, n, err));
+    }
+    return TN_OK;
 }
 
 /* ---- the openings of the test ---- */
 
-static tn_status check_openings(check *c, tn_err *err)
+static tn_status check_opening(check *c, const char *who, tn_err *err)
 {
     tn_str rest = tn_records_text(c->records, "eval/openings.log"), line;
-    static const char *const who[] = {" model ", " baseline:majority ", " baseline:ngram ", " baseline:probe "};
-    size_t n[TN_COUNT(who)] = {0};
+    size_t n = 0;
     while (tn_str_cut(&rest, '\n', &line))
-        for (size_t i = 0; i < TN_COUNT(who); i++)
-            n[i] += tn_str_find(line, tn_str_of(who[i]), 0) != SIZE_MAX && !tn_str_ends(line, " resumed");
-    for (size_t i = 0; i < TN_COUNT(who); i++)
-        if (n[i] != 1)
-            TN_TRY(complain(c, "data-leak", "eval/openings.log", 0, tn_str_format(c->arena, "the test was opened %zu times by%s", n[i], who[i]),
-                            TN_STR("once is the rule"), "choices made after an opening have seen the test: say so where the figures are used", err));
+        n += tn_str_find(line, tn_str_of(who), 0) != SIZE_MAX && !tn_str_ends(line, " resumed");
+    return n == 1 ? TN_OK
+                  : complain(c, "data-leak", "eval/openings.log", 0, tn_str_format(c->arena, "the test was opened %zu times by%s", n, who),
+                             TN_STR("once is the rule"), "choices made after an opening have seen the test: say so where the figures are used", err);
+}
+
+static tn_status check_openings(check *c, tn_err *err)
+{
+    TN_TRY(check_opening(c, " model ", err));
+    for (const tn_flow_baseline *b = c->task->baseline; b->name; b++) {
+        tn_str who = tn_str_format(c->arena, " baseline:%s ", b->name);
+        TN_TRY(who.ptr ? check_opening(c, who.ptr, err) : tn_fail_nomem(err, 64));
+    }
     return TN_OK;
+}
+
+/* The task by the run's own plan; one that the engine has no row for was edited, and its figures are then no one's. */
+static const tn_flow_task *task_of(check *c)
+{
+    const tn_json *plan = tn_records_get(c->records, "plan.yaml");
+    tn_str tag = {0}, problem = {0};
+    tn_plan_str(plan, "task/tag", &tag, NULL);
+    tn_plan_str(plan, "task/problem", &problem, NULL);
+    const tn_flow_task *t = tn_flow_task_find(tag, problem);
+    return t ? t : &tn_task_single_label;
 }
 
 tn_status tn_verify(const char *dir, tn_findings *findings, tn_verify_counts *counts, tn_err *err)
@@ -242,6 +259,7 @@ tn_status tn_verify(const char *dir, tn_findings *findings, tn_verify_counts *co
                      problem ? problem : "lock.json is missing");
         goto done;
     }
+    c.task = task_of(&c);
     for (size_t i = 0; i < TN_COUNT(locked); i++)
         TN_GO(check_digest(&c, locked[i][0], locked[i][1], err));
     TN_GO(check_page(&c, "deploy/model/README.md", check_markdown, err));

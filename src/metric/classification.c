@@ -4,45 +4,45 @@
  * Sums of products of counts stay below 2^62 (n < 2^31), so MCC's integers are exact until the last division. */
 #include "metric/classification.h"
 #include "base/fmath.h"
+#include "metric/names.h"
 
 #include <inttypes.h>
 #include <math.h>
 
-static const struct {
-    const char *name, *signature;
-    bool lower_is_better;
-} metric_info[TN_N_METRICS] = {
-    [TN_METRIC_ACCURACY] = {"accuracy", "share of rows whose predicted label is the right one", false},
-    [TN_METRIC_MACRO_F1] = {"macro_f1", "macro over the model's labels, zero_division=0", false},
-    [TN_METRIC_MCC] = {"mcc", "multi-class Matthews correlation, 0 where it is undefined", false},
-    [TN_METRIC_LOG_LOSS] = {"log_loss", "mean of -ln p, p clipped to [2^-23, 1 - 2^-23]", true},
-};
+static const char *const metric_name[TN_N_METRICS] = {[TN_METRIC_ACCURACY] = "accuracy", [TN_METRIC_MACRO_F1] = "macro_f1",
+                                                        [TN_METRIC_MCC] = "mcc", [TN_METRIC_LOG_LOSS] = "log_loss"};
+
+static const tn_metric_info *info(tn_metric_id id)
+{
+    const tn_metric_info *m = tn_metric_find(tn_str_of(metric_name[id]));
+    TN_ASSERT(m);
+    return m;
+}
 
 const char *tn_metric_name(tn_metric_id id)
 {
-    return metric_info[id].name;
+    return metric_name[id];
 }
 
 const char *tn_metric_signature(tn_metric_id id)
 {
-    return metric_info[id].signature;
+    return info(id)->signature;
 }
 
 bool tn_metric_lower_is_better(tn_metric_id id)
 {
-    return metric_info[id].lower_is_better;
+    return info(id)->lower_is_better;
 }
 
 const char *tn_metric_title(tn_metric_id id)
 {
-    static const char *const title[TN_N_METRICS] = {"accuracy", "macro F1", "MCC", "log-loss"};
-    return title[id];
+    return info(id)->title;
 }
 
 bool tn_metric_parse(tn_str name, tn_metric_id *out)
 {
     for (int i = 0; i < TN_N_METRICS; i++)
-        if (tn_str_is(name, metric_info[i].name)) {
+        if (tn_str_is(name, metric_name[i])) {
             *out = (tn_metric_id)i;
             return true;
         }
