@@ -120,7 +120,7 @@ static tn_status examples(tn_flow *f, const tn_model *m, const uint32_t *row, si
     int32_t *label;
     TN_TRY(tn_task_encode_texts(f, m, row, n, a, out, err));
     TN_TRY(tn_flow_rows(f, row, n, a, &label, NULL, err));
-    out->label = label;
+    out->target.label = label;
     return TN_OK;
 }
 

@@ -77,7 +77,9 @@ static tn_status read_recipe(const tn_flow *f, tn_recipe *r, tn_err *err)
         return tn_fail(err, TN_EINVALID, "plan: recipe/seeds must be a list of one whole number, such as [0]; a run has one seed, so run once for each");
     r->seed = (uint64_t)v;
     TN_TRY(tn_flow_metric(f, &metric, err));
-    if (!tn_metric_parse(metric, &r->best_by))
+    tn_metric_id id;
+    r->best_by = tn_metric_parse(metric, &id) ? tn_metric_name(id) : NULL;
+    if (!r->best_by)
         return tn_fail(err, TN_EINVALID, "plan: evaluation/metric \"%.*s\" is unknown", TN_ARG(metric));
     return tn_recipe_check(r, err);
 }
@@ -143,9 +145,11 @@ tn_status tn_stage_tune(tn_flow *f, tn_err *err)
     TN_GO(tn_train_run(&(tn_train_job){.learner = &learner, .recipe = &recipe, .train = &train, .validation = &validation,
                                        .dir = dir, .resume = true, .progress = f->progress},
                        &outcome, err));
-    if (validation.n_rows)
+    double macro_f1;
+    bool less_is_better;
+    if (validation.n_rows && tn_scores_get(&outcome.best, "macro_f1", &macro_f1, &less_is_better))
         tn_progress_say(f->progress, "Tuned: %lld steps%s, best at step %lld, validation macro F1 %.3f", (long long)outcome.n_steps,
-                        outcome.stopped_early ? " (stopped early)" : "", (long long)outcome.best_step, outcome.best.macro_f1);
+                        outcome.stopped_early ? " (stopped early)" : "", (long long)outcome.best_step, macro_f1);
     else
         tn_progress_say(f->progress, "Tuned: %lld steps; no validation rows, so the last weights are kept", (long long)outcome.n_steps);
     TN_GO(tn_model_save(m, model, err));

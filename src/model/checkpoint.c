@@ -160,7 +160,8 @@ static tn_status bind_entry(tn_model *m, const tn_map *slots, const tn_st_entry 
             return tn_fail_nomem(err, e->name.len);
         at = tn_map_find(slots, name);
     }
-    bool of_task = tn_str_starts(bare, "classifier.") || tn_str_starts(bare, "pre_classifier.");
+    bool of_task = tn_str_starts(bare, "classifier.") || tn_str_starts(bare, "pre_classifier.") ||
+                   tn_str_starts(bare, "qa_outputs.");
     if (!at || (of_task && !keep_head)) {
         if (!at && !may_ignore(m->family, bare))
             return tn_fail(err, TN_EFORMAT, "tensor \"%.*s\" is not a part of this architecture (%.*s)",
@@ -176,12 +177,14 @@ static tn_status bind_entry(tn_model *m, const tn_map *slots, const tn_st_entry 
     return TN_OK;
 }
 
-/* A stored classifier is kept when its names are the task's names. */
-static bool same_labels(const tn_model *m, const tn_config *of_file)
+/* A stored head is kept when it answers the same question with the same names. */
+static bool same_head(const tn_model *m, const tn_config *of_file)
 {
+    bool same = of_file->task == TN_TASK_OF_FOLDER || of_file->task == m->config.task;
     if (m->options.n_labels == 0)
-        return true;
-    bool same = m->options.n_labels == of_file->n_labels;
+        return same;
+    same = same && m->options.n_labels == of_file->n_labels &&
+           (m->config.task != TN_TASK_SEQUENCE || tn_config_problem(&m->config) == tn_config_problem(of_file));
     for (int32_t i = 0; same && i < of_file->n_labels; i++)
         same = tn_str_eq(m->options.label[i], of_file->label[i]);
     return same;
@@ -295,7 +298,7 @@ tn_status tn_checkpoint_load(tn_model *m, const tn_config *of_file, tn_err *err)
         if (!tn_map_put(&slots, m->slot.ptr[i].name, i, NULL))
             TN_GO(tn_fail_nomem(err, 64));
     TN_GO(open_files(m, err));
-    st = bind_all(m, &slots, bound, same_labels(m, of_file), err);
+    st = bind_all(m, &slots, bound, same_head(m, of_file), err);
     if (st == TN_OK)
         st = fill_slots(m, bound, err);
     if (st != TN_OK)
@@ -382,7 +385,7 @@ tn_status tn_model_save(const tn_model *m, const char *dir, tn_err *err)
 {
     if (m->options.encoder_only)
         return tn_fail(err, TN_EINVALID,
-                       "the model was opened without a classification head; there is nothing to save");
+                       "the model was opened without a head; there is nothing to save");
     tn_arena *a = tn_arena_new(0);
     tn_str to = a ? tn_str_dup(a, tn_str_of(dir)) : (tn_str){0};
     while (to.ptr && to.len > 1 && to.ptr[to.len - 1] == '/')

@@ -430,6 +430,25 @@ static tn_status read_labels(const tn_json *root, tn_arena *a, tn_config *c, tn_
     return check_distinct(v, err);
 }
 
+/* By the ending of transformers' class name. */
+static const struct {
+    tn_task task;
+    const char *ending;
+} tasks[] = {{TN_TASK_SEQUENCE, "ForSequenceClassification"},
+             {TN_TASK_TOKENS, "ForTokenClassification"},
+             {TN_TASK_SPANS, "ForQuestionAnswering"},
+             {TN_TASK_MASKED, "ForMaskedLM"}};
+
+static tn_task read_task(const tn_json *root)
+{
+    const tn_json *v = tn_json_get(root, "architectures");
+    tn_str name = v && tn_json_type(v) == TN_JSON_ARRAY ? tn_json_str(tn_json_first(v)) : (tn_str){0};
+    for (size_t i = 0; i < TN_COUNT(tasks); i++)
+        if (tn_str_ends(name, tasks[i].ending))
+            return tasks[i].task;
+    return TN_TASK_OF_FOLDER;
+}
+
 tn_status tn_config_parse(tn_str text, tn_arena *a, tn_config *out, tn_err *err)
 {
     const tn_json *root;
@@ -446,6 +465,7 @@ tn_status tn_config_parse(tn_str text, tn_arena *a, tn_config *out, tn_err *err)
     TN_TRY(read_choices(root, kind, &c, err));
     TN_TRY(read_own(root, kind, a, &c, err));
     TN_TRY(read_labels(root, a, &c, err));
+    c.task = read_task(root);
     *out = c;
     return TN_OK;
 }
@@ -464,8 +484,16 @@ static const char *problem_name(tn_problem p)
                                          : "single_label_classification";
 }
 
-/* Fields that the head decides; the order is the one in which missing ones are added. */
+/* Fields that the head decides; the order is the one in which missing ones are added. Those of labels are left out where
+ * the task has none, and the problem is the sequence classifier's. */
 static const char *const ours[] = {"architectures", "dtype", "id2label", "label2id", "problem_type"};
+
+static bool is_written(const tn_config *c, size_t i)
+{
+    bool has_labels = c->task == TN_TASK_SEQUENCE || c->task == TN_TASK_TOKENS;
+    return i < 2 || (i < 4 && has_labels) || c->task == TN_TASK_SEQUENCE;
+}
+
 /* What would contradict them, or name a place on somebody's disk. */
 static const char *const dropped[] = {"_name_or_path", "torch_dtype", "num_labels", "_num_labels"};
 
@@ -476,8 +504,9 @@ static void write_ours(const tn_config *c, const char *key, tn_json_writer *w)
     if (strcmp(key, "architectures") == 0) {
         tn_jw_begin_array(w);
         char name[64];
-        snprintf(name, sizeof name, "%sForSequenceClassification", c->class_name);
-        tn_jw_c(w, name);
+        for (size_t i = 0; i < TN_COUNT(tasks); i++)
+            if (tasks[i].task == c->task)
+                snprintf(name, sizeof name, "%s%s", c->class_name, tasks[i].ending), tn_jw_c(w, name);
         tn_jw_end_array(w);
     } else if (strcmp(key, "dtype") == 0) {
         tn_jw_c(w, "float32");
@@ -515,7 +544,8 @@ tn_status tn_config_write(const tn_config *c, tn_buf *out, tn_err *err)
     for (const tn_json *m = tn_json_first(c->json); m; m = tn_json_next(m)) {
         size_t i = index_of(tn_json_key(m), ours, TN_COUNT(ours));
         if (i < TN_COUNT(ours)) {
-            write_ours(c, ours[i], &w);
+            if (is_written(c, i))
+                write_ours(c, ours[i], &w);
             done[i] = true;
         } else if (index_of(tn_json_key(m), dropped, TN_COUNT(dropped)) == TN_COUNT(dropped)) {
             tn_jw_key_str(&w, tn_json_key(m));
@@ -523,7 +553,7 @@ tn_status tn_config_write(const tn_config *c, tn_buf *out, tn_err *err)
         }
     }
     for (size_t i = 0; i < TN_COUNT(ours); i++)
-        if (!done[i])
+        if (!done[i] && is_written(c, i))
             write_ours(c, ours[i], &w);
     tn_jw_end_object(&w);
     tn_buf_char(out, '\n');

@@ -17,6 +17,15 @@ typedef enum {
     TN_PROBLEM_MULTI_LABEL,
 } tn_problem;
 
+/// What the outputs are for. The class of transformers is named after it: BertForTokenClassification.
+typedef enum {
+    TN_TASK_OF_FOLDER, /* in options: whatever the folder is for; in a file that was read: it names no head that we know */
+    TN_TASK_SEQUENCE,  /* ForSequenceClassification: an answer a row; the problem says of which kind */
+    TN_TASK_TOKENS,    /* ForTokenClassification: a class a token */
+    TN_TASK_SPANS,     /* ForQuestionAnswering: where an answer starts and where it ends */
+    TN_TASK_MASKED,    /* ForMaskedLM: which word stood here */
+} tn_task;
+
 typedef struct {
     tn_str model_type;      /* "bert" */
     const char *class_name; /* "Bert", as transformers' classes begin */
@@ -51,6 +60,7 @@ typedef struct {
     int32_t n_labels;
     tn_str *label; /* [n_labels], by id */
     tn_problem problem;
+    tn_task task;
     const tn_json *json; /* the file, for fields that we keep and do not read */
 } tn_config;
 
@@ -59,8 +69,8 @@ typedef struct {
 /// model_type (the sentence lists the known ones), remote code (auto_map), quantised weights, relative positions.
 tn_status tn_config_parse(tn_str text, tn_arena *a, tn_config *out, tn_err *err);
 
-/// Appends config.json of a sequence classifier: the source file's fields in their order, with architectures, id2label,
-/// label2id, problem_type, dtype and the label set of `c` in place of what was there.
+/// Appends config.json of the model that `c` is: the source file's fields in their order, with architectures (by
+/// c->task, which is one), dtype, and where the task has labels id2label, label2id, problem_type in place of what was there.
 tn_status tn_config_write(const tn_config *c, tn_buf *out, tn_err *err);
 
 /// One answer as the transformers pipeline spells it: {"label", "score"}.

@@ -163,6 +163,7 @@ static void written_is_the_source_with_our_head(void **state)
     tn_str label[] = {TN_STR("x"), TN_STR("\xc4\x91")};
     ASSERT_OK(tn_config_parse(tn_str_of(text), a, &c, &err), &err);
     c.label = label;
+    c.task = TN_TASK_SEQUENCE;
     tn_buf out = TN_BUF_INIT;
     ASSERT_OK(tn_config_write(&c, &out, &err), &err);
     const tn_json *got, *expected;

@@ -33,8 +33,8 @@ typedef struct {
     tn_status (*build)(tn_model *m, void **net, tn_err *err);
     /// States of all tokens, [N,C].
     tn_var *(*encode)(const tn_model *m, tn_tape *t, const tn_batch *b);
-    /// Logits [B,L].
-    tn_var *(*classify)(const tn_model *m, tn_tape *t, tn_var *states);
+    /// Lines of logits, by the model's task: of rows, of tokens, of the batch's chosen tokens.
+    tn_var *(*classify)(const tn_model *m, tn_tape *t, tn_var *states, const tn_batch *b);
 } tn_family;
 
 extern const tn_family tn_family_bert, tn_family_roberta, tn_family_electra, tn_family_distilbert, tn_family_albert,

@@ -4,6 +4,7 @@
  * row, the cuts cannot be seen in it. The first call packs each matrix as it goes, which is what one sentence in a cold
  * process wants; from the second on the packed copies are kept and the mapping's pages are given back. */
 #include "model/family.h"
+#include "model/post_norm.h"
 
 #include "base/map.h"
 
@@ -101,13 +102,32 @@ static tn_status check_labels(const tn_model_options *o, tn_err *err)
     return st;
 }
 
-/* The task's labels in place of the file's; their problem is one label a row. */
+/* What the model is to be: the caller's word before the folder's. */
+static tn_status set_task(tn_model *m, tn_err *err)
+{
+    const tn_model_options *o = &m->options;
+    tn_config *c = &m->config;
+    if (o->task != TN_TASK_OF_FOLDER)
+        c->task = o->task;
+    else if (o->n_labels > 0 || c->task == TN_TASK_OF_FOLDER)
+        c->task = TN_TASK_SEQUENCE;
+    bool has_labels = c->task == TN_TASK_SEQUENCE || c->task == TN_TASK_TOKENS;
+    if (o->n_labels > 0 && !has_labels)
+        return tn_fail(err, TN_EINVALID, "labels are given, but neither spans nor hidden words have any");
+    if (c->task == TN_TASK_TOKENS)
+        c->problem = TN_PROBLEM_SINGLE_LABEL;
+    return TN_OK;
+}
+
+/* The task's labels in place of the file's, and its problem. */
 static tn_status set_labels(tn_model *m, tn_err *err)
 {
     const tn_model_options *o = &m->options;
+    TN_TRY(set_task(m, err));
     if (o->n_labels == 0)
         return TN_OK;
-    if (o->n_labels < 2)
+    tn_problem problem = o->problem == TN_PROBLEM_UNSET || m->config.task != TN_TASK_SEQUENCE ? TN_PROBLEM_SINGLE_LABEL : o->problem;
+    if (o->n_labels < 2 && problem == TN_PROBLEM_SINGLE_LABEL)
         return tn_fail(err, TN_EINVALID, "%d label given; a classifier needs two or more", (int)o->n_labels);
     if (o->n_labels > TN_MAX_LABELS)
         return tn_fail(err, TN_ELIMIT, "%d labels; a classifier has %d at most", (int)o->n_labels, (int)TN_MAX_LABELS);
@@ -120,7 +140,7 @@ static tn_status set_labels(tn_model *m, tn_err *err)
             return tn_fail_nomem(err, o->label[i].len);
     m->config.n_labels = o->n_labels;
     m->config.label = label;
-    m->config.problem = TN_PROBLEM_SINGLE_LABEL;
+    m->config.problem = problem;
     m->options.label = label;
     return TN_OK;
 }
@@ -241,6 +261,35 @@ const tn_tokenizer *tn_model_tokenizer(const tn_model *m)
     return m->tokenizer;
 }
 
+tn_target_kind tn_model_target(const tn_model *m)
+{
+    if (m->options.encoder_only)
+        return TN_TARGET_NONE;
+    switch (m->config.task) {
+    case TN_TASK_TOKENS:
+    case TN_TASK_MASKED: return TN_TARGET_TOKENS;
+    case TN_TASK_SPANS: return TN_TARGET_SPANS;
+    case TN_TASK_SEQUENCE:
+    case TN_TASK_OF_FOLDER: break;
+    }
+    tn_problem problem = tn_config_problem(&m->config);
+    return problem == TN_PROBLEM_REGRESSION    ? TN_TARGET_VALUES
+           : problem == TN_PROBLEM_MULTI_LABEL ? TN_TARGET_FLAGS
+                                               : TN_TARGET_CLASS;
+}
+
+int32_t tn_model_width(const tn_model *m)
+{
+    return m->config.task == TN_TASK_SPANS    ? 2
+           : m->config.task == TN_TASK_MASKED ? m->config.vocab_size
+                                              : m->config.n_labels;
+}
+
+bool tn_model_uses_types(const tn_model *m)
+{
+    return m->config.type_vocab_size > 1 && m->family->post_norm && m->family->post_norm->type;
+}
+
 tn_engine *tn_model_engine(const tn_model *m)
 {
     return m->engine;
@@ -296,6 +345,9 @@ static tn_status check_batch(const tn_model *m, const tn_batch *b, tn_err *err)
             return tn_fail(err, TN_EINVALID, "token %d has the type %d of %d", (int)i, (int)b->type_id[i],
                            (int)c->type_vocab_size);
     }
+    for (int32_t i = 0; c->task == TN_TASK_MASKED && i < b->n_chosen; i++)
+        if (b->chosen[i] < 0 || b->chosen[i] >= b->start[b->n_rows] || (i > 0 && b->chosen[i] <= b->chosen[i - 1]))
+            return tn_fail(err, TN_EINVALID, "chosen tokens must be tokens of the batch, ascending");
     return TN_OK;
 }
 
@@ -321,6 +373,28 @@ static tn_status pack_matrices(tn_model *m, tn_err *err)
     return TN_OK;
 }
 
+/* Lines of outputs of rows [0, r): one a row, a token or a chosen token. */
+static size_t lines_before(const tn_model *m, const tn_batch *b, int32_t r)
+{
+    int32_t low = 0, high = b->n_chosen;
+    switch (m->config.task) {
+    case TN_TASK_TOKENS:
+    case TN_TASK_SPANS: return (size_t)b->start[r];
+    case TN_TASK_MASKED:
+        while (low < high) {
+            int32_t mid = low + (high - low) / 2;
+            if (b->chosen[mid] < b->start[r])
+                low = mid + 1;
+            else
+                high = mid;
+        }
+        return (size_t)low;
+    case TN_TASK_SEQUENCE:
+    case TN_TASK_OF_FOLDER: break;
+    }
+    return (size_t)r;
+}
+
 /* Rows [first, *end) of b as a batch of their own, with at most `limit` tokens but at least one row. */
 static tn_status piece_of(tn_model *m, const tn_batch *b, int32_t first, int32_t limit, int32_t *end, tn_batch *out,
                           tn_err *err)
@@ -328,13 +402,21 @@ static tn_status piece_of(tn_model *m, const tn_batch *b, int32_t first, int32_t
     int32_t last = first + 1, from = b->start[first];
     while (last < b->n_rows && b->start[last + 1] - from <= limit)
         last++;
-    int32_t *start = TN_ARENA_ARRAY(m->work, int32_t, (size_t)(last - first) + 1);
+    bool by_choice = m->config.task == TN_TASK_MASKED && b->n_chosen > 0;
+    size_t chosen = by_choice ? lines_before(m, b, first) : 0, n = by_choice ? lines_before(m, b, last) - chosen : 0;
+    int32_t *start = TN_ARENA_ARRAY(m->work, int32_t, (size_t)(last - first) + 1 + n), *at = start + (last - first) + 1;
     if (!start)
-        return tn_fail_nomem(err, (size_t)(last - first + 1) * sizeof *start);
+        return tn_fail_nomem(err, ((size_t)(last - first) + 1 + n) * sizeof *start);
     for (int32_t r = first; r <= last; r++)
         start[r - first] = b->start[r] - from;
-    *out = (tn_batch){
-        .n_rows = last - first, .start = start, .ids = b->ids + from, .type_id = b->type_id ? b->type_id + from : NULL};
+    for (size_t i = 0; i < n; i++)
+        at[i] = b->chosen[chosen + i] - from;
+    *out = (tn_batch){.n_rows = last - first,
+                      .start = start,
+                      .ids = b->ids + from,
+                      .type_id = b->type_id ? b->type_id + from : NULL,
+                      .n_chosen = (int32_t)n,
+                      .chosen = at};
     *end = last;
     return TN_OK;
 }
@@ -343,10 +425,12 @@ static tn_status forward_piece(tn_model *m, const tn_batch *b, bool logits, floa
 {
     const int32_t shard[2] = {0, b->n_rows};
     tn_step step = {.rows = {.n_rows = b->n_rows, .start = b->start, .n_shards = 1, .shard = shard}};
+    if (logits && lines_before(m, b, b->n_rows) == 0)
+        return TN_OK;
     tn_tape_begin(m->tape, &step);
     tn_var *x = m->family->encode(m, m->tape, b);
     if (logits)
-        x = m->family->classify(m, m->tape, x);
+        x = m->family->classify(m, m->tape, x, b);
     TN_TRY(tn_tape_status(m->tape, err));
     if (logits)
         memcpy(out, x->value.data, tn_tensor_size(&x->value) * sizeof *out);
@@ -364,24 +448,30 @@ static tn_status forward(tn_model *m, const tn_batch *b, bool logits, float *out
     if (m->was_used && !m->packed && !m->options.train)
         TN_TRY(pack_matrices(m, err));
     int32_t limit = m->options.train ? TN_CHUNK_TOKENS_TRAIN : TN_CHUNK_TOKENS;
-    int64_t width = logits ? m->config.n_labels : m->config.hidden_size;
+    size_t width = logits ? (size_t)tn_model_width(m) : (size_t)m->config.hidden_size;
     tn_arena_mark mark = tn_arena_save(m->work);
     tn_status st = TN_OK;
     for (int32_t r = 0, end = 0; r < b->n_rows && st == TN_OK; r = end) {
         tn_batch piece;
         tn_arena_restore(m->work, mark);
+        size_t line = logits ? lines_before(m, b, r) : (size_t)r;
         if ((st = piece_of(m, b, r, limit, &end, &piece, err)) == TN_OK)
-            st = forward_piece(m, &piece, logits, out + r * width, err);
+            st = forward_piece(m, &piece, logits, out + line * width, err);
     }
     tn_arena_restore(m->work, mark);
     m->was_used = true;
     return st;
 }
 
+size_t tn_model_n_logits(const tn_model *m, const tn_batch *b)
+{
+    return (b->n_rows > 0 ? lines_before(m, b, b->n_rows) : 0) * (size_t)tn_model_width(m);
+}
+
 tn_status tn_model_logits(tn_model *m, const tn_batch *b, float *logits, tn_err *err)
 {
     if (m->options.encoder_only)
-        return tn_fail(err, TN_EINVALID, "%s was opened without a classification head", m->dir);
+        return tn_fail(err, TN_EINVALID, "%s was opened without a head", m->dir);
     return forward(m, b, true, logits, err);
 }
 
@@ -392,30 +482,28 @@ tn_status tn_model_embed(tn_model *m, const tn_batch *b, float *out, tn_err *err
     return forward(m, b, false, out, err);
 }
 
-void tn_model_scores(const tn_model *m, float *logits, int32_t n_rows)
+void tn_model_scores(const tn_model *m, float *logits, int32_t n)
 {
-    tn_problem problem = tn_config_problem(&m->config);
-    int32_t n = m->config.n_labels;
-    if (problem == TN_PROBLEM_SINGLE_LABEL && n > 1)
-        tn_op_softmax(m->engine, logits, n_rows, n);
-    else if (problem != TN_PROBLEM_REGRESSION || n == 1)
-        tn_op_sigmoid(logits, (size_t)n_rows * (size_t)n);
+    int32_t width = tn_model_width(m);
+    tn_target_kind kind = tn_model_target(m);
+    if ((kind == TN_TARGET_CLASS || kind == TN_TARGET_TOKENS) && width > 1)
+        tn_op_softmax(m->engine, logits, n, width);
+    else if (kind == TN_TARGET_CLASS || kind == TN_TARGET_FLAGS || (kind == TN_TARGET_VALUES && width == 1))
+        tn_op_sigmoid(logits, (size_t)n * (size_t)width);
 }
 
 /* ---- training ---- */
 
 static tn_status check_training(const tn_model *m, const tn_train_batch *b, tn_err *err)
 {
+    int32_t width = tn_model_width(m);
     if (!m->options.train || m->options.encoder_only)
         return tn_fail(err, TN_EINVALID, "%s was not opened for training", m->dir);
-    if (tn_config_problem(&m->config) != TN_PROBLEM_SINGLE_LABEL)
-        return tn_fail(err, TN_EINVALID,
-                       "%s is not a classifier with one label a row; other heads are not trained here", m->dir);
+    if (b->target.kind != tn_model_target(m))
+        return tn_fail(err, TN_EINVALID, "%s learns from targets of another kind than the batch has", m->dir);
     TN_TRY(check_batch(m, &b->batch, err));
-    for (int32_t r = 0; r < b->batch.n_rows; r++)
-        if (b->label[r] < 0 || b->label[r] >= m->config.n_labels)
-            return tn_fail(err, TN_EINVALID, "row %d has the label %d of %d", (int)r, (int)b->label[r],
-                           (int)m->config.n_labels);
+    TN_TRY(tn_targets_check(&b->target, b->batch.n_rows, b->batch.start, width, 0, err));
+    TN_TRY(tn_loss_options_check(&b->loss, b->target.kind, width, err));
     bool ok = b->n_shards >= 1 && b->n_shards <= TN_SHARDS_MAX && b->shard[0] == 0 &&
               b->shard[b->n_shards] == b->batch.n_rows;
     for (int32_t s = 0; ok && s < b->n_shards; s++)
@@ -424,6 +512,26 @@ static tn_status check_training(const tn_model *m, const tn_train_batch *b, tn_e
         return tn_fail(err, TN_EINVALID, "1 to %d shards must cut the %d rows in order", (int)TN_SHARDS_MAX,
                        (int)b->batch.n_rows);
     return TN_OK;
+}
+
+/* The tokens that count, and their labels close together. Where none does, one that does not. */
+static void choose_counted(tn_model *m, tn_batch *b, tn_targets *target)
+{
+    int32_t n = b->start[b->n_rows], *chosen = tn_tape_ints(m->tape, (size_t)n), *label = tn_tape_ints(m->tape, (size_t)n);
+    if (!chosen || !label)
+        return;
+    b->n_chosen = 0;
+    for (int32_t i = 0; i < n; i++)
+        if (target->label[i] >= 0) {
+            label[b->n_chosen] = target->label[i];
+            chosen[b->n_chosen++] = i;
+        }
+    if (b->n_chosen == 0) {
+        chosen[b->n_chosen++] = 0;
+        label[0] = -100;
+    }
+    b->chosen = chosen;
+    target->label = label;
 }
 
 tn_status tn_model_backward(tn_model *m, const tn_train_batch *b, tn_train_result *out, tn_err *err)
@@ -435,10 +543,14 @@ tn_status tn_model_backward(tn_model *m, const tn_train_batch *b, tn_train_resul
                     .dropout = b->dropout,
                     .seed = b->seed,
                     .step = b->step};
-    tn_loss loss;
     tn_tape_begin(m->tape, &step);
-    tn_var *x = m->family->classify(m, m->tape, m->family->encode(m, m->tape, &b->batch));
-    tn_tape_cross_entropy(m->tape, x, b->label, b->n_global_rows > 0 ? b->n_global_rows : b->batch.n_rows, &loss);
+    tn_batch batch = b->batch;
+    tn_targets target = b->target;
+    if (m->config.task == TN_TASK_MASKED)
+        choose_counted(m, &batch, &target);
+    tn_var *x = m->family->classify(m, m->tape, m->family->encode(m, m->tape, &batch), &batch);
+    tn_loss loss;
+    tn_tape_loss(m->tape, x, &target, &b->loss, &loss);
     TN_TRY(tn_tape_backward(m->tape, err));
     tn_param *p = m->param;
     for (size_t i = 0; i < m->slot.len; i++) {
@@ -450,6 +562,6 @@ tn_status tn_model_backward(tn_model *m, const tn_train_batch *b, tn_train_resul
         }
         p += w->trained;
     }
-    *out = (tn_train_result){loss.loss, loss.n_correct};
+    *out = (tn_train_result){loss.loss, loss.n_correct, loss.n_counted};
     return TN_OK;
 }

@@ -13,15 +13,22 @@
 
 #include "model/config.h"
 #include "tensor/engine.h"
+#include "tensor/target.h"
 #include "text/tokenizer.h"
 
 typedef struct tn_model tn_model;
 
 typedef struct {
     bool train;          /* parameters become writable and have gradients */
-    bool encoder_only;   /* no classification head: for embeddings and probes; a head in the file is not read */
-    int32_t n_labels;    /* with `label`: the label set of the task. 0 = the folder's own */
-    const tn_str *label; /* [n_labels]; a classifier in the file is kept only when its names are these, in this order */
+    bool encoder_only;   /* no head: for embeddings and probes; a head in the file is not read */
+    /// TN_TASK_OF_FOLDER: TN_TASK_SEQUENCE when labels are given, else what the folder's "architectures" names, and
+    /// TN_TASK_SEQUENCE where it names no head.
+    tn_task task;
+    /// With `label`: the label set of a sequence or token classifier. 0 = the folder's own. Two or more, but for
+    /// TN_PROBLEM_REGRESSION and TN_PROBLEM_MULTI_LABEL, where one is enough. No labels for the other tasks.
+    int32_t n_labels;
+    const tn_str *label;
+    tn_problem problem;  /* of TN_TASK_SEQUENCE with labels; UNSET: one label a row */
     uint64_t seed;       /* of the parameters that the checkpoint lacks and the head needs */
     int32_t freeze;      /* when training: parameters of tn_param.layer below this stay as they are. 0: none; 1: the
                           * embeddings; 1 + n: the first n layers too; TN_FREEZE_ENCODER: all but the head */
@@ -31,13 +38,21 @@ typedef struct {
 /// Opens config.json, model.safetensors (F32, F16 or BF16; or pytorch_model.bin by codec/torch.h where there is none;
 /// both also in parts, by their index) and tokenizer.json. Weights stay in their mapping where that
 /// is possible; every key is accounted for: used, a known buffer or head that we do not need, or an error.
-/// Without a pooler or classifier in the file, they are drawn from normal(0, initializer_range) by (seed, name), bias
-/// 0, and listed by tn_model_fresh. TN_ENOENT for a missing file, TN_EFORMAT for a missing, unexpected or misshapen
+/// A classifier in the file is kept when it is of the same task and problem and its names are the given ones, in this order
+/// (a file that names no architecture: of any task). What the head needs and the file lacks is drawn from
+/// normal(0, initializer_range) by (seed, name), bias 0, norm 1, and listed by tn_model_fresh. TN_ENOENT for a missing file, TN_EFORMAT for a missing, unexpected or misshapen
 /// tensor, TN_EINVALID for what tn_config_parse and tn_torch_parse refuse, TN_ELIMIT for over TN_MAX_LABELS labels.
 tn_status tn_model_open(tn_engine *e, const char *dir, const tn_model_options *options, tn_model **out, tn_err *err);
 void tn_model_close(tn_model *m);
 
+/// Its `task` and `problem` are those of the model at work.
 const tn_config *tn_model_config(const tn_model *m);
+/// What it learns from.
+tn_target_kind tn_model_target(const tn_model *m);
+/// Outputs a row, a token or a chosen token: labels; 2 (start, end); words of the vocabulary.
+int32_t tn_model_width(const tn_model *m);
+/// False where token types make no difference (RoBERTa, DistilBERT, ModernBERT, ...).
+bool tn_model_uses_types(const tn_model *m);
 const tn_tokenizer *tn_model_tokenizer(const tn_model *m);
 tn_engine *tn_model_engine(const tn_model *m);
 /// Longest row, special tokens included: min(positions, the tokenizer's own limit).
@@ -52,13 +67,18 @@ typedef struct {
     const int32_t *start;   /* [n_rows + 1], ascending; row b is ids[start[b] .. start[b+1]), never empty */
     const int32_t *ids;     /* [start[n_rows]], each in [0, vocab_size) */
     const int32_t *type_id; /* [start[n_rows]], or NULL: zeros */
+    int32_t n_chosen;       /* TN_TASK_MASKED: */
+    const int32_t *chosen;  /* [n_chosen] tokens of the batch, ascending, whose scores over the vocabulary are wanted */
 } tn_batch;
 
-/// logits [n_rows, L]. Large batches are cut into pieces inside.
+/// Floats that tn_model_logits writes: sequence [n_rows, L], tokens [N, L], spans [N, 2], masked [n_chosen, V].
+size_t tn_model_n_logits(const tn_model *m, const tn_batch *b);
+/// Large batches are cut into pieces inside.
 tn_status tn_model_logits(tn_model *m, const tn_batch *b, float *logits, tn_err *err);
 
-/// Softmax, or sigmoid for one or several independent labels: what the transformers pipeline shows. In place.
-void tn_model_scores(const tn_model *m, float *logits, int32_t n_rows);
+/// What the transformers pipeline shows, in place, of `n` lines of outputs: softmax over classes or words, sigmoid of
+/// independent labels. Values and spans stay as they are, but for one value, which gets a sigmoid as it does there.
+void tn_model_scores(const tn_model *m, float *logits, int32_t n);
 
 /// Pooled states of the encoder, [n_rows, hidden_size], as the folder's 1_Pooling and 2_Normalize say (mean when there
 /// is no modules.json): sentence embeddings, frozen features for a probe.
@@ -69,11 +89,24 @@ tn_status tn_model_embed(tn_model *m, const tn_batch *b, float *out, tn_err *err
 /// *n_cut (may be NULL) counts them. TN_EFORMAT for text that is not UTF-8, with its number from 1, and for weights whose
 /// answer is not finite.
 tn_status tn_model_predict(tn_model *m, const tn_str *text, size_t n, float *probability, size_t *n_cut, tn_err *err);
+/// The same of pairs: text i with pair i. Too long: the longer one of the two is cut. Both need TN_TASK_SEQUENCE.
+tn_status tn_model_predict_pairs(tn_model *m, const tn_str *text, const tn_str *pair, size_t n, float *probability,
+                                 size_t *n_cut, tn_err *err);
 /// out [n, hidden_size]. The limit is the one of sentence_bert_config.json where it is smaller.
 tn_status tn_model_embed_texts(tn_model *m, const tn_str *text, size_t n, float *out, size_t *n_cut, tn_err *err);
 /// One text to ids with special tokens, cut to tn_model_max_tokens. ids in the arena.
 tn_status tn_model_encode(const tn_model *m, tn_str text, tn_arena *a, const int32_t **ids, int32_t *n, bool *cut,
                           tn_err *err);
+/// The same for a row of one or two texts, for training and inference alike.
+typedef struct {
+    const int32_t *ids;
+    const int32_t *type_id; /* [n]; NULL where the family does not use them, and for one text */
+    int32_t n;
+    bool cut;
+} tn_model_row;
+/// pair.ptr NULL: one text. limit: tokens at most, 0 or more than tn_model_max_tokens: that. The longer text is cut first.
+tn_status tn_model_encode_row(const tn_model *m, tn_str text, tn_str pair, int32_t limit, tn_arena *a, tn_model_row *out,
+                              tn_err *err);
 
 /// ---- training ----
 typedef struct {
@@ -99,24 +132,28 @@ tn_param *tn_model_params(tn_model *m, size_t *n);
 void tn_model_params_changed(tn_model *m);
 
 typedef struct {
-    tn_batch batch;
-    const int32_t *label;  /* [n_rows], in [0, L) */
+    tn_batch batch;        /* `chosen` is not read: the counted tokens are it */
+    tn_targets target;     /* of the kind tn_model_target; for TN_TASK_MASKED: TOKENS, label = the word that stood there */
+    tn_loss_options loss;
     int32_t n_shards;      /* >= 1 */
     const int32_t *shard;  /* [n_shards + 1], ascending: shard s is rows [shard[s], shard[s+1]); empty is fine */
-    int32_t n_global_rows; /* divisor of the mean loss; 0 = n_rows */
     int32_t first_row;     /* row 0's number in the global batch (ranks): dropout is drawn by global row */
     bool dropout;          /* off: as in evaluation */
     uint64_t seed, step;   /* of dropout */
 } tn_train_batch;
 
 typedef struct {
-    double loss;       /* sum of cross-entropies / n_global_rows, folded over shards */
-    int32_t n_correct; /* rows whose largest logit (the first of equals) is the label */
+    double loss; /* the mean, folded over shards: a sum over this batch, over the divisor */
+    /// Rows or tokens that the outputs have right: the largest logit (the first of equals) is the class; all flags on the
+    /// right side of 0; both ends of a span. Of values: 0. And how many were counted.
+    int32_t n_correct, n_counted;
 } tn_train_result;
 
-/// Forward, mean cross-entropy, backward: fills the gradients of the parameters. Needs options.train and a model of one
-/// label a row. A non-finite loss is returned as it is: the caller stops the run.
-/// No allocation once a batch of this size has been seen.
+/// Forward, loss, backward: fills the gradients of the parameters. Needs options.train.
+/// Losses: mean cross-entropy of classes; binary cross-entropy or squared error, mean over rows and labels; of spans
+/// half of the mean cross-entropy of first and of last tokens, each over the tokens of its own row.
+/// A batch without a counted target has loss 0 and gradients 0. A non-finite loss is returned as it is: the caller stops
+/// the run. No allocation once a batch of this size has been seen.
 tn_status tn_model_backward(tn_model *m, const tn_train_batch *b, tn_train_result *out, tn_err *err);
 
 /// ---- saving ----

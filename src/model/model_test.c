@@ -30,7 +30,7 @@ static tn_train_batch training_batch(void)
 {
     static const int32_t shard[] = {0, 2, 2, 5, 7}; /* one of them is empty */
     return (tn_train_batch){
-        .batch = golden_batch(), .label = tiny_label, .n_shards = 4, .shard = shard, .seed = 5, .step = 3};
+        .batch = golden_batch(), .target.label = tiny_label, .n_shards = 4, .shard = shard, .seed = 5, .step = 3};
 }
 
 static tn_engine *engine(int n_threads, const char *isa)
@@ -207,7 +207,7 @@ static void a_row_knows_no_other_row(void **state)
     ASSERT_OK(tn_model_logits(m, &b, together, &err), &err);
     for (int i = 0; i < TINY_ROWS; i++) {
         int32_t start[2] = {0, tiny_start[i + 1] - tiny_start[i]};
-        tn_batch one = {1, start, ids + tiny_start[i], types + tiny_start[i]};
+        tn_batch one = {.n_rows = 1, .start = start, .ids = ids + tiny_start[i], .type_id = types + tiny_start[i]};
         ASSERT_OK(tn_model_logits(m, &one, alone, &err), &err);
         assert_memory_equal(alone, together + i * TINY_LABELS, sizeof alone);
     }
@@ -219,7 +219,7 @@ static void a_row_knows_no_other_row(void **state)
         for (int i = 0; i < TINY_ROWS; i++)
             start[c * TINY_ROWS + i + 1] = c * TINY_TOKENS + tiny_start[i + 1];
     }
-    tn_batch big = {COPIES * TINY_ROWS, start, all, kinds};
+    tn_batch big = {.n_rows = COPIES * TINY_ROWS, .start = start, .ids = all, .type_id = kinds};
     ASSERT_OK(tn_model_logits(m, &big, many, &err), &err);
     for (int c = 0; c < COPIES; c++)
         assert_memory_equal(many + c * TINY_ROWS * TINY_LABELS, together, sizeof together);
@@ -544,13 +544,13 @@ static void senseless_batches_are_refused(void **state)
         {{0, 41, 0}, 1, long_row, NULL},
     };
     for (size_t i = 0; i < TN_COUNT(bad); i++) {
-        tn_batch b = {bad[i].n_rows, bad[i].start, bad[i].ids, bad[i].types};
+        tn_batch b = {.n_rows = bad[i].n_rows, .start = bad[i].start, .ids = bad[i].ids, .type_id = bad[i].types};
         ASSERT_FAILS(tn_model_logits(m, &b, out, &err), TN_EINVALID, &err);
     }
     const int32_t start[] = {0, 3}, label[] = {3}, shard[] = {0, 1}, gap[] = {0, 0};
-    tn_train_batch t = {.batch = {1, start, good, NULL}, .label = label, .n_shards = 1, .shard = shard};
+    tn_train_batch t = {.batch = {.n_rows = 1, .start = start, .ids = good}, .target.label = label, .n_shards = 1, .shard = shard};
     ASSERT_FAILS(tn_model_backward(m, &t, &r, &err), TN_EINVALID, &err);
-    t.label = gap;
+    t.target.label = gap;
     ASSERT_OK(tn_model_backward(m, &t, &r, &err), &err);
     t.shard = gap;
     ASSERT_FAILS(tn_model_backward(m, &t, &r, &err), TN_EINVALID, &err);

@@ -135,7 +135,7 @@ static tn_var *encode(const tn_model *m, tn_tape *t, const tn_batch *b)
     return norm_of(c, t, &n->final_norm, x);
 }
 
-static tn_var *classify(const tn_model *m, tn_tape *t, tn_var *states)
+static tn_var *classify(const tn_model *m, tn_tape *t, tn_var *states, const tn_batch *b)
 {
     const tn_config *c = &m->config;
     struct net *n = m->net;

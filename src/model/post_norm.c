@@ -236,7 +236,7 @@ tn_var *tn_post_norm_encode(const tn_model *m, tn_tape *t, const tn_batch *b)
     return x;
 }
 
-tn_var *tn_post_norm_classify(const tn_model *m, tn_tape *t, tn_var *states)
+tn_var *tn_post_norm_classify(const tn_model *m, tn_tape *t, tn_var *states, const tn_batch *b)
 {
     const struct tn_post_norm *names = m->family->post_norm;
     double dropout = m->config.classifier_dropout;

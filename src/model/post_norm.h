@@ -48,7 +48,7 @@ struct tn_post_norm {
 tn_status tn_post_norm_build(tn_model *m, void **net, tn_err *err);
 /// Positions count from 0, or from behind the padding id where the config says so.
 tn_var *tn_post_norm_encode(const tn_model *m, tn_tape *t, const tn_batch *b);
-tn_var *tn_post_norm_classify(const tn_model *m, tn_tape *t, tn_var *states);
+tn_var *tn_post_norm_classify(const tn_model *m, tn_tape *t, tn_var *states, const tn_batch *b);
 #define TN_POST_NORM_OPS .build = tn_post_norm_build, .encode = tn_post_norm_encode, .classify = tn_post_norm_classify
 
 #endif

@@ -930,20 +930,26 @@ tn_var *tn_tape_embed(tn_tape *t, const int32_t *ids, const int32_t *type_ids, c
 
 /* ---- the loss and the way back ---- */
 
-void tn_tape_cross_entropy(tn_tape *t, tn_var *logits, const int32_t *label, int32_t n, tn_loss *out)
+void tn_tape_loss(tn_tape *t, tn_var *outputs, const tn_targets *target, const tn_loss_options *o, tn_loss *out)
 {
     *out = (tn_loss){0};
-    float *loss = logits ? take_floats(t, logits->value.dim[0], 1) : NULL;
-    if (logits && t->step.record)
-        logits->grad = buffer_take(t, tn_tensor_size(&logits->value));
-    if (t->status != TN_OK || !logits)
+    float *loss = outputs ? take_floats(t, outputs->value.dim[0], 1) : NULL;
+    if (outputs && t->step.record)
+        outputs->grad = buffer_take(t, tn_tensor_size(&outputs->value));
+    if (t->status != TN_OK || !outputs)
         return;
-    tn_tensor grad = grad_view(logits, logits->grad);
-    DO(t, tn_op_cross_entropy(t->engine, &logits->value, label, n, loss, logits->grad ? &grad : NULL, &out->n_correct,
-                              &t->err));
-    tn_shards shards = shards_of(t, logits);
+    if (target->kind != TN_TARGET_CLASS) {
+        t->status = tn_fail(&t->err, TN_EINVALID, "this loss is not built in yet");
+        return;
+    }
+    int32_t n = o->divisor[0] > 0 ? (int32_t)o->divisor[0] : (int32_t)outputs->value.dim[0];
+    tn_tensor grad = grad_view(outputs, outputs->grad);
+    DO(t, tn_op_cross_entropy(t->engine, &outputs->value, target->label, n, loss, outputs->grad ? &grad : NULL,
+                              &out->n_correct, &t->err));
+    tn_shards shards = shards_of(t, outputs);
     if (t->status == TN_OK)
         out->loss = (double)tn_op_shard_sum(t->engine, loss, &shards) / n;
+    out->n_counted = (int32_t)outputs->value.dim[0];
 }
 
 tn_status tn_tape_backward(tn_tape *t, tn_err *err)

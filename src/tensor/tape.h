@@ -5,7 +5,7 @@
 ///   tn_tape_begin(t, &(tn_step){.rows = rows, .record = true, .dropout = true, .seed = 0, .step = 7});
 ///   tn_var *x = tn_tape_embed(t, ...);            each op gives a value, or NULL after a failure
 ///   x = tn_tape_linear(t, x, &w, &(tn_linear_options){.bias = &b, .activation = TN_ACT_GELU});
-///   tn_tape_cross_entropy(t, x, labels, n, &loss);
+///   tn_tape_loss(t, x, &targets, &(tn_loss_options){0}, &loss);
 ///   TN_TRY(tn_tape_backward(t, err));             fills the gradients of all weights
 ///
 /// Failure is sticky: an op on NULL gives NULL, and the first sentence is kept for tn_tape_status. So a network is
@@ -15,6 +15,7 @@
 
 #include "base/mem.h"
 #include "tensor/op.h"
+#include "tensor/target.h"
 
 typedef struct tn_tape tn_tape;
 
@@ -127,11 +128,12 @@ tn_var *tn_tape_first(tn_tape *t, tn_var *x);
 tn_var *tn_tape_mean(tn_tape *t, tn_var *x);
 
 typedef struct {
-    double loss;       /* sum of cross-entropies / n, folded over shards */
-    int32_t n_correct; /* the largest logit, the first of equals, is the label's */
+    double loss;                  /* the mean: sums by shard, folded, over their divisors */
+    int32_t n_correct, n_counted; /* lines of outputs (of spans: rows) that are right, and that count */
 } tn_loss;
-/// Mean cross-entropy of logits [B,L]; the divisor n is that of the global batch. Starts the backward pass.
-void tn_tape_cross_entropy(tn_tape *t, tn_var *logits, const int32_t *label, int32_t n, tn_loss *out);
+/// What the outputs are worth (tensor/target.h), and the start of the backward pass. Outputs have a line a target: of rows,
+/// of tokens or of chosen tokens; of spans a line a token and two columns, and the softmax is over the tokens of a row.
+void tn_tape_loss(tn_tape *t, tn_var *outputs, const tn_targets *target, const tn_loss_options *o, tn_loss *out);
 /// From the loss to the gradients of every trained weight that the step used; they are overwritten, not added to. No work
 /// is done for values below which nothing is trained.
 tn_status tn_tape_backward(tn_tape *t, tn_err *err);

@@ -163,7 +163,7 @@ static double loss_of(tn_tape *t, net *n, const variant *v)
     tn_loss loss;
     tn_err err;
     tn_tape_begin(t, &step);
-    tn_tape_cross_entropy(t, compose(t, n, v), label, B, &loss);
+    tn_tape_loss(t, compose(t, n, v), &(tn_targets){.label = label}, &(tn_loss_options){.divisor = {B}}, &loss);
     ASSERT_OK(tn_tape_backward(t, &err), &err);
     return loss.loss;
 }
@@ -237,7 +237,7 @@ static void shards_of_ranks_add_up(void **state)
                             .step = 9};
             tn_loss loss;
             tn_tape_begin(t, &step);
-            tn_tape_cross_entropy(t, compose_on(t, &n, &variants[k], from), label + first, B, &loss);
+            tn_tape_loss(t, compose_on(t, &n, &variants[k], from), &(tn_targets){.label = label + first}, &(tn_loss_options){.divisor = {B}}, &loss);
             ASSERT_OK(tn_tape_backward(t, &err), &err);
             for (int i = 0; i < N_WEIGHTS; i++) {
                 tn_weight *w = &n.w[i];
@@ -281,7 +281,7 @@ static void shards_change_only_the_order_of_sums(void **state)
     tn_step step = {.rows = {B, start, 1, whole, 100}, .record = true, .dropout = true, .seed = 3, .step = 9};
     tn_loss loss;
     tn_tape_begin(t, &step);
-    tn_tape_cross_entropy(t, compose(t, &n, &variants[1]), label, B, &loss);
+    tn_tape_loss(t, compose(t, &n, &variants[1]), &(tn_targets){.label = label}, &(tn_loss_options){.divisor = {B}}, &loss);
     ASSERT_OK(tn_tape_backward(t, &err), &err);
     assert_true(fabs(loss.loss - cut) < 1e-6);
     for (int i = 0; i < C * C; i++)
@@ -383,7 +383,7 @@ static void a_failure_is_kept_until_it_is_asked_for(void **state)
     tn_var *x = tn_tape_embed(t, ids, kind, NULL, &n.w[WORD], &n.w[POSITION], &n.w[TYPE]);
     x = tn_tape_norm(t, x, &n.w[QKV_BIAS], &n.w[SHIFT], 1e-6); /* 3C gains for C channels */
     assert_null(x);
-    tn_tape_cross_entropy(t, tn_tape_first(t, x), label, B, &loss);
+    tn_tape_loss(t, tn_tape_first(t, x), &(tn_targets){.label = label}, &(tn_loss_options){.divisor = {B}}, &loss);
     ASSERT_FAILS(tn_tape_backward(t, &err), TN_EINVALID, &err);
     assert_non_null(strstr(err.msg, "layer norm"));
     loss_of(t, &n, &variants[0]); /* the next step starts afresh */

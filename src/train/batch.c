@@ -16,35 +16,92 @@ enum { MAX_SHARDS = 64 };
 struct tn_batcher {
     const tn_examples *x;
     const tn_batch_order *given;
-    int32_t batch_size, n_shards;
+    int32_t width, batch_size, n_shards;
     uint64_t seed;
     int64_t epoch;   /* whose order is in `order`; -1: none yet */
     uint32_t *order; /* [n_rows] */
-    int32_t *ids, *start, *label;
+    int32_t *ids, *type_id, *start;
+    int32_t *label, *last; /* of rows or tokens; of spans the last tokens */
+    float *value;
     int32_t shard[MAX_SHARDS + 1];
 };
 
-tn_status tn_examples_check(const tn_examples *x, int32_t vocab_size, int32_t n_labels, int32_t max_tokens, tn_err *err)
+/* A row's tokens as a stretch of their own, so that the sentence has the row's number. */
+static tn_status check_targets(const tn_examples *x, int32_t row, tn_target_kind kind, int32_t width, tn_err *err)
 {
+    tn_targets t = x->target;
+    size_t from = x->start[row];
+    const int32_t start[2] = {0, (int32_t)(x->start[row + 1] - from)};
+    if (t.kind != kind)
+        return tn_fail(err, TN_EINVALID, "the rows have targets of another kind than the model");
+    if (kind == TN_TARGET_TOKENS)
+        t.label += from;
+    else if (kind == TN_TARGET_CLASS)
+        t.label += row;
+    else if (kind == TN_TARGET_FLAGS || kind == TN_TARGET_VALUES)
+        t.value += (size_t)row * (size_t)width;
+    return tn_targets_check(&t, 1, start, width, row, err);
+}
+
+tn_status tn_examples_check(const tn_examples *x, tn_target_kind kind, int32_t vocab_size, int32_t n_types, int32_t width,
+                            int32_t max_tokens, tn_err *err)
+{
+    if (x->masking && (kind != TN_TARGET_TOKENS || x->masking->mask_id < 0 || x->masking->mask_id >= vocab_size ||
+                       x->masking->vocab_size < 1 || x->masking->vocab_size > vocab_size))
+        return tn_fail(err, TN_EINVALID, "words are hidden for a masked language model alone, by ids of its vocabulary");
     for (int32_t i = 0; i < x->n_rows; i++) {
         size_t from = x->start[i], to = x->start[i + 1];
         if (to <= from)
             return tn_fail(err, TN_EINVALID, "row %" PRId32 " has no tokens: remove empty texts", i);
-        if (max_tokens > 0 && to - from > (size_t)max_tokens)
+        if (to - from > INT32_MAX || (max_tokens > 0 && to - from > (size_t)max_tokens))
             return tn_fail(err, TN_EINVALID, "row %" PRId32 " has %zu tokens, the model reads %" PRId32 ": truncate it",
                            i, to - from, max_tokens);
-        for (size_t t = from; t < to; t++)
+        for (size_t t = from; t < to; t++) {
             if (x->ids[t] < 0 || x->ids[t] >= vocab_size)
                 return tn_fail(err, TN_EINVALID,
                                "row %" PRId32 " has token id %" PRId32 ", the vocabulary ends at %" PRId32
                                ": the tokenizer belongs to another model",
                                i, x->ids[t], vocab_size - 1);
-        if (x->label[i] < 0 || x->label[i] >= n_labels)
-            return tn_fail(err, TN_EINVALID, "row %" PRId32 " has label %" PRId32 ", the model has %" PRId32 " labels",
-                           i, x->label[i], n_labels);
+            if (x->type_id && (x->type_id[t] < 0 || x->type_id[t] >= n_types))
+                return tn_fail(err, TN_EINVALID, "row %" PRId32 " has token type %" PRId32 " of %" PRId32, i, x->type_id[t],
+                               n_types);
+        }
+        if (!x->masking)
+            TN_TRY(check_targets(x, i, kind, width, err));
     }
     return TN_OK;
 }
+
+/* ---- hidden words ---- */
+
+/* p as a threshold of a 32-bit draw: below it with probability p, 2^-32 at the most beside it. */
+static uint32_t threshold(double p)
+{
+    double t = p * 4294967296.0;
+    return t >= 4294967295.0 ? UINT32_MAX : (uint32_t)t;
+}
+
+/* One counter a place: its words say whether the token is chosen, what becomes of it, and which word comes instead. */
+void tn_masking_draw(const tn_masking *m, uint64_t seed, int64_t epoch, int32_t row, int32_t n, int32_t *ids, int32_t *label)
+{
+    uint64_t name = tn_hash64(TN_STR("hidden words")) ^ (epoch < 0 ? 0 : seed);
+    const uint32_t key[2] = {(uint32_t)name, (uint32_t)(name >> 32)};
+    for (int32_t i = 0; i < n; i++) {
+        uint32_t u[4], counter[4] = {(uint32_t)i, (uint32_t)row, (uint32_t)(epoch + 1), (uint32_t)((epoch + 1) >> 32)};
+        tn_philox(counter, key, u);
+        bool special = ids[i] >= 0 && ids[i] < m->vocab_size && m->special[ids[i]];
+        label[i] = -100;
+        if (special || u[0] >= threshold(m->share))
+            continue;
+        label[i] = ids[i];
+        if (u[1] < threshold(m->masked))
+            ids[i] = m->mask_id;
+        else if (u[1] < threshold(m->masked + m->random))
+            ids[i] = (int32_t)((uint64_t)u[2] * (uint64_t)m->vocab_size >> 32);
+    }
+}
+
+/* ---- batches ---- */
 
 tn_status tn_batch_order_parse(tn_str text, int32_t n_rows, tn_arena *a, tn_batch_order *out, tn_err *err)
 {
@@ -106,7 +163,25 @@ static size_t largest_batch(const tn_examples *x, int32_t batch_size, const tn_b
     return n;
 }
 
-tn_status tn_batcher_new(const tn_examples *x, int32_t batch_size, int32_t n_shards, uint64_t seed,
+static tn_status make_buffers(tn_batcher *b, size_t n, size_t n_tokens, tn_err *err)
+{
+    const tn_examples *x = b->x;
+    tn_target_kind kind = x->masking ? TN_TARGET_TOKENS : x->target.kind;
+    bool has_values = kind == TN_TARGET_FLAGS || kind == TN_TARGET_VALUES;
+    size_t n_labels = kind == TN_TARGET_TOKENS ? n_tokens : n;
+    b->order = tn_mem_alloc((size_t)x->n_rows * sizeof *b->order);
+    b->ids = tn_mem_alloc(n_tokens * sizeof *b->ids);
+    b->start = tn_mem_alloc((n + 1) * sizeof *b->start);
+    b->label = has_values ? NULL : tn_mem_alloc(n_labels * sizeof *b->label);
+    b->type_id = x->type_id ? tn_mem_alloc(n_tokens * sizeof *b->type_id) : NULL;
+    b->last = kind == TN_TARGET_SPANS ? tn_mem_alloc(n * sizeof *b->last) : NULL;
+    b->value = has_values ? tn_mem_alloc(n * (size_t)b->width * sizeof *b->value) : NULL;
+    bool ok = b->order && b->ids && b->start && (has_values ? b->value != NULL : b->label != NULL) &&
+              (!x->type_id || b->type_id) && (kind != TN_TARGET_SPANS || b->last);
+    return ok ? TN_OK : tn_fail_nomem(err, n_tokens * sizeof *b->ids);
+}
+
+tn_status tn_batcher_new(const tn_examples *x, int32_t width, int32_t batch_size, int32_t n_shards, uint64_t seed,
                          const tn_batch_order *order, tn_batcher **out, tn_err *err)
 {
     if (x->n_rows < 1)
@@ -122,15 +197,17 @@ tn_status tn_batcher_new(const tn_examples *x, int32_t batch_size, int32_t n_sha
     tn_batcher *b = tn_mem_calloc(sizeof *b);
     if (!b)
         return tn_fail_nomem(err, sizeof *b);
-    *b =
-        (tn_batcher){.x = x, .given = order, .batch_size = batch_size, .n_shards = n_shards, .seed = seed, .epoch = -1};
-    b->order = tn_mem_alloc((size_t)x->n_rows * sizeof *b->order);
-    b->ids = tn_mem_alloc(n_tokens * sizeof *b->ids);
-    b->start = tn_mem_alloc((n + 1) * sizeof *b->start);
-    b->label = tn_mem_alloc(n * sizeof *b->label);
-    if (!b->order || !b->ids || !b->start || !b->label) {
+    *b = (tn_batcher){.x = x,
+                      .given = order,
+                      .width = width,
+                      .batch_size = batch_size,
+                      .n_shards = n_shards,
+                      .seed = seed,
+                      .epoch = -1};
+    tn_status st = make_buffers(b, n, n_tokens, err);
+    if (st != TN_OK) {
         tn_batcher_free(b);
-        return tn_fail_nomem(err, n_tokens * sizeof *b->ids);
+        return st;
     }
     *out = b;
     return TN_OK;
@@ -144,6 +221,9 @@ void tn_batcher_free(tn_batcher *b)
     tn_mem_free(b->ids);
     tn_mem_free(b->start);
     tn_mem_free(b->label);
+    tn_mem_free(b->type_id);
+    tn_mem_free(b->last);
+    tn_mem_free(b->value);
     tn_mem_free(b);
 }
 
@@ -159,6 +239,30 @@ static void shuffle_epoch(tn_batcher *b, int64_t epoch)
         b->order[i] = (uint32_t)i;
     tn_rng_shuffle(&r, b->order, (uint32_t)b->x->n_rows);
     b->epoch = epoch;
+}
+
+/* Targets of row `row` of the examples to place i of the batch. */
+static void copy_targets(tn_batcher *b, int64_t epoch, size_t row, int32_t i)
+{
+    const tn_targets *t = &b->x->target;
+    size_t from = b->x->start[row], n = b->x->start[row + 1] - from, at = (size_t)b->start[i], width = (size_t)b->width;
+    if (b->x->masking) {
+        tn_masking_draw(b->x->masking, b->seed, epoch, (int32_t)row, (int32_t)n, b->ids + at, b->label + at);
+        return;
+    }
+    switch (t->kind) {
+    case TN_TARGET_CLASS: b->label[i] = t->label[row]; break;
+    case TN_TARGET_TOKENS: memcpy(b->label + at, t->label + from, n * sizeof *b->label); break;
+    case TN_TARGET_FLAGS:
+    case TN_TARGET_VALUES:
+        memcpy(b->value + (size_t)i * width, t->value + row * width, width * sizeof *b->value);
+        break;
+    case TN_TARGET_SPANS:
+        b->label[i] = t->first[row];
+        b->last[i] = t->last[row];
+        break;
+    case TN_TARGET_NONE: break;
+    }
 }
 
 void tn_batcher_at(tn_batcher *b, int64_t step, tn_train_batch *out)
@@ -181,13 +285,19 @@ void tn_batcher_at(tn_batcher *b, int64_t step, tn_train_batch *out)
         size_t row = b->given ? (size_t)b->given->row[first + (size_t)i] : b->order[first + (size_t)i];
         size_t from = b->x->start[row], len = b->x->start[row + 1] - from;
         memcpy(b->ids + b->start[i], b->x->ids + from, len * sizeof *b->ids);
+        if (b->type_id)
+            memcpy(b->type_id + b->start[i], b->x->type_id + from, len * sizeof *b->type_id);
         b->start[i + 1] = b->start[i] + (int32_t)len;
-        b->label[i] = b->x->label[row];
+        copy_targets(b, epoch, row, i);
     }
     for (int32_t s = 0; s <= b->n_shards; s++)
         b->shard[s] = (int32_t)((int64_t)n * s / b->n_shards);
-    out->batch = (tn_batch){.n_rows = n, .start = b->start, .ids = b->ids};
-    out->label = b->label;
+    out->batch = (tn_batch){.n_rows = n, .start = b->start, .ids = b->ids, .type_id = b->type_id};
+    out->target = (tn_targets){.kind = b->x->masking ? TN_TARGET_TOKENS : b->x->target.kind,
+                               .label = b->label,
+                               .value = b->value,
+                               .first = b->label,
+                               .last = b->last};
     out->n_shards = b->n_shards;
     out->shard = b->shard;
 }

@@ -7,11 +7,11 @@
 #include <inttypes.h>
 #include <string.h>
 
-static const char KIND[] = "tenet training state 1";
+static const char KIND[] = "tenet training state 2";
 
 /* ---- state as metadata ---- */
 
-typedef enum { FIELD_I64, FIELD_I32, FIELD_U64, FIELD_BOOL, FIELD_F64, FIELD_DIGEST } field_type;
+typedef enum { FIELD_I64, FIELD_I32, FIELD_U64, FIELD_BOOL, FIELD_F64, FIELD_DIGEST, FIELD_SCORES } field_type;
 
 typedef struct {
     const char *key;
@@ -19,7 +19,7 @@ typedef struct {
     void *at;
 } field;
 
-enum { N_FIELDS = 19 };
+enum { N_FIELDS = 17 };
 
 static void list_fields(tn_train_state *s, field out[N_FIELDS])
 {
@@ -33,9 +33,7 @@ static void list_fields(tn_train_state *s, field out[N_FIELDS])
         {"n_planned", FIELD_I64, &s->out.n_planned},
         {"best_step", FIELD_I64, &s->out.best_step},
         {"best_loss", FIELD_F64, &s->out.best.loss},
-        {"best_accuracy", FIELD_F64, &s->out.best.accuracy},
-        {"best_macro_f1", FIELD_F64, &s->out.best.macro_f1},
-        {"best_mcc", FIELD_F64, &s->out.best.mcc},
+        {"best_scores", FIELD_SCORES, &s->out.best},
         {"last_loss", FIELD_F64, &s->out.last_loss},
         {"n_tokens", FIELD_U64, &s->out.n_tokens},
         {"stopped_early", FIELD_BOOL, &s->out.stopped_early},
@@ -47,6 +45,16 @@ static void list_fields(tn_train_state *s, field out[N_FIELDS])
     memcpy(out, list, sizeof list);
 }
 
+/* "accuracy 0.75 more perplexity 8.5 less" */
+static void write_scores(const tn_scores *s, tn_buf *b)
+{
+    for (int i = 0; i < s->n; i++) {
+        tn_buf_printf(b, "%s%s ", i ? " " : "", s->score[i].name);
+        tn_buf_f64(b, s->score[i].value);
+        tn_buf_c(b, s->score[i].less_is_better ? " less" : " more");
+    }
+}
+
 static void write_field(const field *f, tn_buf *b)
 {
     switch (f->type) {
@@ -56,7 +64,26 @@ static void write_field(const field *f, tn_buf *b)
     case FIELD_BOOL: tn_buf_char(b, *(bool *)f->at ? '1' : '0'); break;
     case FIELD_F64: tn_buf_f64(b, *(double *)f->at); break;
     case FIELD_DIGEST: tn_buf_c(b, ((tn_digest *)f->at)->hex); break;
+    case FIELD_SCORES: write_scores(f->at, b); break;
     }
+}
+
+/* The inverse of write_scores. */
+static bool read_scores(tn_str text, tn_scores *out)
+{
+    tn_str name, value, less;
+    out->n = 0;
+    while (text.len > 0 && tn_str_cut(&text, ' ', &name)) {
+        double v;
+        char c[sizeof out->score[0].name];
+        if (out->n == TN_SCORES_MAX || name.len == 0 || name.len >= sizeof c || memchr(name.ptr, 0, name.len) ||
+            !tn_str_cut(&text, ' ', &value) || !tn_str_to_f64(value, &v) || !tn_str_cut(&text, ' ', &less))
+            return false;
+        memcpy(c, name.ptr, name.len);
+        c[name.len] = 0;
+        tn_scores_add(out, c, v, tn_str_is(less, "less"));
+    }
+    return true;
 }
 
 static bool read_field(const field *f, tn_str text)
@@ -64,6 +91,8 @@ static bool read_field(const field *f, tn_str text)
     int64_t v;
     if (f->type == FIELD_F64)
         return tn_str_to_f64(text, f->at);
+    if (f->type == FIELD_SCORES)
+        return read_scores(text, f->at);
     if (f->type == FIELD_DIGEST) {
         tn_digest *d = f->at;
         if (text.len != 64)
@@ -91,7 +120,7 @@ static tn_status read_state(const tn_st *st, tn_train_state *out, tn_err *err)
     if (!tn_json_is_str(tn_json_get(st->metadata, "kind"), KIND))
         return tn_fail(err, TN_EFORMAT, "this is no \"%s\" file", KIND);
     for (int i = 0; i < N_FIELDS; i++)
-        if (!read_field(&f[i], tn_json_str(tn_json_get(st->metadata, f[i].key))))
+        if (!tn_json_get(st->metadata, f[i].key) || !read_field(&f[i], tn_json_str(tn_json_get(st->metadata, f[i].key))))
             return tn_fail(err, TN_EFORMAT, "its metadata has no good \"%s\"", f[i].key);
     if (out->step < 0 || out->step > out->out.n_planned || out->out.n_steps != out->step ||
         out->last_eval > out->step || out->out.best_step < 0 || out->out.best_step > out->step)

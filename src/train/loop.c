@@ -7,7 +7,6 @@
  * it. Random numbers are functions of (seed, step), so weights, moments and counters are the whole state. */
 #include "train/loop.h"
 #include "base/file.h"
-#include "base/fmath.h"
 #include "codec/json.h"
 #include "train/checkpoint.h"
 
@@ -44,6 +43,7 @@ tn_status tn_recipe_check(const tn_recipe *r, tn_err *err)
              (r->n_passes > 1 && (!is_power_of_two(r->n_passes) || !is_power_of_two(r->n_shards))),
          "accumulation must be a power of two, and shards a power of two that is no smaller"},
         {!(r->max_grad_norm >= 0 && isfinite(r->max_grad_norm)), "max_grad_norm must be 0 (off) or more"},
+        {!(r->label_smoothing >= 0 && r->label_smoothing < 1), "label_smoothing must be from 0 to below 1"},
         {r->eval_every < 0 || r->checkpoint_every < 0 || r->patience < 0, "intervals and patience must be 0 or more"},
     };
     for (size_t i = 0; i < TN_COUNT(rule); i++)
@@ -80,105 +80,17 @@ tn_learner tn_learner_of(tn_model *m)
     const tn_config *c = tn_model_config(m);
     tn_learner l = {.self = m,
                     .engine = tn_model_engine(m),
-                    .n_labels = c->n_labels,
+                    .target = tn_model_target(m),
+                    .by_choice = c->task == TN_TASK_MASKED,
+                    .width = tn_model_width(m),
                     .vocab_size = c->vocab_size,
+                    .n_types = c->type_vocab_size > 0 ? c->type_vocab_size : 1,
                     .max_tokens = tn_model_max_tokens(m),
                     .backward = model_backward,
                     .logits = model_logits,
                     .params_changed = model_params_changed};
     l.param = tn_model_params(m, &l.n_params);
     return l;
-}
-
-/* ---- evaluation ---- */
-
-/* -log softmax(logits)[label]; a NaN stays one. */
-static double cross_entropy(const float *logits, int32_t n_labels, int32_t label)
-{
-    double max = logits[tn_argmax(logits, n_labels)], sum = 0;
-    for (int32_t c = 0; c < n_labels; c++)
-        sum += tn_exp((double)logits[c] - max);
-    return tn_log(sum) - ((double)logits[label] - max);
-}
-
-enum { EVAL_TOKENS = 1 << 16 }; /* of one call, or one row: far below what 32 bits count */
-
-typedef struct {
-    int32_t *start;                     /* [rows of a call + 1] */
-    int32_t *hits, *labels, *predicted; /* [L] */
-    float *logits;
-    double loss;
-} evaluation;
-
-static tn_status evaluate_batch(const tn_learner *l, const tn_examples *x, int32_t first, int32_t n, evaluation *e,
-                                tn_err *err)
-{
-    size_t from = x->start[first];
-    for (int32_t i = 0; i <= n; i++)
-        e->start[i] = (int32_t)(x->start[first + i] - from);
-    tn_batch b = {.n_rows = n, .start = e->start, .ids = x->ids + from};
-    TN_TRY(l->logits(l->self, &b, e->logits, err));
-    for (int32_t i = 0; i < n; i++) {
-        const float *row = e->logits + (size_t)i * (size_t)l->n_labels;
-        int32_t label = x->label[first + i], best = tn_argmax(row, l->n_labels);
-        e->loss += cross_entropy(row, l->n_labels, label);
-        e->hits[label] += best == label;
-        e->labels[label]++;
-        e->predicted[best]++;
-    }
-    return TN_OK;
-}
-
-/* Rows of one call: a row's logits do not depend on how many. */
-static int32_t rows_from(const tn_examples *x, int32_t first, int32_t batch_size)
-{
-    int32_t n = 1, most = x->n_rows - first < batch_size ? x->n_rows - first : batch_size;
-    while (n < most && x->start[first + n + 1] - x->start[first] <= EVAL_TOKENS)
-        n++;
-    return n;
-}
-
-tn_status tn_train_evaluate(const tn_learner *l, const tn_examples *x, int32_t batch_size, tn_scores *out, tn_err *err)
-{
-    if (x->n_rows < 1 || batch_size < 1)
-        return tn_fail(err, TN_EINVALID, "no rows to evaluate");
-    size_t n_labels = (size_t)l->n_labels, n = (size_t)(batch_size < x->n_rows ? batch_size : x->n_rows);
-    n = n < EVAL_TOKENS ? n : EVAL_TOKENS; /* a row has a token at least */
-    tn_status st;
-    evaluation e = {.start = tn_mem_alloc((n + 1) * sizeof *e.start),
-                    .hits = tn_mem_calloc(3 * n_labels * sizeof *e.hits),
-                    .logits = tn_mem_alloc(n * n_labels * sizeof *e.logits)};
-    if (!e.start || !e.hits || !e.logits) {
-        st = tn_fail_nomem(err, n * n_labels * sizeof *e.logits);
-        goto done;
-    }
-    e.labels = e.hits + n_labels;
-    e.predicted = e.labels + n_labels;
-    for (int32_t i = 0, rows; i < x->n_rows; i += rows) {
-        TN_GO(tn_interrupt_check(err));
-        rows = rows_from(x, i, batch_size);
-        TN_GO(evaluate_batch(l, x, i, rows, &e, err));
-    }
-    out->loss = e.loss / x->n_rows;
-    out->accuracy = tn_metric_of_margins(TN_METRIC_ACCURACY, e.hits, e.labels, e.predicted, l->n_labels);
-    out->macro_f1 = tn_metric_of_margins(TN_METRIC_MACRO_F1, e.hits, e.labels, e.predicted, l->n_labels);
-    out->mcc = tn_metric_of_margins(TN_METRIC_MCC, e.hits, e.labels, e.predicted, l->n_labels);
-    st = TN_OK;
-done:
-    tn_mem_free(e.start);
-    tn_mem_free(e.hits);
-    tn_mem_free(e.logits);
-    return st;
-}
-
-static double score_of(const tn_scores *s, tn_metric_id by)
-{
-    switch (by) {
-    case TN_METRIC_ACCURACY: return s->accuracy;
-    case TN_METRIC_MCC: return s->mcc;
-    case TN_METRIC_LOG_LOSS: return -s->loss;
-    default: return s->macro_f1;
-    }
 }
 
 /* ---- the run ---- */
@@ -205,23 +117,55 @@ static void hash_bytes(tn_buf *b, const char *what, const void *bytes, size_t n)
     tn_buf_printf(b, "%s %zu %s\n", what, n, tn_sha256((tn_bytes){bytes, n}).hex);
 }
 
-static void describe_examples(tn_buf *b, const char *what, const tn_examples *x)
+static void describe_targets(tn_buf *b, const tn_learner *l, const tn_examples *x)
+{
+    const tn_targets *t = &x->target;
+    size_t n = (size_t)x->n_rows, tokens = x->start[n] - x->start[0];
+    tn_buf_printf(b, "target %d\n", (int)l->target);
+    switch (x->masking ? TN_TARGET_NONE : l->target) {
+    case TN_TARGET_CLASS: hash_bytes(b, "label", t->label, n * sizeof *t->label); break;
+    case TN_TARGET_FLAGS:
+    case TN_TARGET_VALUES: hash_bytes(b, "value", t->value, n * (size_t)l->width * sizeof *t->value); break;
+    case TN_TARGET_TOKENS: hash_bytes(b, "label", t->label + x->start[0], tokens * sizeof *t->label); break;
+    case TN_TARGET_SPANS:
+        hash_bytes(b, "first", t->first, n * sizeof *t->first);
+        hash_bytes(b, "last", t->last, n * sizeof *t->last);
+        break;
+    case TN_TARGET_NONE: break;
+    }
+    if (!x->masking)
+        return;
+    const tn_masking *m = x->masking;
+    hash_bytes(b, "shares", (const double[]){m->share, m->masked, m->random}, 3 * sizeof(double));
+    hash_bytes(b, "words", (const int32_t[]){m->mask_id, m->vocab_size}, 2 * sizeof(int32_t));
+    hash_bytes(b, "special", m->special, (size_t)m->vocab_size * sizeof *m->special);
+}
+
+static void describe_examples(tn_buf *b, const char *what, const tn_learner *l, const tn_examples *x)
 {
     if (!x || x->n_rows == 0)
         return;
+    size_t tokens = x->start[x->n_rows] - x->start[0];
     tn_buf_printf(b, "%s\n", what);
     hash_bytes(b, "start", x->start, ((size_t)x->n_rows + 1) * sizeof *x->start);
-    hash_bytes(b, "ids", x->ids + x->start[0], (x->start[x->n_rows] - x->start[0]) * sizeof *x->ids);
-    hash_bytes(b, "label", x->label, (size_t)x->n_rows * sizeof *x->label);
+    hash_bytes(b, "ids", x->ids + x->start[0], tokens * sizeof *x->ids);
+    if (x->type_id)
+        hash_bytes(b, "types", x->type_id + x->start[0], tokens * sizeof *x->type_id);
+    describe_targets(b, l, x);
+}
+
+static const char *best_by(const tn_recipe *r)
+{
+    return r->best_by ? r->best_by : "loss";
 }
 
 static void describe_recipe(tn_buf *b, const tn_recipe *r)
 {
-    const double number[] = {r->learning_rate, r->warmup_ratio, r->weight_decay, r->beta1,
-                             r->beta2,         r->eps,          r->layer_decay,  r->max_grad_norm};
-    tn_buf_printf(b, "%" PRId32 " %" PRId64 " %" PRId32 " %" PRId32 " %d %d %" PRIu64 " %" PRId64 " %" PRId32 " %d",
+    const double number[] = {r->learning_rate, r->warmup_ratio, r->weight_decay,  r->beta1,         r->beta2,
+                             r->eps,           r->layer_decay,  r->max_grad_norm, r->label_smoothing};
+    tn_buf_printf(b, "%" PRId32 " %" PRId64 " %" PRId32 " %" PRId32 " %d %d %" PRIu64 " %" PRId64 " %" PRId32 " %s",
                   r->epochs, r->n_steps, r->batch_size, r->n_shards, (int)r->schedule, r->dropout, r->seed,
-                  r->eval_every, r->patience, (int)r->best_by);
+                  r->eval_every, r->patience, best_by(r));
     for (size_t i = 0; i < TN_COUNT(number); i++) {
         tn_buf_char(b, ' ');
         tn_buf_f64(b, number[i]);
@@ -234,8 +178,10 @@ static tn_status job_digest(const run *u, tn_digest *out, tn_err *err)
 {
     tn_buf b = TN_BUF_INIT;
     describe_recipe(&b, u->r);
-    describe_examples(&b, "train", u->job->train);
-    describe_examples(&b, "validation", u->job->validation);
+    if (u->r->class_weight)
+        hash_bytes(&b, "class weights", u->r->class_weight, (size_t)u->l->width * sizeof *u->r->class_weight);
+    describe_examples(&b, "train", u->l, u->job->train);
+    describe_examples(&b, "validation", u->l, u->job->validation);
     if (u->job->order) {
         const tn_batch_order *o = u->job->order;
         hash_bytes(&b, "order", o->start, ((size_t)o->n_batches + 1) * sizeof *o->start);
@@ -306,9 +252,8 @@ static tn_status put_eval_line(run *u, const tn_scores *s, bool best, tn_err *er
     tn_json_writer w;
     begin_line(u, &w);
     tn_jw_key(&w, "loss"), tn_jw_f64(&w, s->loss);
-    tn_jw_key(&w, "accuracy"), tn_jw_f64(&w, s->accuracy);
-    tn_jw_key(&w, "macro_f1"), tn_jw_f64(&w, s->macro_f1);
-    tn_jw_key(&w, "mcc"), tn_jw_f64(&w, s->mcc);
+    for (int i = 0; i < s->n; i++)
+        tn_jw_key(&w, s->score[i].name), tn_jw_f64(&w, s->score[i].value);
     tn_jw_key(&w, "best"), tn_jw_bool(&w, best);
     return end_line(u, &w, &u->evals, err);
 }
@@ -324,18 +269,34 @@ static tn_status put_step_line(run *u, double lr, double loss, double norm, int3
     return end_line(u, &w, &u->steps, err);
 }
 
+static tn_status is_better(const run *u, const tn_scores *s, bool *out, tn_err *err)
+{
+    double now, before;
+    bool less;
+    if (!tn_scores_get(s, best_by(u->r), &now, &less)) {
+        char list[TN_SCORES_MAX * 32] = "loss";
+        for (int i = 0; i < s->n; i++)
+            strcat(strcat(list, ", "), s->score[i].name);
+        return tn_fail(err, TN_EINVALID, "recipe: best_by: there is no score \"%s\" here; there are %s", best_by(u->r), list);
+    }
+    *out = u->s.out.best_step == 0 || !tn_scores_get(&u->s.out.best, best_by(u->r), &before, &less) ||
+           (less ? now < before : now > before);
+    return TN_OK;
+}
+
 static tn_status evaluate(run *u, tn_err *err)
 {
     const tn_examples *x = u->job->validation;
     tn_scores s;
     tn_adamw_catch_up(u->adamw, x->ids + x->start[0], x->start[x->n_rows] - x->start[0]);
-    TN_TRY(tn_train_evaluate(u->l, x, u->r->batch_size, &s, err));
+    TN_TRY(tn_train_evaluate(u->l, x, u->r->batch_size, u->job->evaluator, &s, err));
     if (!isfinite(s.loss))
         return tn_fail(err, TN_EINVALID,
                        "step %" PRId64 ": the loss on validation is not finite; try a smaller learning rate "
                        "(now %g)",
                        u->s.step, u->r->learning_rate);
-    bool best = u->s.out.best_step == 0 || score_of(&s, u->r->best_by) > score_of(&u->s.out.best, u->r->best_by);
+    bool best = false;
+    TN_TRY(is_better(u, &s, &best, err));
     u->s.last_eval = u->s.step;
     u->s.n_worse = best ? 0 : u->s.n_worse + 1;
     if (best) {
@@ -368,7 +329,10 @@ static void show_progress(const run *u, double loss, double lr)
 
 static tn_status train_step(run *u, tn_err *err)
 {
-    tn_train_batch b = {.dropout = u->r->dropout, .seed = u->r->seed, .step = (uint64_t)u->s.step};
+    tn_train_batch b = {.loss = {.class_weight = u->r->class_weight, .smoothing = u->r->label_smoothing},
+                        .dropout = u->r->dropout,
+                        .seed = u->r->seed,
+                        .step = (uint64_t)u->s.step};
     tn_train_result result;
     tn_batcher_at(u->batcher, u->s.step, &b);
     int32_t n_tokens = b.batch.start[b.batch.n_rows];
@@ -510,8 +474,12 @@ static tn_status check_job(const tn_train_job *job, tn_err *err)
         const tn_examples *x;
     } side[] = {{"training side", job->train}, {"validation side", job->validation}};
     TN_TRY(tn_recipe_check(job->recipe, err));
+    tn_loss_options loss = {.class_weight = job->recipe->class_weight, .smoothing = job->recipe->label_smoothing};
+    TN_TRY(tn_loss_options_check(&loss, l->target, l->width, err));
     for (size_t i = 0; i < TN_COUNT(side); i++) {
-        tn_status st = side[i].x ? tn_examples_check(side[i].x, l->vocab_size, l->n_labels, l->max_tokens, err) : TN_OK;
+        tn_status st = side[i].x ? tn_examples_check(side[i].x, l->target, l->vocab_size, l->n_types, l->width,
+                                                     l->max_tokens, err)
+                                 : TN_OK;
         if (st != TN_OK) {
             tn_fail_prefix(err, "%s", side[i].name);
             return st;
@@ -524,7 +492,7 @@ static tn_status open_run(run *u, tn_err *err)
 {
     const tn_recipe *r = u->r;
     TN_TRY(check_job(u->job, err));
-    TN_TRY(tn_batcher_new(u->job->train, r->batch_size, r->n_shards, r->seed, u->job->order, &u->batcher, err));
+    TN_TRY(tn_batcher_new(u->job->train, u->l->width, r->batch_size, r->n_shards, r->seed, u->job->order, &u->batcher, err));
     u->per_epoch = tn_batcher_per_epoch(u->batcher);
     int64_t n_steps = r->n_steps > 0 ? r->n_steps : r->epochs * u->per_epoch;
     if (n_steps >= UINT32_MAX)

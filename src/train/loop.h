@@ -9,7 +9,7 @@
 ///
 /// Written into `dir`:
 ///   steps.jsonl  a line a step: {"step","epoch","lr","loss","grad_norm","tokens"}; step counts from 1
-///   evals.jsonl  a line an evaluation: {"step","epoch","loss","accuracy","macro_f1","mcc","best"}
+///   evals.jsonl  a line an evaluation: {"step","epoch","loss", the scores by name ...,"best"}
 ///   checkpoint/state.safetensors   weights, moments, counters after the last checkpoint; replaced whole or not at all
 ///   checkpoint/best.safetensors    weights of the best evaluation so far
 /// No clock and no count of threads is in any of them: the same recipe, rows and model give the same bytes, also when
@@ -17,7 +17,6 @@
 /// again.
 
 #include "base/clock.h"
-#include "metric/classification.h"
 #include "train/batch.h"
 #include "train/schedule.h"
 
@@ -38,8 +37,11 @@ typedef struct {
     uint64_t seed;            /* order of rows, dropout */
     int64_t eval_every;       /* steps; 0: at the end of each epoch. The last step is always evaluated */
     int32_t patience;         /* evaluations without a better one before the run stops; 0: never */
-    tn_metric_id best_by;     /* equal values: the earlier one stays */
+    const char *best_by;      /* name of a score, or "loss"; equal values: the earlier one stays. NULL: the loss */
     int64_t checkpoint_every; /* steps, besides each evaluation; 0: only there */
+    /// Of the training loss (tn_loss_options); an evaluation's loss has neither.
+    double label_smoothing;
+    const float *class_weight; /* [L], or NULL */
 } tn_recipe;
 
 /// TrainingArguments' defaults where it has one; 4 shards, best by macro F1, seed 0.
@@ -56,7 +58,7 @@ typedef struct {
                  .n_passes = 1,                                                                                        \
                  .max_grad_norm = 1,                                                                                   \
                  .dropout = true,                                                                                      \
-                 .best_by = TN_METRIC_MACRO_F1})
+                 .best_by = "macro_f1"})
 
 /// TN_EINVALID names the first value that makes no sense.
 tn_status tn_recipe_check(const tn_recipe *r, tn_err *err);
@@ -69,8 +71,12 @@ typedef struct {
     tn_engine *engine;
     tn_param *param;
     size_t n_params;
-    int32_t n_labels, vocab_size, max_tokens;
+    tn_target_kind target; /* what it learns from; NONE: its own affair, and an evaluator is needed for evaluations */
+    bool by_choice;        /* logits are those of b->chosen alone: TN_TASK_MASKED */
+    int32_t width;         /* of a line of logits */
+    int32_t vocab_size, n_types, max_tokens;
     tn_status (*backward)(void *self, const tn_train_batch *b, tn_train_result *out, tn_err *err);
+    /// Lines of `width`: one a row of CLASS, FLAGS, VALUES and NONE; one a token of TOKENS and SPANS; one a chosen token.
     tn_status (*logits)(void *self, const tn_batch *b, float *logits, tn_err *err);
     void (*params_changed)(void *self);
 } tn_learner;
@@ -78,19 +84,49 @@ typedef struct {
 /// The model must have been opened with options.train.
 tn_learner tn_learner_of(tn_model *m);
 
+/// ---- evaluation ----
+enum { TN_SCORES_MAX = 12 };
+/// A loss and named scores, in the order in which they are written.
 typedef struct {
-    double loss; /* mean cross-entropy, which is the log-loss without clipping */
-    double accuracy, macro_f1, mcc;
+    double loss; /* as the task's training loss has it, without weights and smoothing, in double; of classes: the log-loss
+                  * without clipping */
+    int n;
+    struct {
+        char name[24];
+        double value;
+        bool less_is_better;
+    } score[TN_SCORES_MAX];
 } tn_scores;
+/// False when there is no such score. "loss" (and "log_loss" where no score has that name) is the loss.
+bool tn_scores_get(const tn_scores *s, const char *name, double *value, bool *less_is_better);
+/// Appends; a full list is our bug.
+void tn_scores_add(tn_scores *s, const char *name, double value, bool less_is_better);
 
-/// Scores of the current weights on rows, in batches of batch_size, or fewer rows when they are long.
-tn_status tn_train_evaluate(const tn_learner *l, const tn_examples *x, int32_t batch_size, tn_scores *out, tn_err *err);
+/// What a task makes of the logits of all rows, where the scores of the loop itself are not what it is measured by.
+typedef struct {
+    void *self;
+    /// Rows [first, first + n) of x, all in order; first = 0 begins anew. `logits` has the lines of tn_learner.logits.
+    tn_status (*add)(void *self, const tn_examples *x, int32_t first, int32_t n, const float *logits, tn_err *err);
+    /// After the last row. out->loss is set (0 for TN_TARGET_NONE: the evaluator's own affair); adds scores.
+    tn_status (*finish)(void *self, tn_scores *out, tn_err *err);
+} tn_evaluator;
+
+/// Scores of the current weights on rows, in batches of batch_size, or fewer rows when they are long. Without an evaluator
+/// (NULL):
+///   CLASS, and TOKENS over counted tokens   accuracy, macro_f1, mcc
+///   FLAGS   micro_f1, macro_f1, exact_match (all labels of a row right), by logits above 0
+///   VALUES  mse, mae, r2, pearson: means over the values of a row (pearson with a constant: 0)
+///   SPANS   exact_match (the first largest of both ends right), start_accuracy, end_accuracy
+///   TOKENS by choice (a masked language model)   accuracy, perplexity
+tn_status tn_train_evaluate(const tn_learner *l, const tn_examples *x, int32_t batch_size, const tn_evaluator *by,
+                            tn_scores *out, tn_err *err);
 
 typedef struct {
     const tn_learner *learner;
     const tn_recipe *recipe;
     const tn_examples *train;
     const tn_examples *validation; /* NULL or empty: no evaluation, the last weights are the best */
+    const tn_evaluator *evaluator; /* NULL: the loop's own scores */
     const tn_batch_order *order;   /* NULL but for parity runs */
     const char *dir;
     bool resume;           /* go on from dir/checkpoint when there is one; otherwise start afresh there */

@@ -91,9 +91,9 @@ static inline tn_status toy_backward(void *self, const tn_train_batch *b, tn_tra
         double sum = 0;
         for (int l = 0; l < TOY_L; l++)
             sum += exp(z[l]);
-        out->loss += share * (log(sum) - z[b->label[i]]);
+        out->loss += share * (log(sum) - z[b->target.label[i]]);
         for (int l = 0; l < TOY_L; l++) {
-            float d = (float)(share * (exp(z[l]) / sum - (l == b->label[i])));
+            float d = (float)(share * (exp(z[l]) / sum - (l == b->target.label[i])));
             t->b_grad[l] += d;
             for (int c = 0; c < TOY_C; c++) {
                 t->w_grad[l * TOY_C + c] += d * x[c];
@@ -143,7 +143,8 @@ static inline tn_learner toy_init(toy *t, tn_engine *e)
                         .engine = e,
                         .param = t->p,
                         .n_params = 3,
-                        .n_labels = TOY_L,
+                        .width = TOY_L,
+                        .n_types = 1,
                         .vocab_size = TOY_V,
                         .max_tokens = 16,
                         .backward = toy_backward,
@@ -168,7 +169,7 @@ static inline tn_examples toy_rows(uint64_t seed, int32_t n)
         }
         start[s][i + 1] = at + len;
     }
-    return (tn_examples){n, start[s], ids[s], label[s]};
+    return (tn_examples){.n_rows = n, .start = start[s], .ids = ids[s], .target.label = label[s]};
 }
 
 #endif

@@ -69,7 +69,7 @@ static tn_status write_grad(tn_model *m, const tn_batch *b, FILE *f, tn_err *err
         label[i] = i % 3;
     tn_train_result r;
     TN_TRY(
-        tn_model_backward(m, &(tn_train_batch){.batch = *b, .label = label, .n_shards = 4, .shard = shard}, &r, err));
+        tn_model_backward(m, &(tn_train_batch){.batch = *b, .target.label = label, .n_shards = 4, .shard = shard}, &r, err));
     float loss = (float)r.loss;
     TN_TRY(write_floats(f, &loss, 1, err));
     size_t n_params;
@@ -102,7 +102,7 @@ static tn_status answer(tn_engine *e, char **argv, tn_err *err)
     tn_status st;
     TN_GO(tn_model_open(e, argv[2], &(tn_model_options){.train = grad, .encoder_only = embed}, &m, err));
     TN_GO(read_rows(m, argv[3], a, &r, err));
-    size_t width = (size_t)(embed ? tn_model_config(m)->hidden_size : tn_model_config(m)->n_labels);
+    size_t width = (size_t)(embed ? tn_model_config(m)->hidden_size : tn_model_width(m));
     out = calloc((size_t)r.n_rows * width, sizeof *out);
     tn_batch b = {.n_rows = r.n_rows, .start = r.start, .ids = r.ids.ptr};
     if (!(f = fopen(argv[4], "wb")))
@@ -181,8 +181,13 @@ static tn_status bench(tn_engine *e, char **argv, tn_err *err)
         }
         for (int i = 0; i < start[B]; i++)
             ids[i] = (int32_t)tn_rng_below(&r, (uint64_t)tn_model_config(m)->vocab_size);
-        tn_batch batch = {B, start, ids, NULL};
-        tn_train_batch t = {batch, labels, 4, shard, 0, 0, true, 0, (uint64_t)step};
+        tn_batch batch = {.n_rows = B, .start = start, .ids = ids};
+        tn_train_batch t = {.batch = batch,
+                            .target.label = labels,
+                            .n_shards = 4,
+                            .shard = shard,
+                            .dropout = true,
+                            .step = (uint64_t)step};
         tn_train_result result;
         double at = tn_clock_seconds();
         TN_TRY(tn_model_backward(m, &t, &result, err));

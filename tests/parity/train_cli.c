@@ -30,7 +30,7 @@ static tn_status read_rows(const char *path, tn_arena *a, tn_examples *out, int3
     int32_t *label = TN_ARENA_ARRAY(a, int32_t, n), *ids = TN_ARENA_ARRAY(a, int32_t, most / 2 + 1);
     if (!start || !label || !ids)
         return tn_fail_nomem(err, most);
-    *out = (tn_examples){.start = start, .ids = ids, .label = label};
+    *out = (tn_examples){.start = start, .ids = ids, .target.label = label};
     start[0] = 0;
     while (tn_str_cut(&rest, '\n', &line) && line.len) {
         int64_t v;
