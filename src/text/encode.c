@@ -13,7 +13,7 @@
 #include "text/parts.h"
 
 typedef struct {
-    uint32_t id, start, end;
+    uint32_t id, start, end, word;
     tn_piece_kind kind;
     tn_str text; /* TN_PIECE_VERBATIM: its name */
 } token;
@@ -26,9 +26,12 @@ typedef struct {
 
 typedef struct {
     const tn_tokenizer *t;
+    const tn_pretokenizer *pretokenizer;
     tn_arena *a;
     tn_err *err;
-    bool full;    /* names and offsets are wanted */
+    bool words;    /* texts are words of one text */
+    uint32_t word; /* ... and this one is at work */
+    bool full;     /* names and offsets are wanted */
     bool aligned; /* text carries offsets */
     tn_normalizing gap, piece;
     tn_spans spans, other;
@@ -59,7 +62,7 @@ static tn_status add_token(encoder *e, token x)
 /* A token over bytes [from, to) of the text. A name taken from the text is copied: buffers are used again. */
 static tn_status add_over(encoder *e, const tn_aligned *text, uint32_t id, size_t from, size_t to, tn_piece_kind kind)
 {
-    token x = {.id = id, .kind = kind};
+    token x = {.id = id, .word = e->word, .kind = kind};
     if (!e->full)
         return add_token(e, x);
     if (from < to) {
@@ -84,7 +87,7 @@ static tn_status encode_piece(encoder *e, size_t from, size_t to)
     e->spans.len = 0;
     if (!tn_spans_add(&e->spans, 0, to - from, e->a))
         return tn_fail_nomem(e->err, sizeof(tn_span));
-    TN_TRY(tn_pretokenizer_run(&e->t->pretokenizer, &e->piece, &e->spans, &e->other, e->a, e->err));
+    TN_TRY(tn_pretokenizer_run(e->pretokenizer, &e->piece, &e->spans, &e->other, e->a, e->err));
     const tn_aligned *text = &e->piece.now;
     for (size_t i = 0; i < e->spans.len; i++) {
         e->pieces.len = 0;
@@ -271,6 +274,8 @@ static size_t round16(size_t n)
 static void rebase(tn_encoding *x, char *block)
 {
     x->ids = (uint32_t *)(void *)(block + (size_t)x->ids);
+    if (x->word)
+        x->word = (uint32_t *)(void *)(block + (size_t)x->word);
     if (!x->tokens)
         return;
     x->tokens = (tn_str *)(void *)(block + (size_t)x->tokens);
@@ -281,12 +286,16 @@ static void rebase(tn_encoding *x, char *block)
 }
 
 /* Places of the arrays in the block, as offsets for now; names taken from the text come last. */
-static size_t lay_out(tn_encoding *x, size_t n, size_t name_bytes, bool full)
+static size_t lay_out(tn_encoding *x, size_t n, size_t name_bytes, bool words, bool full)
 {
     size_t size = 16; /* so that no offset is 0, which means absent */
     x->n = n;
     x->ids = (uint32_t *)size;
     size += round16(n * 4);
+    if (words) {
+        x->word = (uint32_t *)size;
+        size += round16(n * 4);
+    }
     if (!full)
         return size;
     x->start = (uint32_t *)size;
@@ -314,6 +323,8 @@ static void fill(const encoder *e, const tn_template_row *row, const tokens text
         for (size_t k = 0; k < (special ? 1 : from->len); k++, n++) {
             const token *t = special ? NULL : &from->ptr[k];
             x->ids[n] = special ? item->id : t->id;
+            if (e->words)
+                x->word[n] = special ? TN_NO_WORD : t->word;
             if (!e->full)
                 continue;
             x->start[n] = special ? 0 : t->start;
@@ -338,7 +349,7 @@ static tn_status gather(encoder *e, const tn_template_row *row, const tokens tex
     for (int s = 0; s < 2; s++)
         for (size_t i = 0; i < text[s].len && e->full; i++)
             name_bytes += text[s].ptr[i].kind == TN_PIECE_VERBATIM ? text[s].ptr[i].text.len : 0;
-    size_t size = lay_out(out, n, name_bytes, e->full), names = size - name_bytes;
+    size_t size = lay_out(out, n, name_bytes, e->words, e->full), names = size - name_bytes;
     char *block = tn_arena_alloc(e->a, size);
     if (!block)
         return tn_fail_nomem(e->err, size);
@@ -359,45 +370,62 @@ static tn_status gather(encoder *e, const tn_template_row *row, const tokens tex
     return TN_OK;
 }
 
-static tn_status encode(const tn_tokenizer *t, const tn_str *texts, size_t n_texts, const tn_encode_options *options,
-                        bool full, tn_arena *a, tn_encoding *out, tn_err *err)
+/* Texts are one or two, or all the words of one. */
+static tn_status encode(encoder e, const tn_str *texts, size_t n_texts, const tn_encode_options *options, tn_encoding *out)
 {
     const tn_encode_options none = {0}, *o = options ? options : &none;
-    const tn_template_row *row = n_texts == 2 ? &t->template.pair : &t->template.single;
-    encoder e = {.t = t, .a = a, .err = err, .full = full, .aligned = full || t->pretokenizer.needs_offsets};
+    size_t n_sides = e.words ? 1 : n_texts;
+    const tn_template_row *row = n_sides == 2 ? &e.t->template.pair : &e.t->template.single;
+    tn_pretokenizer spaced;
     tokens text[2] = {{0}, {0}};
     tn_status st = TN_OK;
     tn_encoding x = {0};
-    tn_arena_mark mark = tn_arena_save(a);
+    tn_arena_mark mark = tn_arena_save(e.a);
     *out = x;
+    e.pretokenizer = &e.t->pretokenizer;
+    if (e.words) {
+        TN_GO(tn_pretokenizer_spaced(&e.t->pretokenizer, e.a, &spaced, e.err));
+        e.pretokenizer = &spaced;
+    }
+    e.aligned = e.full || e.pretokenizer->needs_offsets;
     for (size_t i = 0; i < n_texts; i++) {
         tn_str s = texts[i];
-        TN_GO(read_text(&s, o->lossy, a, err));
-        TN_GO(encode_text(&e, s, &text[i]));
+        e.word = (uint32_t)i;
+        TN_GO(read_text(&s, o->lossy, e.a, e.err));
+        TN_GO(encode_text(&e, s, &text[e.words ? 0 : i]));
     }
     x.n_unknown = text[0].n_unknown + text[1].n_unknown;
     x.n_words = text[0].n_words + text[1].n_words;
-    TN_GO(cut_to_length(row, o, text, n_texts == 2, &x.n_cut, err));
-    for (size_t i = 0; full && t->template.trim_offsets && i < n_texts; i++)
+    TN_GO(cut_to_length(row, o, text, n_sides == 2, &x.n_cut, e.err));
+    for (size_t i = 0; e.full && e.t->template.trim_offsets && i < n_sides; i++)
         trim_spans(&e, &text[i]);
     TN_GO(gather(&e, row, text, o->plain, mark, &x));
     *out = x;
     return TN_OK;
 done:
-    tn_arena_restore(a, mark);
+    tn_arena_restore(e.a, mark);
     return st;
 }
 
 tn_status tn_tokenizer_encode(const tn_tokenizer *t, tn_str text, const tn_encode_options *options, tn_arena *arena,
                               tn_encoding *out, tn_err *err)
 {
-    return encode(t, &text, 1, options, true, arena, out, err);
+    return encode((encoder){.t = t, .a = arena, .err = err, .full = true}, &text, 1, options, out);
 }
 
 tn_status tn_tokenizer_encode_pair(const tn_tokenizer *t, tn_str first, tn_str second, const tn_encode_options *options,
                                    tn_arena *arena, tn_encoding *out, tn_err *err)
 {
-    return encode(t, (tn_str[]){first, second}, 2, options, true, arena, out, err);
+    return encode((encoder){.t = t, .a = arena, .err = err, .full = true}, (tn_str[]){first, second}, 2, options, out);
+}
+
+tn_status tn_tokenizer_encode_words(const tn_tokenizer *t, const tn_str *word, size_t n_words,
+                                    const tn_encode_options *options, tn_arena *arena, tn_encoding *out, tn_err *err)
+{
+    *out = (tn_encoding){0};
+    if (n_words >= TN_NO_WORD)
+        return tn_fail(err, TN_ELIMIT, "%zu words; less than %u can be tokenised at once", n_words, TN_NO_WORD);
+    return encode((encoder){.t = t, .a = arena, .err = err, .words = true}, word, n_words, options, out);
 }
 
 tn_status tn_tokenizer_ids(const tn_tokenizer *t, tn_str text, const tn_encode_options *options, tn_arena *arena,
@@ -406,7 +434,7 @@ tn_status tn_tokenizer_ids(const tn_tokenizer *t, tn_str text, const tn_encode_o
     tn_encoding x;
     *ids = NULL;
     *n = 0;
-    TN_TRY(encode(t, &text, 1, options, false, arena, &x, err));
+    TN_TRY(encode((encoder){.t = t, .a = arena, .err = err}, &text, 1, options, &x));
     *ids = x.ids;
     *n = x.n;
     return TN_OK;

@@ -155,6 +155,20 @@ tn_status tn_pretokenizer_parse(const tn_json *v, tn_arena *a, tn_pretokenizer *
     return parse_into(v, a, out, err);
 }
 
+tn_status tn_pretokenizer_spaced(const tn_pretokenizer *p, tn_arena *a, tn_pretokenizer *out, tn_err *err)
+{
+    *out = *p;
+    out->step = TN_ARENA_ARRAY(a, tn_pretokenizer_step, p->n);
+    if (!out->step)
+        return tn_fail_nomem(err, p->n * sizeof *out->step);
+    for (size_t i = 0; i < p->n; i++) {
+        out->step[i] = p->step[i];
+        if (out->step[i].kind == STEP_BYTE_LEVEL)
+            out->step[i].prepend = PREPEND_ALWAYS;
+    }
+    return TN_OK;
+}
+
 /* ---- cutting ---- */
 
 bool tn_spans_add(tn_spans *s, size_t from, size_t to, tn_arena *a)

@@ -25,6 +25,9 @@ typedef struct {
 
 tn_status tn_pretokenizer_parse(const tn_json *v, tn_arena *a, tn_pretokenizer *out, tn_err *err);
 
+/// The same with a space put before every piece by ByteLevel (add_prefix_space), whatever the file says. In the arena.
+tn_status tn_pretokenizer_spaced(const tn_pretokenizer *p, tn_arena *a, tn_pretokenizer *out, tn_err *err);
+
 /// Cuts the spans of w->now; `spans` and the text (Metaspace and ByteLevel change it) are replaced. `other` is a second list to work
 /// with; both grow in the arena and may be used again.
 tn_status tn_pretokenizer_run(const tn_pretokenizer *p, tn_normalizing *w, tn_spans *spans, tn_spans *other,

@@ -40,6 +40,7 @@ typedef struct {
     uint32_t *end;     /* 0, 0 for the special tokens around it */
     uint8_t *special;  /* 1 = put there by the template */
     uint8_t *type_ids; /* 0 or 1: which text of a pair */
+    uint32_t *word;    /* tn_tokenizer_encode_words: number of the word from 0, TN_NO_WORD of special tokens */
     size_t n_unknown;  /* tokens of the text that are the unknown token, before cutting */
     size_t n_words;    /* pieces of the text that went into the model, before cutting */
     size_t n_cut;      /* tokens that max_length removed */
@@ -54,6 +55,12 @@ tn_status tn_tokenizer_encode(const tn_tokenizer *t, tn_str text, const tn_encod
 /// Two texts in one sequence. `type_ids` tells them apart where the template does. Offsets count in their own text.
 tn_status tn_tokenizer_encode_pair(const tn_tokenizer *t, tn_str first, tn_str second, const tn_encode_options *options,
                                    tn_arena *arena, tn_encoding *out, tn_err *err);
+/// A text that comes as words: each is tokenised by itself, byte-level models with a space before it, and the tokens are
+/// laid one behind the other (is_split_into_words with add_prefix_space). Sets n, ids, word and the counts; the other
+/// arrays are NULL. A word may give no token (a blank, a control character). TN_ELIMIT also for 2^32 words.
+#define TN_NO_WORD UINT32_MAX
+tn_status tn_tokenizer_encode_words(const tn_tokenizer *t, const tn_str *word, size_t n_words,
+                                    const tn_encode_options *options, tn_arena *arena, tn_encoding *out, tn_err *err);
 /// The ids of tn_tokenizer_encode and nothing else: no offsets, no names. For training and embedding in bulk.
 tn_status tn_tokenizer_ids(const tn_tokenizer *t, tn_str text, const tn_encode_options *options, tn_arena *arena,
                            uint32_t **ids, size_t *n, tn_err *err);

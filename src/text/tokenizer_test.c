@@ -515,6 +515,44 @@ static void normalisation_alone(void **state)
     tn_arena_free(a);
 }
 
+/* Words are tokenised as texts of their own, and each token knows its word. */
+static void words_are_kept_apart(void **state)
+{
+    static const char *const names[] = {"wordpiece", "unigram", "bytes", "bpe"};
+    const tn_str word[] = {TN_STR("chào"), TN_STR(""), TN_STR("bạn"), TN_STR("Đà"), TN_STR("[SEP]"), TN_STR("rất đẹp")};
+    tn_err err = TN_ERR_INIT;
+    tn_status st;
+    for (size_t k = 0; k < TN_COUNT(names); k++) {
+        tn_arena *a = tn_arena_new(0);
+        tn_tokenizer *t = open_data(names[k]);
+        tn_encoding x, one;
+        size_t at = 0;
+        ASSERT_OK(tn_tokenizer_encode_words(t, word, TN_COUNT(word), &(tn_encode_options){.plain = true}, a, &x, &err),
+                  &err);
+        /* The last one is byte-level and puts no space before a text, but before words. */
+        for (size_t i = 0; i < TN_COUNT(word) && k < 3; i++) {
+            ASSERT_OK(tn_tokenizer_encode(t, word[i], &(tn_encode_options){.plain = true}, a, &one, &err), &err);
+            for (size_t j = 0; j < one.n; j++, at++)
+                assert_true(at < x.n && x.word[at] == i && x.ids[at] == one.ids[j]);
+        }
+        assert_true(at == x.n || k == 3);
+        ASSERT_OK(tn_tokenizer_encode_words(t, word, TN_COUNT(word), &(tn_encode_options){.max_length = 4}, a, &one, &err),
+                  &err);
+        assert_int_equal(one.n, 4);
+        assert_int_equal(one.n_cut + 4 - tn_tokenizer_n_special(t, false), x.n);
+        assert_int_equal(one.word[0], TN_NO_WORD);
+        FOR_EACH_FAILED_ALLOCATION(st, {
+            tn_arena *b = tn_arena_new(0);
+            st = b ? tn_tokenizer_encode_words(t, word, TN_COUNT(word), NULL, b, &x, &err) : TN_ENOMEM;
+            tn_arena_free(b);
+        });
+        const tn_str bad[] = {TN_STR("a"), TN_STR("\xff")};
+        ASSERT_FAILS(tn_tokenizer_encode_words(t, bad, 2, NULL, a, &x, &err), TN_EFORMAT, &err);
+        tn_tokenizer_free(t);
+        tn_arena_free(a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -533,6 +571,7 @@ int main(void)
         cmocka_unit_test(long_words_are_linear),
         cmocka_unit_test(threads_share_a_tokenizer),
         cmocka_unit_test(normalisation_alone),
+        cmocka_unit_test(words_are_kept_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
