@@ -206,7 +206,8 @@ static void convert(const tn_kernels *k, const tn_st_entry *e, float *out)
     }
 }
 
-/* normal(0, range): Box and Muller over counter draws named by seed and parameter. Biases are zero, norms one. */
+/* normal(0, range): Box and Muller over counter draws named by seed and parameter. Biases are zero, norms one. Of an adapter,
+ * A is uniform, by its inputs, and B is zero. */
 static void draw(const tn_model *m, const tn_slot *s, float *out)
 {
     if (s->n_dims == 1) {
@@ -215,7 +216,10 @@ static void draw(const tn_model *m, const tn_slot *s, float *out)
         return;
     }
     tn_rng r = tn_rng_init(m->options.seed, tn_hash64(s->name));
-    for (size_t i = 0; i < s->size; i++) {
+    double bound = s->lora == 'A' ? 1 / sqrt((double)s->dim[1]) : 0;
+    for (size_t i = 0; s->lora && i < s->size; i++)
+        out[i] = (float)(bound * (2 * tn_rng_f64(&r) - 1));
+    for (size_t i = 0; !s->lora && i < s->size; i++) {
         double u = 1 - tn_rng_f64(&r), v = tn_rng_f64(&r);
         out[i] = (float)(m->config.initializer_range * sqrt(-2 * tn_log(u)) * tn_cos(6.283185307179586 * v));
     }
@@ -242,7 +246,7 @@ static tn_status fill_slots(tn_model *m, const tn_st_entry **bound, tn_err *err)
     for (size_t i = 0; i < m->slot.len; i++) {
         tn_slot *s = &m->slot.ptr[i];
         tn_weight *w = s->weight;
-        if (!bound[i] && !s->head)
+        if (!bound[i] && !s->head && !s->lora)
             return tn_fail(err, TN_EFORMAT, "tensor \"%.*s\" is missing", TN_ARG(s->name));
         if (stays_mapped(m, s, bound[i])) {
             w->value.data = (float *)(uintptr_t)bound[i]->data.ptr;
@@ -254,7 +258,7 @@ static tn_status fill_slots(tn_model *m, const tn_st_entry **bound, tn_err *err)
             convert(tn_engine_kernels(m->engine), bound[i], w->value.data + s->offset);
         } else {
             draw(m, s, w->value.data + s->offset);
-            if (!TN_PUSH(&m->fresh, s->name))
+            if (!s->lora && !TN_PUSH(&m->fresh, s->name))
                 return tn_fail_nomem(err, sizeof s->name);
         }
     }
@@ -265,7 +269,8 @@ static tn_status make_gradients(tn_model *m, tn_err *err)
 {
     for (size_t i = 0; i < m->slot.len; i++) {
         tn_weight *w = m->slot.ptr[i].weight;
-        w->trained = m->slot.ptr[i].layer >= m->options.freeze || m->slot.ptr[i].head;
+        const tn_slot *s = &m->slot.ptr[i];
+        w->trained = m->lora ? s->lora || s->head : s->head || s->layer >= m->options.freeze;
         if (!w->trained || w->sparse || w->grad)
             continue;
         size_t n = tn_tensor_size(&w->value);
@@ -299,6 +304,8 @@ tn_status tn_checkpoint_load(tn_model *m, const tn_config *of_file, tn_err *err)
             TN_GO(tn_fail_nomem(err, 64));
     TN_GO(open_files(m, err));
     st = bind_all(m, &slots, bound, same_head(m, of_file), err);
+    if (st == TN_OK)
+        st = tn_lora_bind(m, &slots, bound, err);
     if (st == TN_OK)
         st = fill_slots(m, bound, err);
     if (st != TN_OK)
@@ -381,11 +388,8 @@ static tn_status remove_leftovers(const char *target, tn_arena *a, tn_err *err)
     return TN_OK;
 }
 
-tn_status tn_model_save(const tn_model *m, const char *dir, tn_err *err)
+tn_status tn_model_save_folder(const tn_model *m, const char *dir, tn_model_writer *write, const void *ctx, tn_err *err)
 {
-    if (m->options.encoder_only)
-        return tn_fail(err, TN_EINVALID,
-                       "the model was opened without a head; there is nothing to save");
     tn_arena *a = tn_arena_new(0);
     tn_str to = a ? tn_str_dup(a, tn_str_of(dir)) : (tn_str){0};
     while (to.ptr && to.len > 1 && to.ptr[to.len - 1] == '/')
@@ -400,8 +404,7 @@ tn_status tn_model_save(const tn_model *m, const char *dir, tn_err *err)
     TN_GO(remove_leftovers(target, a, err));
     TN_GO(tn_file_remove(temporary, err));
     TN_GO(tn_file_mkdirs(temporary, err));
-    TN_GO(write_config(m, temporary, a, err));
-    TN_GO(write_weights(m, temporary, a, err));
+    TN_GO(write(m, ctx, temporary, a, err));
     TN_GO(copy_tokenizer(m, temporary, a, err));
     TN_GO(tn_file_replace_dir(temporary, target, err));
 done:
@@ -409,4 +412,20 @@ done:
         tn_file_remove(temporary, NULL);
     tn_arena_free(a);
     return st;
+}
+
+static tn_status write_model(const tn_model *m, const void *ctx, const char *dir, tn_arena *a, tn_err *err)
+{
+    TN_TRY(write_config(m, dir, a, err));
+    return write_weights(m, dir, a, err);
+}
+
+tn_status tn_model_save(const tn_model *m, const char *dir, tn_err *err)
+{
+    if (m->options.encoder_only)
+        return tn_fail(err, TN_EINVALID,
+                       "the model was opened without a head; there is nothing to save");
+    if (tn_model_has_adapters(m))
+        return tn_fail(err, TN_EINVALID, "the model has adapters; merge them, or save the adapters");
+    return tn_model_save_folder(m, dir, write_model, NULL, err);
 }

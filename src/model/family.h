@@ -6,7 +6,9 @@
 /// pooling, batching and training are the same for all families.
 
 #include "base/file.h"
-#include "model/model.h"
+#include "base/map.h"
+#include "codec/safetensors.h"
+#include "model/lora.h"
 #include "tensor/tape.h"
 
 /// One tensor of a checkpoint.
@@ -22,6 +24,7 @@ typedef struct {
     bool matrix; /* of a linear layer, as opposed to a table */
     bool ones;   /* drawn as ones, where it is drawn */
     int32_t layer; /* as tn_param.layer */
+    char lora;     /* 'A' or 'B': half of an adapter, which no checkpoint of a model has; such slots are the last ones */
 } tn_slot;
 
 typedef struct {
@@ -72,6 +75,12 @@ struct tn_model {
     size_t n_params;
     TN_VEC(tn_file) file;
     bool pickled; /* the files are torch.save's */
+    struct {
+        tn_lora_options o;
+        bool of_folder; /* read from a folder, as opposed to made for training */
+        tn_file mapping;
+        tn_st file; /* its tensors, while loading */
+    } *lora; /* NULL: no adapters */
     TN_VEC(void *) owned; /* blocks of weights and gradients */
     TN_VEC(tn_str) fresh;
     TN_VEC(tn_str) ignored;
@@ -83,6 +92,8 @@ typedef struct {
     int n_dims;
     int64_t dim[2];
     bool decay, head, sparse, matrix, ones;
+    char lora;
+    int32_t layer; /* of an adapter; of others it is where the model is built */
 } tn_slot_spec;
 /// Layers that have weights of their own: ALBERT's are fewer than the steps it makes with them.
 int32_t tn_model_n_layers(const tn_model *m);
@@ -109,6 +120,14 @@ bool tn_model_add_zeros(tn_model *m, tn_weight *w, int64_t c);
 /// checkpoint.c: reads weights into all slots, draws missing heads, makes room for gradients. `of_file` is the folder's
 /// own configuration, before the task's labels took the place of its own.
 tn_status tn_checkpoint_load(tn_model *m, const tn_config *of_file, tn_err *err);
+/// A folder written whole or not at all: the tokenizer's files, and what `write` adds.
+typedef tn_status tn_model_writer(const tn_model *m, const void *ctx, const char *dir, tn_arena *a, tn_err *err);
+tn_status tn_model_save_folder(const tn_model *m, const char *dir, tn_model_writer *write, const void *ctx, tn_err *err);
+/// lora.c: reads an adapter's folder, before the network is built; adds its slots, or those that options.lora asks for;
+/// puts its tensors in the places of the base's. The last two do nothing without adapters.
+tn_status tn_lora_open(tn_model *m, const char *dir, tn_err *err);
+tn_status tn_lora_attach(tn_model *m, tn_err *err);
+tn_status tn_lora_bind(tn_model *m, const tn_map *slots, const tn_st_entry **bound, tn_err *err);
 /// A block of floats that lives as long as the model, aligned to 64; NULL when out of memory.
 float *tn_model_own(tn_model *m, size_t n_floats);
 /// pooling.c: modules.json and the folders it names.

@@ -47,7 +47,10 @@ bool tn_model_add_slot(tn_model *m, tn_slot_spec s, const char *fmt, ...)
                     .head = s.head,
                     .matrix = s.matrix,
                     .ones = s.ones,
-                    .layer = s.head ? tn_model_n_layers(m) + 1 : m->at_layer};
+                    .layer = s.lora   ? s.layer
+                             : s.head ? tn_model_n_layers(m) + 1
+                                      : m->at_layer,
+                    .lora = s.lora};
     for (int i = 0; i < s.n_dims; i++) {
         slot.dim[i] = s.dim[i];
         slot.size *= (size_t)s.dim[i];
@@ -193,12 +196,34 @@ static tn_status list_params(tn_model *m, tn_err *err)
     return TN_OK;
 }
 
+/* An adapter's folder gives way to the one it stands on. */
+static tn_status find_base(tn_model *m, const char **adapter, tn_err *err)
+{
+    tn_str base, revision;
+    if (!tn_lora_is_folder(m->dir))
+        return TN_OK;
+    *adapter = m->dir;
+    TN_TRY(tn_lora_base(m->dir, m->arena, &base, &revision, err));
+    m->dir = tn_str_c(m->arena, m->options.base ? tn_str_of(m->options.base) : base);
+    if (!m->dir)
+        return tn_fail_nomem(err, base.len);
+    if (!tn_file_is_dir(m->dir))
+        return tn_fail(err, TN_ENOENT, "%s is an adapter on %.*s%s%.*s, which is no folder here; name its folder as the base", *adapter, TN_ARG(base),
+                       revision.len ? ", revision " : "", TN_ARG(revision));
+    return TN_OK;
+}
+
 static tn_status load(tn_model *m, tn_err *err)
 {
+    const char *adapter = NULL;
+    TN_TRY(find_base(m, &adapter, err));
     TN_TRY(read_config(m, err));
     tn_config of_file = m->config;
+    if (adapter)
+        TN_TRY(tn_lora_open(m, adapter, err));
     TN_TRY(set_labels(m, err));
     TN_TRY(m->family->build(m, &m->net, err));
+    TN_TRY(tn_lora_attach(m, err));
     TN_TRY(tn_checkpoint_load(m, &of_file, err));
     TN_TRY(list_params(m, err));
     TN_TRY(open_tokenizer(m, err));
@@ -239,6 +264,8 @@ void tn_model_close(tn_model *m)
         tn_mem_free(m->owned.ptr[i]);
     for (size_t i = 0; i < m->file.len; i++)
         tn_file_close(&m->file.ptr[i]);
+    if (m->lora)
+        tn_file_close(&m->lora->mapping);
     TN_VEC_FREE(&m->owned);
     TN_VEC_FREE(&m->file);
     TN_VEC_FREE(&m->slot);

@@ -32,10 +32,14 @@ typedef struct {
     uint64_t seed;       /* of the parameters that the checkpoint lacks and the head needs */
     int32_t freeze;      /* when training: parameters of tn_param.layer below this stay as they are. 0: none; 1: the
                           * embeddings; 1 + n: the first n layers too; TN_FREEZE_ENCODER: all but the head */
+    const struct tn_lora_options *lora; /* when training: adapters and the head alone are trained (model/lora.h); freeze has
+                                         * no part then */
+    const char *base; /* of a folder that is an adapter: the model it stands on; NULL: the folder that it names */
 } tn_model_options;
 #define TN_FREEZE_ENCODER INT32_MAX
 
-/// Opens config.json, model.safetensors (F32, F16 or BF16; or pytorch_model.bin by codec/torch.h where there is none;
+/// `dir` may be an adapter of PEFT's (model/lora.h). Else it
+/// opens config.json, model.safetensors (F32, F16 or BF16; or pytorch_model.bin by codec/torch.h where there is none;
 /// both also in parts, by their index) and tokenizer.json. Weights stay in their mapping where that
 /// is possible; every key is accounted for: used, a known buffer or head that we do not need, or an error.
 /// A classifier in the file is kept when it is of the same task and problem and its names are the given ones, in this order

@@ -29,6 +29,7 @@ struct node {
     bool has_dropout;
     tn_dropout dropout;
     float *mean, *rstd; /* norm */
+    tn_var *added[TN_ADAPTERS_MAX]; /* linear: what the adapters of w gave */
     tn_attention_options attention;
     float *max, *sum;
     const float *cosine, *sine; /* rotary positions; n_heads in `attention` */
@@ -464,6 +465,54 @@ static void linear_weight_grad(tn_tape *t, struct node *n, const tn_tensor *d)
     }
 }
 
+/* ---- adapters ----
+ *
+ * An adapter is two products of its own, whose result stands where the base product is then added: so bias, activation,
+ * dropout and residual stay in the tail of one product, and the way back needs nothing but a copy of its columns. */
+
+static void add_adapters(tn_tape *t, tn_var *x, const tn_weight *w, tn_var *added[TN_ADAPTERS_MAX])
+{
+    TN_ASSERT(w->n_adapters <= TN_ADAPTERS_MAX);
+    for (int32_t i = 0; i < w->n_adapters; i++) {
+        tn_adapter *a = &w->adapter[i];
+        tn_var *low = tn_tape_linear(t, tn_tape_dropout(t, x, a->dropout), &a->a, &(tn_linear_options){0});
+        added[i] = tn_tape_linear(t, low, &a->b, &(tn_linear_options){0});
+        if (added[i])
+            added[i]->n_uses++;
+    }
+}
+
+/* Where an adapter adds, scaled; zeros elsewhere. */
+static void place_adapters(tn_tape *t, const tn_weight *w, tn_var *const added[TN_ADAPTERS_MAX], tn_tensor *out)
+{
+    size_t lines = (size_t)out->dim[0], wide = (size_t)out->dim[1], covered = 0;
+    for (int32_t i = 0; i < w->n_adapters; i++)
+        covered += (size_t)w->adapter[i].b.value.dim[0];
+    if (covered < wide)
+        memset(out->data, 0, lines * wide * sizeof *out->data);
+    for (int32_t i = 0; i < w->n_adapters; i++) {
+        const tn_tensor *x = &added[i]->value;
+        size_t n = (size_t)x->dim[1];
+        for (size_t l = 0; l < lines; l++)
+            tn_engine_kernels(t->engine)->scale(x->data + l * n, (float)w->adapter[i].scale,
+                                                out->data + l * wide + w->adapter[i].first, n);
+    }
+}
+
+static void adapters_grad(tn_tape *t, const struct node *n, const tn_tensor *d)
+{
+    size_t lines = (size_t)d->dim[0], wide = (size_t)d->dim[1];
+    for (int32_t i = 0; i < n->w->n_adapters; i++) {
+        const tn_adapter *a = &n->w->adapter[i];
+        size_t columns = (size_t)a->b.value.dim[0];
+        float *part = buffer_take(t, lines * columns);
+        for (size_t l = 0; part && l < lines; l++)
+            tn_engine_kernels(t->engine)->scale(d->data + l * wide + a->first, (float)a->scale, part + l * columns,
+                                                columns);
+        grad_move(t, n->added[i], part);
+    }
+}
+
 /* The residual gets dy last: x's gradient may be in the making, and x may be the residual. */
 static void linear_backward(tn_tape *t, struct node *n)
 {
@@ -471,6 +520,7 @@ static void linear_backward(tn_tape *t, struct node *n)
     float *inner = linear_inner_grad(t, n, dy, n->residual != NULL);
     tn_tensor d = grad_view(n->out, inner);
     linear_weight_grad(t, n, &d);
+    adapters_grad(t, n, &d);
     if (n->x->wanted)
         linear_input_grad(t, n, &d);
     if (inner != dy)
@@ -485,6 +535,8 @@ tn_var *tn_tape_linear(tn_tape *t, tn_var *x, tn_weight *w, const tn_linear_opti
 {
     if (!x || t->status != TN_OK)
         return NULL;
+    tn_var *added[TN_ADAPTERS_MAX] = {NULL};
+    add_adapters(t, x, w, added);
     tn_var *out = new_var(t, x->value.dim[0], w->value.dim[0], x->line);
     bool keep_pre = t->step.record && o->activation != TN_ACT_NONE;
     float *pre = keep_pre ? take_floats(t, x->value.dim[0], w->value.dim[0]) : NULL;
@@ -502,9 +554,12 @@ tn_var *tn_tape_linear(tn_tape *t, tn_var *x, tn_weight *w, const tn_linear_opti
                          .hook_ctx = &hook,
                          .residual = o->residual ? o->residual->value.data : NULL,
                          .ld_residual = (size_t)w->value.dim[0]};
-    DO(t, tn_op_linear(t->engine, &x->value, &packed, &tail, false, &out->value, &t->err));
+    if (w->n_adapters)
+        place_adapters(t, w, added, &out->value);
+    DO(t, tn_op_linear(t->engine, &x->value, &packed, &tail, w->n_adapters > 0, &out->value, &t->err));
     struct node *n = new_node(t, linear_backward, x, out);
     if (n) {
+        memcpy(n->added, added, sizeof added);
         n->w = w;
         n->bias = o->bias;
         n->act = o->activation;
@@ -517,6 +572,8 @@ tn_var *tn_tape_linear(tn_tape *t, tn_var *x, tn_weight *w, const tn_linear_opti
     if (o->residual)
         o->residual->n_uses++;
     out->wanted = below(x, w, o->bias) || below(o->residual, NULL, NULL);
+    for (int32_t i = 0; i < w->n_adapters; i++)
+        out->wanted |= added[i]->wanted;
     if (pre && !drops && !o->residual) {
         out->act = o->activation;
         out->pre = pre;

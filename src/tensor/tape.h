@@ -32,7 +32,18 @@ typedef struct {
     int32_t n_uses;          /* the tape's: in the step at work, and its sums by shard */
     float *parts;
     tn_gemm_packed packed;   /* kept copy for forward products; data = NULL: packed at each use */
+    struct tn_adapter *adapter; /* [n_adapters], of a matrix: what is added to some of its outputs */
+    int32_t n_adapters;         /* TN_ADAPTERS_MAX at most */
 } tn_weight;
+
+/// A low-rank addition (LoRA): outputs [first, first + rows of b) of a linear layer get scale * b a dropout(x), before its
+/// bias. a [r,I], b [n,r].
+typedef struct tn_adapter {
+    tn_weight a, b;
+    int64_t first;
+    double scale, dropout;
+} tn_adapter;
+enum { TN_ADAPTERS_MAX = 3 };
 
 /// What a line of a value stands for.
 typedef enum {
@@ -91,7 +102,8 @@ typedef struct {
     double dropout;           /* after the activation */
     tn_var *residual;         /* added last */
 } tn_linear_options;
-/// residual + dropout(f(x Wᵀ + bias)): x [N,I], w [O,I], out [N,O].
+/// residual + dropout(f(x Wᵀ + bias)): x [N,I], w [O,I], out [N,O]. What w's adapters add stands in the product's place
+/// before the product is added to it.
 tn_var *tn_tape_linear(tn_tape *t, tn_var *x, tn_weight *w, const tn_linear_options *o);
 
 /// (x - mean) / sqrt(variance + eps) * gain + bias, row by row. A bias that is not trained may have no gradient.

@@ -24,6 +24,7 @@ struct tn_batcher {
     int32_t *label, *last; /* of rows or tokens; of spans the last tokens */
     float *value;
     int32_t shard[MAX_SHARDS + 1];
+    size_t max_rows, max_tokens;
 };
 
 /* A row's tokens as a stretch of their own, so that the sentence has the row's number. */
@@ -204,6 +205,8 @@ tn_status tn_batcher_new(const tn_examples *x, int32_t width, int32_t batch_size
                       .n_shards = n_shards,
                       .seed = seed,
                       .epoch = -1};
+    b->max_rows = n;
+    b->max_tokens = n_tokens;
     tn_status st = make_buffers(b, n, n_tokens, err);
     if (st != TN_OK) {
         tn_batcher_free(b);
@@ -230,6 +233,16 @@ void tn_batcher_free(tn_batcher *b)
 int64_t tn_batcher_per_epoch(const tn_batcher *b)
 {
     return b->given ? b->given->n_batches : ((int64_t)b->x->n_rows + b->batch_size - 1) / b->batch_size;
+}
+
+size_t tn_batcher_max_rows(const tn_batcher *b)
+{
+    return b->max_rows;
+}
+
+size_t tn_batcher_max_tokens(const tn_batcher *b)
+{
+    return b->max_tokens;
 }
 
 static void shuffle_epoch(tn_batcher *b, int64_t epoch)

@@ -59,6 +59,9 @@ tn_status tn_batcher_new(const tn_examples *x, int32_t width, int32_t batch_size
 void tn_batcher_free(tn_batcher *b);
 /// Batches of one epoch: ceil(n_rows / batch_size), or those of the order.
 int64_t tn_batcher_per_epoch(const tn_batcher *b);
+/// Rows and tokens of a batch, at most.
+size_t tn_batcher_max_rows(const tn_batcher *b);
+size_t tn_batcher_max_tokens(const tn_batcher *b);
 /// Fills batch, target, n_shards and shard of `out` for step k >= 0 (k runs over all epochs), valid until the next call.
 /// Shard s holds rows [n*s/S, n*(s+1)/S). The other fields are left alone.
 void tn_batcher_at(tn_batcher *b, int64_t step, tn_train_batch *out);

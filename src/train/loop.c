@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "codec/json.h"
 #include "train/checkpoint.h"
+#include "train/passes.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -104,6 +105,7 @@ typedef struct {
     tn_arena *arena; /* paths */
     char *state_path, *best_path, *steps_path, *evals_path;
     tn_batcher *batcher;
+    tn_passes *passes; /* NULL: each batch in one */
     tn_adamw_state *adamw;
     tn_journal steps, evals;
     tn_buf line;
@@ -339,7 +341,8 @@ static tn_status train_step(run *u, tn_err *err)
     double lr = tn_schedule_at(&u->schedule, u->s.step);
 
     tn_adamw_catch_up(u->adamw, b.batch.ids, (size_t)n_tokens);
-    TN_TRY(u->l->backward(u->l->self, &b, &result, err));
+    TN_TRY(u->passes ? tn_passes_backward(u->passes, u->l->backward, u->l->self, &b, &result, err)
+                     : u->l->backward(u->l->self, &b, &result, err));
     if (!isfinite(result.loss))
         return refuse_step(u, "loss", result.loss, lr, err);
     double norm = tn_adamw_grad_norm(u->adamw);
@@ -504,6 +507,10 @@ static tn_status open_run(run *u, tn_err *err)
     TN_TRY(job_digest(u, &u->s.job, err));
     tn_adamw_options options = {r->beta1, r->beta2, r->eps, r->weight_decay, r->layer_decay};
     TN_TRY(tn_adamw_new(u->l->engine, u->l->param, u->l->n_params, &options, n_steps, &u->adamw, err));
+    if (r->n_passes > 1)
+        TN_TRY(tn_passes_new(u->l->engine, u->l->param, u->l->n_params, u->l->width,
+                             &(tn_passes_size){r->n_passes, tn_batcher_max_rows(u->batcher), tn_batcher_max_tokens(u->batcher)},
+                             &u->passes, err));
     TN_TRY(name_files(u, err));
     bool resume = u->job->resume && tn_file_exists(u->state_path);
     TN_TRY(resume ? go_on(u, err) : start_afresh(u, err));
@@ -526,6 +533,7 @@ tn_status tn_train_run(const tn_train_job *job, tn_train_outcome *out, tn_err *e
     tn_journal_close(&u.steps);
     tn_journal_close(&u.evals);
     tn_batcher_free(u.batcher);
+    tn_passes_free(u.passes);
     tn_adamw_free(u.adamw);
     tn_buf_free(&u.line);
     tn_arena_free(u.arena);
