@@ -138,14 +138,14 @@ static tn_status missing(const tn_table *t, const char *what, const tn_data_file
                    TN_ARG(file->path), what, TN_ARG(columns_of(t)), what);
 }
 
-static tn_status text_by_content(const tn_table *t, int label, int id, const tn_data_file *file, int *at,
+static tn_status text_by_content(const tn_table *t, int label, int id, int pair, const tn_data_file *file, int *at,
                                  tn_column_choice *why, tn_err *err)
 {
     double best = 0, second = 0;
     *at = -1;
     for (size_t i = 0; i < t->column.len; i++) {
         looks l;
-        if ((int)i == label || (int)i == id)
+        if ((int)i == label || (int)i == id || (int)i == pair)
             continue;
         TN_TRY(look_at(t, (int)i, &l, err));
         /* Prose: mostly distinct, two words or more on average (or long without blanks: Chinese, Japanese, Thai). */
@@ -174,7 +174,7 @@ static tn_status label_by_content(const tn_table *t, const tn_columns *taken, co
     size_t n = 0, n_distinct = 0;
     for (size_t i = 0; i < t->column.len; i++) {
         looks l;
-        if ((int)i == taken->text || (int)i == taken->id || (int)i == taken->split)
+        if ((int)i == taken->text || (int)i == taken->id || (int)i == taken->split || (int)i == taken->pair)
             continue;
         TN_TRY(look_at(t, (int)i, &l, err));
         if (l.n_distinct >= 2 && l.n_distinct <= 100 && l.n_distinct * 2 <= l.n && l.mean <= 60 && n++ == 0)
@@ -245,12 +245,62 @@ static const char *const usual_id[] = {
     "index unnamed:_0",
 };
 
+/* Columns of two texts that go together. */
+static const char *const usual_pairs[][2] = {
+    {"premise", "hypothesis"}, {"sentence1", "sentence2"}, {"sentence_1", "sentence_2"}, {"question1", "question2"},
+    {"text1", "text2"},        {"text_1", "text_2"},       {"text_a", "text_b"},         {"sentence_a", "sentence_b"},
+    {"claim", "evidence"},     {"question", "sentence"},   {"question", "answer"},       {"query", "passage"},
+    {"query", "document"},     {"text", "text_pair"},      {"anchor", "positive"},       {"tien_de", "gia_thuyet"},
+    {"câu1", "câu2"},          {"cau1", "cau2"},
+};
+
+/* The first text too, unless it is named. */
+static tn_status choose_pair(const tn_table *t, const tn_data_source *s, const tn_data_file *file, tn_columns *out, tn_err *err)
+{
+    size_t n;
+    if (s->pair)
+        return take_named(t, "second text", s->pair, file, &out->pair, &out->why[4], err);
+    for (size_t i = 0; i < TN_COUNT(usual_pairs); i++) {
+        int first = find_any_case(t, tn_str_of(usual_pairs[i][0]), &n), second = find_any_case(t, tn_str_of(usual_pairs[i][1]), &n);
+        if (first < 0 || second < 0 || (out->text >= 0 && out->text != first))
+            continue;
+        if (out->text < 0)
+            out->why[0].why = TN_STR("usual names of two texts");
+        out->text = first;
+        out->pair = second;
+        out->why[4].why = TN_STR("usual names of two texts");
+        return TN_OK;
+    }
+    return tn_fail(err, TN_ENOENT,
+                   "%.*s: no two columns look like the two texts of a pair; the columns are: %.*s. Name them in the brief: "
+                   "data: {path: ..., text: COLUMN, pair: COLUMN}",
+                   TN_ARG(file->path), TN_ARG(columns_of(t)));
+}
+
+static tn_status choose_flags(const tn_table *t, const tn_data_source *s, const tn_data_file *file, tn_columns *out, tn_err *err)
+{
+    out->flag = TN_ARENA_ARRAY(t->arena, int, s->n_label_columns);
+    if (!out->flag)
+        return tn_fail_nomem(err, s->n_label_columns * sizeof *out->flag);
+    for (size_t i = 0; i < s->n_label_columns; i++) {
+        out->flag[i] = find_exact(t, s->label_columns[i]);
+        if (out->flag[i] < 0)
+            return tn_fail(err, TN_ENOENT, "%.*s: no column \"%.*s\" for a label; the columns are: %.*s", TN_ARG(file->path),
+                           TN_ARG(tn_str_sub(s->label_columns[i], 0, 80)), TN_ARG(columns_of(t)));
+        for (size_t k = 0; k < i; k++)
+            if (out->flag[k] == out->flag[i])
+                return tn_fail(err, TN_EINVALID, "%.*s: the label column \"%.*s\" is given twice", TN_ARG(file->path), TN_ARG(s->label_columns[i]));
+    }
+    out->why[1].why = TN_STR("named");
+    return TN_OK;
+}
+
 tn_status tn_table_choose(const tn_table *t, const tn_data_source *s, size_t n_files, const tn_data_file *file,
                           tn_columns *out, tn_err *err)
 {
     size_t n;
-    bool labels_needed = s->use != TN_DATA_PREDICT;
-    *out = (tn_columns){-1, -1, -1, -1, {{{0}}}};
+    bool labels_needed = s->use != TN_DATA_PREDICT && !s->label_columns;
+    *out = (tn_columns){.text = -1, .label = -1, .id = -1, .split = -1, .pair = -1};
     tn_str usual = TN_STR("usual name");
     /* Names first, for all three, so that a named column is no candidate for another role. */
     if (s->text)
@@ -259,44 +309,52 @@ tn_status tn_table_choose(const tn_table *t, const tn_data_source *s, size_t n_f
         TN_TRY(take_named(t, "label", s->label, file, &out->label, &out->why[1], err));
     if (s->id && s->id[0])
         TN_TRY(take_named(t, "id", s->id, file, &out->id, &out->why[2], err));
-    if (!s->text) {
+    if (s->label_columns)
+        TN_TRY(choose_flags(t, s, file, out, err));
+    if (s->pairs || s->pair)
+        TN_TRY(choose_pair(t, s, file, out, err));
+    if (out->text < 0) {
         int at = find_usual(t, usual_text, TN_COUNT(usual_text), &n);
         if (n > 1)
             return ambiguous(t, "text", file, err);
-        if (n == 1 && at != out->label && at != out->id)
+        if (n == 1 && at != out->label && at != out->id && at != out->pair)
             out->text = at, out->why[0].why = usual;
     }
-    if (!s->label) {
+    if (!s->label && !s->label_columns) {
         int at = find_usual(t, usual_label, TN_COUNT(usual_label), &n);
         if (n > 1 && labels_needed)
             return ambiguous(t, "label", file, err);
-        if (n == 1 && at != out->text && at != out->id)
+        if (n == 1 && at != out->text && at != out->id && at != out->pair)
             out->label = at, out->why[1].why = usual;
     }
     if (!s->id) {
         int at = find_usual(t, usual_id, TN_COUNT(usual_id), &n);
-        if (n == 1 && at != out->text && at != out->label)
+        if (n == 1 && at != out->text && at != out->label && at != out->pair)
             out->id = at, out->why[2].why = usual;
     }
     if (out->text < 0)
-        TN_TRY(text_by_content(t, out->label, out->id, file, &out->text, &out->why[0], err));
+        TN_TRY(text_by_content(t, out->label, out->id, out->pair, file, &out->text, &out->why[0], err));
     out->split = n_files == 1 && file[0].split == TN_SPLIT_NONE ? find_split(t) : -1;
+    if (out->label < 0 && labels_needed && s->kind != TN_LABEL_CLASS)
+        return missing(t, "label", file, err);
     if (out->label < 0 && labels_needed)
         TN_TRY(label_by_content(t, out, file, &out->label, &out->why[1], err));
     if (out->split >= 0 && (out->split == out->text || out->split == out->label || out->split == out->id))
         out->split = -1;
     if (out->split >= 0)
         out->why[3].why = TN_STR("every cell names a split");
+    if (out->pair >= 0 && (out->pair == out->text || out->pair == out->label || out->pair == out->id))
+        return tn_fail(err, TN_EINVALID, "%.*s: the second text must be a column of its own", TN_ARG(file->path));
     if (out->text == out->label || (out->id >= 0 && (out->id == out->text || out->id == out->label)))
         return tn_fail(err, TN_EINVALID, "%.*s: text, label and id must be different columns", TN_ARG(file->path));
-    static const char *const role[] = {"text", "label", "id", "split"};
-    int at[] = {out->text, out->label, out->id, out->split};
-    for (int i = 0; i < 4; i++) {
+    static const char *const role[] = {"text", "label", "id", "split", "second text"};
+    int at[] = {out->text, out->label, out->id, out->split, out->pair};
+    for (int i = 0; i < 5; i++) {
         if (at[i] < 0)
             continue;
         out->why[i].name = t->column.ptr[at[i]].name;
         TN_TRY(check_present(t, at[i], role[i], n_files, file, err));
-        if (t->column.ptr[at[i]].place.len)
+        if (t->column.ptr[at[i]].place.len && !(at[i] == out->label && s->kind == TN_LABEL_SET))
             return tn_fail(err, TN_EFORMAT,
                            "%.*s: \"%.*s\" is an array or an object here; the %s must be one value a row",
                            TN_ARG(t->column.ptr[at[i]].place), TN_ARG(t->column.ptr[at[i]].name), role[i]);

@@ -8,9 +8,11 @@
 
 #include "base/file.h"
 #include "base/map.h"
+#include "codec/json.h"
 #include "data/note.h"
 #include "data/table.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,8 +46,10 @@ static tn_status add_file(tn_dataset *d, tn_data_format *format, const char *pat
         return tn_fail(err, TN_ENOENT, "%s: no such file", path);
     if (tn_file_is_dir(path))
         return tn_fail(err, TN_EINVALID, "%s is a folder; name a file for each split", path);
+    if (format[d->n_files] == TN_FORMAT_NONE && (tn_str_ends(p, ".txt") || tn_str_ends(p, ".ft")))
+        format[d->n_files] = TN_FORMAT_FASTTEXT; /* only where the file is named: a folder's texts may be anything */
     if (format[d->n_files] == TN_FORMAT_NONE)
-        return tn_fail(err, TN_EINVALID, "%s: unknown kind of file; known are csv, tsv, jsonl, ndjson, json", path);
+        return tn_fail(err, TN_EINVALID, "%s: unknown kind of file; known are csv, tsv, jsonl, ndjson, json, and txt as fastText's", path);
     d->file[d->n_files++] = (tn_data_file){.path = p, .split = split};
     return TN_OK;
 }
@@ -116,6 +120,45 @@ static bool pandas_loses(tn_str cell)
     return false;
 }
 
+static bool is_flag(const tn_data_source *s, const tn_columns *c, int column)
+{
+    for (size_t i = 0; c->flag && i < s->n_label_columns; i++)
+        if (c->flag[i] == column)
+            return true;
+    return false;
+}
+
+/* A column a label becomes what a cell with an array says. */
+static tn_status join_flags(const tn_data_source *s, const tn_table *t, const tn_columns *c, tn_dataset *d, size_t r, tn_str *out, tn_err *err)
+{
+    static const char *const no[] = {"0", "false", "False", "FALSE", "no", "0.0"}, *const yes[] = {"1", "true", "True", "TRUE", "yes", "1.0"};
+    tn_buf b = TN_BUF_INIT;
+    tn_json_writer w;
+    tn_jw_init(&w, &b, 0);
+    tn_jw_begin_array(&w);
+    for (size_t i = 0; i < s->n_label_columns; i++) {
+        tn_str cell = tn_str_trim(tn_table_cell(t, r, c->flag[i]));
+        bool off = false, on = false;
+        for (size_t k = 0; k < TN_COUNT(no); k++) {
+            off |= tn_str_is(cell, no[k]);
+            on |= tn_str_is(cell, yes[k]);
+        }
+        if (!on && !off) {
+            const tn_record *rec = &t->record.ptr[r];
+            tn_buf_free(&b);
+            return tn_fail(err, TN_EFORMAT, "%.*s:%u: the label column \"%.*s\" has \"%.*s\"; it must be 0 or 1", TN_ARG(d->file[rec->file].path), rec->line,
+                           TN_ARG(tn_str_sub(s->label_columns[i], 0, 80)), TN_ARG(tn_str_sub(cell, 0, 80)));
+        }
+        if (on)
+            tn_jw_str(&w, s->label_columns[i]);
+    }
+    tn_jw_end_array(&w);
+    tn_status st = tn_buf_status(&b, err);
+    *out = st == TN_OK ? tn_str_dup(d->arena, tn_buf_view(&b)) : (tn_str){0};
+    tn_buf_free(&b);
+    return st == TN_OK && !out->ptr ? tn_fail_nomem(err, 64) : st;
+}
+
 static tn_status make_rows(const tn_data_source *s, const tn_table *t, const tn_columns *c, tn_dataset *d,
                            tn_str **label, gaps *g, tn_err *err)
 {
@@ -127,15 +170,21 @@ static tn_status make_rows(const tn_data_source *s, const tn_table *t, const tn_
     if (!d->row || !*label || !other || !d->other)
         return tn_fail_nomem(err, n * sizeof *d->row);
     for (int i = 0; i < (int)t->column.len; i++)
-        if (i != c->text && i != c->label && i != c->id && i != c->split) {
+        if (i != c->text && i != c->label && i != c->id && i != c->split && i != c->pair && !is_flag(s, c, i)) {
             d->other[d->n_other] = t->column.ptr[i].name;
             other[d->n_other++] = i;
         }
     for (size_t r = 0; r < n; r++) {
         const tn_record *rec = &t->record.ptr[r];
         tn_str text = tn_str_trim(tn_table_cell(t, r, c->text)), name = tn_str_trim(tn_table_cell(t, r, c->label));
+        tn_str pair = tn_str_trim(tn_table_cell(t, r, c->pair));
         bool no_label = c->label < 0 || tn_cell_is_missing(name);
-        if (tn_cell_is_missing(text)) {
+        if (s->kind == TN_LABEL_SET && (c->label >= 0 || c->flag)) {
+            TN_TRY(c->flag ? join_flags(s, t, c, d, r, &name, err) : TN_OK);
+            name = no_label && !c->flag ? TN_STR("") : name;
+            no_label = false;
+        }
+        if (tn_cell_is_missing(text) || (c->pair >= 0 && tn_cell_is_missing(pair))) {
             g->first[0] = g->n_no_text++ ? g->first[0] : r;
             continue;
         }
@@ -147,7 +196,7 @@ static tn_status make_rows(const tn_data_source *s, const tn_table *t, const tn_
             g->first[2] = g->n_pandas++ ? g->first[2] : r;
         tn_row *row = &d->row[d->n_rows];
         *row = (tn_row){
-            .text = text, .label = -1, .split = d->file[rec->file].split, .file = rec->file, .line = rec->line};
+            .text = text, .pair = c->pair >= 0 ? pair : (tn_str){0}, .label = -1, .value = NAN, .split = d->file[rec->file].split, .file = rec->file, .line = rec->line};
         row->id = tn_str_trim(tn_table_cell(t, r, c->id));
         if (c->split >= 0)
             row->split = tn_split_word(tn_str_trim(tn_table_cell(t, r, c->split)));
@@ -467,6 +516,19 @@ tn_status tn_dataset_set_ids(tn_dataset *d, bool has_column, tn_findings *findin
 
 /* ---- the whole ---- */
 
+static tn_status check_numbers(const tn_dataset *d, tn_err *err)
+{
+    double low = INFINITY, high = -INFINITY;
+    for (size_t r = 0; r < d->n_rows; r++)
+        if (is_training(d, &d->row[r])) {
+            low = d->row[r].value < low ? d->row[r].value : low;
+            high = d->row[r].value > high ? d->row[r].value : high;
+        }
+    return low < high ? TN_OK
+                      : tn_fail(err, TN_EFORMAT, "%.*s: every row has the number %g (column \"%.*s\"); there is nothing to learn", TN_ARG(d->file[0].path), low,
+                                TN_ARG(d->label_column.name));
+}
+
 static tn_status check_use(const tn_data_source *s, tn_dataset *d, tn_findings *findings, tn_err *err)
 {
     tn_str path = d->file[0].path;
@@ -487,6 +549,8 @@ static tn_status check_use(const tn_data_source *s, tn_dataset *d, tn_findings *
                        "%.*s: %zu row%s cannot be split into train, validation and test; three are the least, "
                        "some hundred are sensible",
                        TN_ARG(path), n_training, n_training == 1 ? "" : "s");
+    if (d->kind == TN_LABEL_NUMBER)
+        return check_numbers(d, err);
     bool *has = tn_arena_calloc(d->arena, d->n_labels + 1);
     size_t n_classes = 0;
     if (!has)
@@ -494,6 +558,8 @@ static tn_status check_use(const tn_data_source *s, tn_dataset *d, tn_findings *
     for (size_t r = 0; r < d->n_rows; r++)
         if (is_training(d, &d->row[r]) && d->row[r].label >= 0 && !has[d->row[r].label])
             has[d->row[r].label] = true, n_classes++;
+    if (d->kind == TN_LABEL_SET)
+        return TN_OK;
     if (n_classes < 2)
         return tn_fail(err, TN_EFORMAT,
                        "%.*s: every row has the label \"%.*s\" (column \"%.*s\"); two classes are needed", TN_ARG(path),
@@ -513,6 +579,27 @@ static tn_status check_use(const tn_data_source *s, tn_dataset *d, tn_findings *
     return TN_OK;
 }
 
+/* "a, b, c": what stands for the label column where each label has its own. */
+static tn_status name_flags(const tn_data_source *s, tn_dataset *d, tn_err *err)
+{
+    tn_str all = TN_STR("");
+    for (size_t i = 0; i < s->n_label_columns && all.ptr; i++)
+        all = tn_str_format(d->arena, "%.*s%s%.*s", TN_ARG(all), i ? ", " : "", TN_ARG(s->label_columns[i]));
+    d->label_column.name = all;
+    return all.ptr ? TN_OK : tn_fail_nomem(err, 64);
+}
+
+static tn_status read_numbers(tn_dataset *d, const tn_str *text, tn_err *err)
+{
+    for (size_t r = 0; r < d->n_rows; r++) {
+        tn_row *row = &d->row[r];
+        if (text[r].ptr && (!tn_str_to_f64(text[r], &row->value) || !isfinite(row->value)))
+            return tn_fail(err, TN_EFORMAT, "%.*s:%u: \"%.*s\" (column \"%.*s\") is no number; write it with a decimal point, or name another column",
+                           TN_ARG(d->file[row->file].path), row->line, TN_ARG(tn_str_sub(text[r], 0, 80)), TN_ARG(d->label_column.name));
+    }
+    return TN_OK;
+}
+
 static tn_status load(const tn_data_source *s, tn_dataset *d, tn_table *t, tn_findings *findings, tn_err *err)
 {
     tn_data_format *format = NULL;
@@ -521,12 +608,19 @@ static tn_status load(const tn_data_source *s, tn_dataset *d, tn_table *t, tn_fi
         TN_TRY(tn_table_read(t, &d->file[i], (uint32_t)i, format[i], findings, err));
     tn_columns c;
     TN_TRY(tn_table_choose(t, s, d->n_files, d->file, &c, err));
-    d->text_column = c.why[0], d->label_column = c.why[1], d->id_column = c.why[2], d->split_column = c.why[3];
+    d->text_column = c.why[0], d->label_column = c.why[1], d->id_column = c.why[2], d->split_column = c.why[3], d->pair_column = c.why[4];
+    d->kind = s->kind;
     gaps g = {0};
     tn_str *label;
     TN_TRY(make_rows(s, t, &c, d, &label, &g, err));
     TN_TRY(report_gaps(t, &c, d, &g, findings, err));
-    if (c.label >= 0)
+    if (c.flag)
+        TN_TRY(name_flags(s, d, err));
+    if (s->kind == TN_LABEL_SET && (c.label >= 0 || c.flag))
+        TN_TRY(tn_dataset_read_sets(s, c.flag != NULL, d, label, findings, err));
+    else if (s->kind == TN_LABEL_NUMBER && c.label >= 0)
+        TN_TRY(read_numbers(d, label, err));
+    else if (c.label >= 0)
         TN_TRY(set_labels(s, d, label, findings, err));
     TN_TRY(tn_dataset_set_ids(d, c.id >= 0, findings, err));
     return check_use(s, d, findings, err);
@@ -633,6 +727,12 @@ tn_status tn_dataset_digest(const tn_dataset *d, tn_digest *out, tn_err *err)
     for (size_t r = 0; r < d->n_rows; r++) {
         put_part(&b, d->row[r].id);
         put_part(&b, d->row[r].text);
+        if (d->row[r].pair.ptr)
+            put_part(&b, d->row[r].pair);
+        if (d->kind == TN_LABEL_NUMBER)
+            tn_buf_put(&b, &d->row[r].value, sizeof d->row[r].value);
+        for (uint32_t k = 0; d->kind == TN_LABEL_SET && k < d->row[r].n_set; k++)
+            put_part(&b, d->label[d->row[r].set[k]]);
         put_part(&b, d->row[r].label < 0 ? TN_STR("") : d->label[d->row[r].label]);
     }
     tn_status st = tn_buf_status(&b, err);

@@ -23,10 +23,22 @@ typedef enum {
 enum { TN_N_SPLITS = 5 };
 const char *tn_split_name(tn_split s); /* "none", "train", "validation", "test", "removed" */
 
+/// What the label column says of a row.
+typedef enum {
+    TN_LABEL_CLASS,  /* one class */
+    TN_LABEL_SET,    /* any number of labels, also none: an array (JSON), names with a separator, or a column a label */
+    TN_LABEL_NUMBER, /* a finite number */
+} tn_label_kind;
+
 typedef struct {
     tn_str id;     /* unique in the data set */
     tn_str text;   /* valid UTF-8, not blank; as in the file, also its newlines, without blanks at both ends */
-    int32_t label; /* index into tn_dataset.label; -1 = the row has none */
+    tn_str pair;   /* the second text of a pair, held to the same; ptr NULL = there is one text */
+    int32_t label; /* index into tn_dataset.label; -1 = the row has none. Of a set: the rarest of its labels in training (to
+                    * split by); of a number: -1 */
+    const int32_t *set; /* TN_LABEL_SET: [n_set] indices into tn_dataset.label, ascending; may be none */
+    uint32_t n_set;
+    double value; /* TN_LABEL_NUMBER; NAN = the row has none */
     tn_split split;
     uint32_t file; /* index into tn_dataset.file */
     uint32_t line; /* where the record begins, from 1 */
@@ -58,7 +70,9 @@ typedef struct {
     tn_str *other; /* [n_other], names of the columns that are neither text, label, id nor split */
     size_t n_files;
     tn_data_file *file;
-    tn_column_choice text_column, label_column, id_column, split_column;
+    tn_column_choice text_column, label_column, id_column, split_column, pair_column;
+    tn_label_kind kind;
+    tn_str separator; /* of sets in one cell; empty: arrays, a column a label, or never more than one */
     size_t n_no_text, n_no_label; /* rows dropped because a cell was missing */
     bool given[TN_N_SPLITS];      /* which splits the data brought along */
 } tn_dataset;
@@ -76,6 +90,12 @@ typedef struct {
     const char *path;
     const char *train, *validation, *test;
     const char *text, *label, *id;
+    const char *pair;     /* column of the second text; NULL = found when `pairs`, else there is none */
+    bool pairs;           /* a row has two texts */
+    tn_label_kind kind;
+    const char *separator;       /* of a set in one cell; NULL = found */
+    const tn_str *label_columns; /* [n_label_columns], of a set: a column a label, 0 or 1; NULL = one column has it */
+    size_t n_label_columns;
     const tn_str *labels; /* [n_labels], the label set and its order; NULL = from the training rows */
     size_t n_labels;
     tn_data_use use;
@@ -85,7 +105,8 @@ typedef struct {
 
 /// Loads and checks. On failure `out` is empty and needs no free.
 ///
-/// Format by extension: .csv, .tsv, .jsonl, .ndjson, .json (lines, or one array of objects). A .csv whose header has no
+/// Format by extension: .csv, .tsv, .jsonl, .ndjson, .json (lines, or one array of objects); .txt and .ft, when named, as
+/// fastText's: a row a line, which begins with its labels, `__label__NAME`, and goes on with the text (columns label, text). A .csv whose header has no
 /// comma but semicolons or tabs is read with those, and a finding says so; a .tsv whose rows fit the header only
 /// without quoting is read so. All files must have the text, label and id columns; other columns may differ.
 ///
@@ -95,6 +116,14 @@ typedef struct {
 /// column of mostly distinct prose, twice as long as the next; the label is the only column of few distinct values.
 /// Missing or ambiguous: TN_ENOENT or TN_EINVALID, with the columns found and how to name one.
 /// A column `split` whose cells are all train, validation or test (or dev, val …) gives the splits of one file.
+///
+/// Pairs: the second text is the named column, else the one that goes with the first by its usual name (premise and
+/// hypothesis, question1 and question2, text and text_pair …); a row without it is dropped like one without text.
+///
+/// Sets of labels. In one cell: a JSON array of names, or names with a separator: the one that is given, else the first
+/// of ; | , that any cell of training has, else every cell is one name. Blanks around names do not count, nor do repeats.
+/// A missing cell, [] or an empty text means that no label applies. A column a label: 0 and 1, or false and true, no and
+/// yes; anything else is TN_EFORMAT. Numbers: a decimal point, finite, else TN_EFORMAT with the place.
 ///
 /// Missing cells: empty, blank, JSON null, and the spellings that programs write for "no value": NaN nan NULL null <NA>
 /// #N/A. Rows without text, or without label where labels are needed, are dropped and counted (finding data-limits).

@@ -381,6 +381,102 @@ static void refuses_records_over_the_limit(void **state)
     }
 }
 
+/* ---- sets, numbers, pairs, fastText ---- */
+
+static void reads_sets_of_labels(void **state)
+{
+    static const struct {
+        const char *name, *bytes, *separator, *sets; /* sets as "a b/b/" by row */
+    } row[] = {
+        {"set-semicolon.csv", "text,label\none,a;b\ntwo,b\nthree,\nfour, b ; a ;a\n", NULL, "ab/b//ab/"},
+        {"set-given.csv", "text,label\none,a+b\ntwo,b\nthree,a\n", "+", "ab/b/a/"},
+        {"set-single.csv", "text,label\none,a\ntwo,b\nthree,a\n", NULL, "a/b/a/"},
+        {"set-array.csv", "text,label\none,\"[\"\"b\"\", \"\"a\"\"]\"\ntwo,[]\nthree,b\n", NULL, "ab//b/"},
+        {"set.jsonl", "{\"text\": \"one\", \"label\": [\"b\"]}\n{\"text\": \"two\", \"label\": []}\n{\"text\": \"three\", \"label\": [\"a\", \"b\"]}\n", NULL, "b//ab/"},
+        {"set.txt", "__label__a __label__b one\n__label__b two\n\nthree\n", NULL, "ab/b//"},
+    };
+    for (size_t i = 0; i < TN_COUNT(row); i++) {
+        char got[64] = "";
+        tn_dataset d = load((tn_data_source){.path = put(row[i].name, row[i].bytes), .kind = TN_LABEL_SET, .separator = row[i].separator});
+        for (size_t r = 0; r < d.n_rows; r++) {
+            for (uint32_t k = 0; k < d.row[r].n_set; k++)
+                strncat(got, d.label[d.row[r].set[k]].ptr, 1);
+            strcat(got, "/");
+        }
+        if (strcmp(got, row[i].sets))
+            fail_msg("%s: %s, not %s", row[i].name, got, row[i].sets);
+        tn_dataset_free(&d);
+    }
+    /* A column a label, in the order given; split by the rarest. */
+    static const tn_str flag[] = {TN_STR("price"), TN_STR("speed")};
+    tn_dataset d = load((tn_data_source){.path = put("flags.csv", "text,speed,price\none,0,1\ntwo,true,1\nthree,0,no\nfour,0,1\n"), .kind = TN_LABEL_SET,
+                                         .label_columns = flag, .n_label_columns = 2});
+    assert_true(d.n_labels == 2 && tn_str_is(d.label[0], "price") && d.n_other == 0);
+    assert_true(d.row[1].n_set == 2 && d.row[1].label == 1 && d.row[2].n_set == 0 && d.row[2].label == -1);
+    tn_dataset_free(&d);
+    /* Training decides what there is. */
+    d = load((tn_data_source){.path = put("train-set.csv", "text,label\none,a|b\ntwo,a\nthree,a\n"), .kind = TN_LABEL_SET});
+    assert_true(tn_str_is(d.separator, "|"));
+    assert_found("data-limits", "\"a\" is on every training row");
+    tn_dataset_free(&d);
+}
+
+static void reads_numbers_and_pairs(void **state)
+{
+    tn_dataset d = load((tn_data_source){.path = put("sts.csv", "sentence1,sentence2,score\nx,y,0.5\nx,z,-2\nw,,1\nv,u,1e1\n"), .kind = TN_LABEL_NUMBER, .pairs = true});
+    assert_true(d.n_rows == 3 && d.n_labels == 0 && d.row[1].value == -2 && d.row[2].value == 10 && d.row[0].label == -1);
+    assert_true(tn_str_is(d.row[0].text, "x") && tn_str_is(d.row[0].pair, "y") && tn_str_is(d.pair_column.name, "sentence2"));
+    assert_found("data-limits", "1 row without text");
+    tn_dataset_free(&d);
+    d = load((tn_data_source){.path = put("nli.csv", "a,b,label\nx y,y x,0\nx z,z z,1\nw w,w z,1\n"), .text = "b", .pair = "a"});
+    assert_true(tn_str_is(d.row[0].text, "y x") && tn_str_is(d.row[0].pair, "x y") && d.n_labels == 2 && d.n_other == 0);
+    tn_dataset_free(&d);
+}
+
+static void sets_survive_failed_allocations(void **state)
+{
+    const char *path = put("alloc-set.csv", "a,b,label\nx,y,p;q\ny,z,\nz,z,\"[\"\"q\"\"]\"\nw,v,p\n");
+    tn_err err = TN_ERR_INIT;
+    tn_status st;
+    FOR_EACH_FAILED_ALLOCATION(st, {
+        tn_dataset d;
+        st = tn_dataset_load(&(tn_data_source){.path = path, .kind = TN_LABEL_SET, .text = "a", .pair = "b"}, &d, NULL, &err);
+        if (st == TN_OK)
+            tn_dataset_free(&d);
+    });
+}
+
+static void refuses_ill_formed_answers(void **state)
+{
+    static const tn_str flag[] = {TN_STR("p")}, missing[] = {TN_STR("q")};
+    const struct {
+        tn_data_source s;
+        const char *bytes, *says;
+    } row[] = {
+        {{.kind = TN_LABEL_NUMBER}, "text,label\na b,1\nb c,one\nc d,2\n", ":3: \"one\""},
+        {{.kind = TN_LABEL_NUMBER}, "text,label\na b,1\nb c,inf\nc d,2\n", ":3: \"inf\""},
+        {{.kind = TN_LABEL_NUMBER}, "text,label\na b,1\nb c,1\nc d,1\n", "nothing to learn"},
+        {{.kind = TN_LABEL_SET}, "text,label\na b,\nb c,\nc d,\n", "no row has a label"},
+        {{.kind = TN_LABEL_SET}, "text,label\na b,[1\nb c,\"[{}]\"\nc d,x\n", ":3: the labels [{}]"},
+        {{.kind = TN_LABEL_SET, .label_columns = flag, .n_label_columns = 1}, "text,p\na b,1\nb c,2\nc d,0\n", ":3: the label column \"p\" has \"2\""},
+        {{.kind = TN_LABEL_SET, .label_columns = missing, .n_label_columns = 1}, "text,p\na b,1\nb c,0\nc d,0\n", "no column \"q\""},
+        {{.pairs = true}, "text,label\na b,1\nb c,0\nc d,0\n", "no two columns look like the two texts"},
+        {{.text = "text", .pair = "text"}, "text,label\na b,1\nb c,0\nc d,0\n", "a column of its own"},
+    };
+    for (size_t i = 0; i < TN_COUNT(row); i++) {
+        tn_data_source s = row[i].s;
+        tn_err err = TN_ERR_INIT;
+        tn_dataset d;
+        s.path = put("ill.csv", row[i].bytes);
+        if (tn_dataset_load(&s, &d, NULL, &err) == TN_OK || !strstr(err.msg, row[i].says))
+            fail_msg("row %zu: %s", i, err.msg);
+    }
+    tn_err err = TN_ERR_INIT;
+    tn_dataset d;
+    ASSERT_FAILS(tn_dataset_load(&(tn_data_source){.path = put("prose.txt", "just a text\n"), .kind = TN_LABEL_SET}, &d, NULL, &err), TN_EFORMAT, &err);
+    ASSERT_FAILS(tn_dataset_load(&(tn_data_source){.path = put("two.txt", "__label__a __label__b x y\n__label__a z\n")}, &d, NULL, &err), TN_EFORMAT, &err);
+}
+
 static void survives_failed_allocations(void **state)
 {
     put("alloc/train.csv", "id,text,label,other\n1,a,x,\n2,b,y,q\n3,,x,\n4,c,X,\n");
@@ -412,6 +508,8 @@ int main(void)
         cmocka_unit_test(given_splits_are_kept_apart),    cmocka_unit_test(says_what_the_datasets_library_would_do),
         cmocka_unit_test(refuses_with_a_sentence),        cmocka_unit_test(refuses_what_is_asked_wrongly),
         cmocka_unit_test(refuses_records_over_the_limit), cmocka_unit_test(survives_failed_allocations),
+        cmocka_unit_test(reads_sets_of_labels),           cmocka_unit_test(reads_numbers_and_pairs),
+        cmocka_unit_test(refuses_ill_formed_answers),     cmocka_unit_test(sets_survive_failed_allocations),
     };
     int failed = cmocka_run_group_tests(tests, new_folder, remove_folder);
     if (findings.arena)

@@ -30,6 +30,23 @@ tn_status tn_duplicates_fold(tn_str text, tn_buf *out, tn_err *err)
     return tn_fold(text, TN_FOLD_COMPATIBLE | TN_FOLD_LOWER | TN_FOLD_SPACES, out, err);
 }
 
+/* A pair is a copy of a pair with both texts, in their order. */
+static tn_status fold_row(const tn_row *r, tn_buf *out, tn_err *err)
+{
+    TN_TRY(tn_duplicates_fold(r->text, out, err));
+    if (!r->pair.ptr)
+        return TN_OK;
+    tn_buf_char(out, '\x1e'); /* of no text: between records */
+    return tn_duplicates_fold(r->pair, out, err);
+}
+
+/* Two rows of one text that say the same. */
+static bool same_answer(const tn_row *a, const tn_row *b)
+{
+    bool numbers = a->value == b->value || (isnan(a->value) && isnan(b->value));
+    return a->label == b->label && numbers && a->n_set == b->n_set && (a->n_set == 0 || memcmp(a->set, b->set, a->n_set * sizeof *a->set) == 0);
+}
+
 /* ---- classes of equal texts ---- */
 
 typedef struct {
@@ -88,7 +105,7 @@ static tn_status make_classes(finder *f, tn_err *err)
         if (r % 256 == 0)
             TN_GO(tn_interrupt_check(err));
         tn_buf_clear(&buf);
-        TN_GO(tn_duplicates_fold(d->row[r].text, &buf, err));
+        TN_GO(fold_row(&d->row[r], &buf, err));
         uint64_t *at = tn_map_find(&seen, tn_buf_view(&buf));
         if (!at) {
             tn_str copy = tn_str_dup(f->scratch, tn_buf_view(&buf));
@@ -114,15 +131,14 @@ done:
 static tn_status choose_keeper(finder *f, const text_class *c, uint32_t *keeper, bool *contradiction, tn_err *err)
 {
     struct tally {
-        int32_t label;
         uint32_t n, first;
     };
     TN_VEC(struct tally) tally = {0};
     for (uint32_t r = c->first_row; r != UINT32_MAX; r = f->next[r]) {
         size_t i = 0;
-        while (i < tally.len && tally.ptr[i].label != f->d->row[r].label)
+        while (i < tally.len && !same_answer(&f->d->row[tally.ptr[i].first], &f->d->row[r]))
             i++;
-        struct tally one = {f->d->row[r].label, 0, r};
+        struct tally one = {0, r};
         if (i == tally.len && !TN_PUSH(&tally, one)) {
             TN_VEC_FREE(&tally);
             return tn_fail_nomem(err, sizeof one);

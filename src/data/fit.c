@@ -234,13 +234,16 @@ tn_status tn_fit_dataset(const tn_tokenizer *t, const tn_dataset *d, int32_t lim
                          tn_err *err)
 {
     bool split = tn_dataset_count(d, TN_SPLIT_TRAIN) > 0;
-    tn_str *text = tn_mem_alloc(d->n_rows * sizeof *text);
+    tn_str *text = tn_mem_alloc(2 * d->n_rows * sizeof *text); /* both texts of a pair */
     size_t n = 0;
     if (!text)
         return tn_fail_nomem(err, d->n_rows * sizeof *text);
     for (size_t r = 0; r < d->n_rows; r++)
-        if (split ? d->row[r].split == TN_SPLIT_TRAIN : d->row[r].split != TN_SPLIT_REMOVED)
+        if (split ? d->row[r].split == TN_SPLIT_TRAIN : d->row[r].split != TN_SPLIT_REMOVED) {
             text[n++] = d->row[r].text;
+            if (d->row[r].pair.ptr)
+                text[n++] = d->row[r].pair;
+        }
     tn_status st = tn_fit_texts(t, text, n, limit, a, out, err);
     tn_mem_free(text);
     return st;

@@ -533,6 +533,8 @@ void tn_pii_scan(const tn_dataset *d, tn_pii *out)
     for (size_t r = 0; r < d->n_rows; r++) {
         size_t before = total(out);
         tn_pii_count(d->row[r].text, out);
+        if (d->row[r].pair.ptr)
+            tn_pii_count(d->row[r].pair, out);
         for (size_t c = 0; c < d->n_other; c++)
             tn_pii_count(d->row[r].other[c], out);
         out->rows_with_any += total(out) > before;

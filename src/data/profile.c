@@ -7,6 +7,7 @@
 #include "codec/json.h"
 #include "data/fold.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -156,6 +157,11 @@ static tn_status count_tokens(const tn_dataset *d, const tn_tokenizer *t, const 
             TN_TRY(tn_interrupt_check(err));
         tn_arena_restore(scratch, mark);
         TN_TRY(tn_tokenizer_ids(t, d->row[row[i]].text, NULL, scratch, &ids, &n_ids, err));
+        if (d->row[row[i]].pair.ptr) {
+            tn_encoding both;
+            TN_TRY(tn_tokenizer_encode_pair(t, d->row[row[i]].text, d->row[row[i]].pair, NULL, scratch, &both, err));
+            n_ids = both.n;
+        }
         length[i] = (uint32_t)n_ids;
         out->n_tokens += n_ids;
         n_cut += out->limit > 0 && n_ids > (size_t)out->limit;
@@ -181,7 +187,9 @@ static tn_status make(const tn_dataset *d, const tn_tokenizer *t, tn_arena *a, t
     for (size_t r = 0; r < d->n_rows; r++) {
         const tn_row *row = &d->row[r];
         out->n[row->split]++;
-        if (row->label >= 0)
+        for (uint32_t k = 0; k < row->n_set; k++)
+            out->class_count[(size_t)row->set[k] * TN_N_SPLITS + row->split]++;
+        if (row->label >= 0 && d->kind == TN_LABEL_CLASS)
             out->class_count[(size_t)row->label * TN_N_SPLITS + row->split]++;
     }
     tn_split used = out->n[TN_SPLIT_TRAIN] ? TN_SPLIT_TRAIN : TN_SPLIT_NONE;
@@ -251,6 +259,39 @@ static void put_fit(tn_json_writer *w, tn_str model, const tn_fit *f)
     tn_jw_end_object(w);
 }
 
+/* Mean and range of the numbers that are to be predicted, by split. */
+static void put_numbers(const tn_dataset *d, tn_json_writer *w)
+{
+    tn_jw_key(w, "numbers");
+    tn_jw_begin_array(w);
+    for (tn_split s = TN_SPLIT_TRAIN; s <= TN_SPLIT_TEST; s++) {
+        double sum = 0, square = 0, low = INFINITY, high = -INFINITY;
+        size_t n = 0;
+        for (size_t r = 0; r < d->n_rows; r++) {
+            double v = d->row[r].value;
+            if (d->row[r].split != s || isnan(v))
+                continue;
+            n++;
+            sum += v;
+            low = v < low ? v : low;
+            high = v > high ? v : high;
+        }
+        double mean = n ? sum / (double)n : NAN;
+        for (size_t r = 0; r < d->n_rows; r++)
+            if (d->row[r].split == s && !isnan(d->row[r].value))
+                square += (d->row[r].value - mean) * (d->row[r].value - mean);
+        tn_jw_begin_object(w);
+        put_str(w, "split", tn_str_of(tn_split_name(s)));
+        put_u64(w, "n", n);
+        put_f64(w, "mean", mean);
+        put_f64(w, "deviation", n ? sqrt(square / (double)n) : NAN);
+        put_f64(w, "low", n ? low : NAN);
+        put_f64(w, "high", n ? high : NAN);
+        tn_jw_end_object(w);
+    }
+    tn_jw_end_array(w);
+}
+
 tn_status tn_profile_write_json(const tn_dataset *d, const tn_profile *p, const tn_str *model, const tn_fit *fit,
                                 size_t n_fits, tn_buf *out, tn_err *err)
 {
@@ -269,15 +310,16 @@ tn_status tn_profile_write_json(const tn_dataset *d, const tn_profile *p, const 
         const char *role;
         const tn_column_choice *column;
     } column[] = {
-        {"text", &d->text_column}, {"label", &d->label_column}, {"id", &d->id_column}, {"split", &d->split_column}};
+        {"text", &d->text_column}, {"label", &d->label_column}, {"id", &d->id_column}, {"split", &d->split_column}, {"pair", &d->pair_column}};
+    size_t n_columns = d->pair_column.name.len ? TN_COUNT(column) : TN_COUNT(column) - 1;
     tn_jw_key(&w, "columns");
     tn_jw_begin_object(&w);
-    for (size_t i = 0; i < TN_COUNT(column); i++)
+    for (size_t i = 0; i < n_columns; i++)
         put_str(&w, column[i].role, column[i].column->name);
     tn_jw_end_object(&w);
     tn_jw_key(&w, "columns_why");
     tn_jw_begin_object(&w);
-    for (size_t i = 0; i < TN_COUNT(column); i++)
+    for (size_t i = 0; i < n_columns; i++)
         put_str(&w, column[i].role, column[i].column->why);
     tn_jw_end_object(&w);
     tn_jw_key(&w, "classes");
@@ -291,6 +333,8 @@ tn_status tn_profile_write_json(const tn_dataset *d, const tn_profile *p, const 
         tn_jw_end_object(&w);
     }
     tn_jw_end_array(&w);
+    if (d->kind == TN_LABEL_NUMBER)
+        put_numbers(d, &w);
     put_f64(&w, "majority_share", p->majority_share);
     tn_jw_key(&w, "tokens");
     if (p->tokens_max) {

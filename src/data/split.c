@@ -121,11 +121,14 @@ static tn_status make_units(const drawer *w, const uint32_t *unit, uint32_t *par
     }
     if (!w->o->group)
         return TN_OK;
-    int32_t column;
-    TN_TRY(column_of(d, w->o->group, "group", &column, err));
+    int32_t column = -1;
+    bool by_text = tn_str_is(d->text_column.name, w->o->group), by_pair = d->pair_column.name.len && tn_str_is(d->pair_column.name, w->o->group);
+    if (!by_text && !by_pair)
+        TN_TRY(column_of(d, w->o->group, "group", &column, err));
     tn_map seen = TN_MAP_INIT;
     for (uint32_t k = 0; k < w->n_rows; k++) {
-        tn_str cell = d->row[w->row[k]].other[column];
+        const tn_row *row = &d->row[w->row[k]];
+        tn_str cell = by_text ? row->text : by_pair ? row->pair : row->other[column];
         if (tn_str_trim(cell).len == 0)
             continue; /* no group known: alone */
         uint64_t *at = tn_map_put(&seen, cell, k, NULL);
@@ -451,6 +454,45 @@ static tn_status say_sizes(const tn_dataset *d, tn_findings *findings, tn_err *e
     return TN_OK;
 }
 
+/* Pairs that are no copies may still share a text: a premise that training knows makes its hypotheses easier. */
+static tn_status say_shared_texts(const tn_dataset *d, tn_findings *findings, tn_err *err)
+{
+    tn_map seen = TN_MAP_INIT;
+    tn_buf b = TN_BUF_INIT;
+    tn_status st = TN_OK;
+    size_t n = 0, n_shared = 0;
+    for (int pass = 0; pass < 2 && d->pair_column.name.len; pass++)
+        for (size_t r = 0; r < d->n_rows; r++) {
+            bool shared = false;
+            if (d->row[r].split != (pass ? TN_SPLIT_TEST : TN_SPLIT_TRAIN))
+                continue;
+            for (int side = 0; side < 2; side++) {
+                tn_buf_clear(&b);
+                TN_GO(tn_duplicates_fold(side ? d->row[r].pair : d->row[r].text, &b, err));
+                tn_str key = tn_buf_view(&b);
+                if (pass) {
+                    shared |= tn_map_find(&seen, key) != NULL;
+                    continue;
+                }
+                if (!tn_map_find(&seen, key) && (!(key = tn_str_dup(d->arena, key)).ptr || !tn_map_put(&seen, key, 0, NULL))) {
+                    st = tn_fail_nomem(err, key.len);
+                    goto done;
+                }
+            }
+            n += pass == 1;
+            n_shared += shared;
+        }
+    if (n_shared)
+        st = tn_note(findings,
+                     (tn_finding){.rule = "data-leak", .severity = TN_ADVICE,
+                                  .remedy = tn_str_format(d->arena, "keep them together: data: {group: %.*s}", TN_ARG(d->text_column.name))},
+                     err, "%zu of %zu test pairs share one text with a training pair", n_shared, n);
+done:
+    tn_map_free(&seen);
+    tn_buf_free(&b);
+    return st;
+}
+
 tn_status tn_data_prepare(tn_dataset *d, const tn_split_options *o, tn_duplicates *dup, tn_findings *findings,
                           tn_err *err)
 {
@@ -474,6 +516,7 @@ tn_status tn_data_prepare(tn_dataset *d, const tn_split_options *o, tn_duplicate
         TN_TRY(tn_duplicates_remove(d, dup, findings, err));
         TN_TRY(tn_split_make(d, o, dup->group, findings, err));
     }
+    TN_TRY(say_shared_texts(d, findings, err));
     return say_sizes(d, findings, err);
 }
 

@@ -7,7 +7,7 @@
 typedef struct {
     double validation, test; /* shares of the rows; 0 = 0.1 each; together below 0.9 */
     uint64_t seed;
-    const char *group; /* column whose equal cells must stay together (customer, product); NULL = none */
+    const char *group; /* column whose equal cells must stay together (customer, product, the first text of a pair); NULL = none */
     const char *time;  /* column of dates: the newest rows are the test; NULL = none */
     double near;       /* threshold of near duplicates; 0 = 0.8 */
 } tn_split_options;

@@ -233,6 +233,62 @@ static tn_status read_csv(tn_table *t, tn_str s, const tn_data_file *f, uint32_t
     return TN_OK;
 }
 
+/* ---- fastText ---- */
+
+/* `__label__A __label__B the text`: one label is the cell, several are an array. */
+static tn_status read_fasttext(tn_table *t, tn_str s, const tn_data_file *f, uint32_t index, tn_buf *scratch, tn_err *err)
+{
+    int label, text;
+    uint32_t n = 0;
+    tn_str rest = s, line, mark = TN_STR("__label__");
+    TN_TRY(add_column(t, TN_STR("label"), index, &label, err));
+    TN_TRY(add_column(t, TN_STR("text"), index, &text, err));
+    if (tn_str_starts(rest, "\xEF\xBB\xBF"))
+        rest = tn_str_sub(rest, 3, rest.len);
+    while (tn_str_cut(&rest, '\n', &line)) {
+        tn_record *r;
+        tn_str first = {0};
+        size_t n_names = 0;
+        n++;
+        line = tn_str_trim(line);
+        if (line.len == 0)
+            continue;
+        if (line.len > t->max_record)
+            return tn_fail(err, TN_ELIMIT, "%.*s:%u: a line of %zu bytes; the limit is %zu", TN_ARG(f->path), n, line.len, t->max_record);
+        if (memchr(line.ptr, 0, line.len))
+            return tn_fail(err, TN_EFORMAT, "%.*s:%u: a NUL byte; this is no text", TN_ARG(f->path), n);
+        tn_json_writer w;
+        tn_buf_clear(scratch);
+        tn_jw_init(&w, scratch, 0);
+        tn_jw_begin_array(&w);
+        while (tn_str_starts(line, "__label__")) {
+            size_t end = mark.len;
+            while (end < line.len && line.ptr[end] != ' ' && line.ptr[end] != '\t')
+                end++;
+            tn_str name = tn_str_sub(line, mark.len, end);
+            if (name.len == 0)
+                return tn_fail(err, TN_EFORMAT, "%.*s:%u: a label without a name", TN_ARG(f->path), n);
+            first = n_names++ ? first : name;
+            tn_jw_str(&w, name);
+            line = tn_str_trim(tn_str_sub(line, end, line.len));
+        }
+        tn_jw_end_array(&w);
+        TN_TRY(tn_buf_status(scratch, err));
+        if (n_names == 0 && t->record.len == 0)
+            return tn_fail(err, TN_EFORMAT, "%.*s:%u: a .txt file is read as fastText's, whose lines begin with __label__NAME; this one does not", TN_ARG(f->path), n);
+        TN_TRY(add_record(t, (uint32_t)t->column.len, index, n, &r, err));
+        if (n_names)
+            TN_TRY(copy_cell(t, r, label, n_names == 1 ? first : tn_buf_view(scratch), err));
+        if (n_names > 1 && t->column.ptr[label].place.len == 0) {
+            t->column.ptr[label].place = tn_str_format(t->arena, "%.*s:%u", TN_ARG(f->path), n);
+            if (!t->column.ptr[label].place.ptr)
+                return tn_fail_nomem(err, 64);
+        }
+        TN_TRY(copy_cell(t, r, text, line, err));
+    }
+    return TN_OK;
+}
+
 /* ---- JSON ---- */
 
 static tn_status add_object(tn_table *t, const tn_json *v, const tn_data_file *f, uint32_t index, uint32_t line,
@@ -344,6 +400,8 @@ tn_status tn_table_read(tn_table *t, tn_data_file *f, uint32_t index, tn_data_fo
     TN_GO(tn_source_check(s, f, findings, err));
     if (format == TN_FORMAT_JSON)
         TN_GO(read_json(t, s, f, index, scratch, &buf, err));
+    else if (format == TN_FORMAT_FASTTEXT)
+        TN_GO(read_fasttext(t, s, f, index, &buf, err));
     else
         TN_GO(read_csv(t, s, f, index, format, scratch, findings, err));
     f->n_records = (uint32_t)(t->record.len - n_before);

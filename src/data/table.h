@@ -37,13 +37,18 @@ tn_status tn_source_check(tn_str s, const tn_data_file *f, tn_findings *findings
 tn_status tn_source_fail_json(tn_status st, const tn_data_file *f, uint32_t first_line, tn_err *err);
 /// Ids as tn_dataset_load promises them.
 tn_status tn_dataset_set_ids(tn_dataset *d, bool has_column, tn_findings *findings, tn_err *err);
+/// Sets of labels from cells [n_rows] (TN_LABEL_SET): d->label, and each row's set and label. flags: the cells are arrays made
+/// of a column a label. sets.c
+tn_status tn_dataset_read_sets(const tn_data_source *s, bool flags, tn_dataset *d, const tn_str *cell, tn_findings *findings,
+                               tn_err *err);
 tn_str tn_table_cell(const tn_table *t, size_t record, int column);
 /// Empty, blank, or one of the spellings of "no value".
 bool tn_cell_is_missing(tn_str cell);
 
 typedef struct {
-    int text, label, id, split; /* -1 = none */
-    tn_column_choice why[4];    /* in that order */
+    int text, label, id, split, pair; /* -1 = none */
+    tn_column_choice why[5];          /* in that order */
+    int *flag;                        /* [n_label_columns] columns of single labels; NULL = none */
 } tn_columns;
 tn_status tn_table_choose(const tn_table *t, const tn_data_source *s, size_t n_files, const tn_data_file *file,
                           tn_columns *out, tn_err *err);
