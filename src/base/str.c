@@ -10,11 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-tn_str tn_str_of(const char *c)
-{
-    return (tn_str){c, c ? strlen(c) : 0};
-}
-
 tn_str tn_str_from_bytes(tn_bytes b)
 {
     return (tn_str){(const char *)b.ptr, b.len};
@@ -25,33 +20,11 @@ tn_bytes tn_str_bytes(tn_str s)
     return (tn_bytes){(const uint8_t *)s.ptr, s.len};
 }
 
-bool tn_str_eq(tn_str a, tn_str b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
-}
-
-bool tn_str_is(tn_str a, const char *c)
-{
-    return tn_str_eq(a, tn_str_of(c));
-}
-
 int tn_str_cmp(tn_str a, tn_str b)
 {
     size_t n = a.len < b.len ? a.len : b.len;
     int c = n ? memcmp(a.ptr, b.ptr, n) : 0;
     return c ? c : a.len < b.len ? -1 : a.len > b.len;
-}
-
-bool tn_str_starts(tn_str s, const char *prefix)
-{
-    size_t n = strlen(prefix);
-    return s.len >= n && (n == 0 || memcmp(s.ptr, prefix, n) == 0);
-}
-
-bool tn_str_ends(tn_str s, const char *suffix)
-{
-    size_t n = strlen(suffix);
-    return s.len >= n && (n == 0 || memcmp(s.ptr + s.len - n, suffix, n) == 0);
 }
 
 size_t tn_str_find(tn_str s, tn_str needle, size_t from)

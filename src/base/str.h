@@ -4,6 +4,8 @@
 
 #include "base/mem.h"
 
+#include <string.h>
+
 typedef struct {
     const char *ptr; /* UTF-8 unless a function says otherwise; not NUL-terminated */
     size_t len;      /* bytes */
@@ -19,15 +21,33 @@ typedef struct {
 /// For printf: printf("%.*s", TN_ARG(s)).
 #define TN_ARG(s) (int)((s).len > 100000 ? 100000 : (s).len), (s).ptr
 
-tn_str tn_str_of(const char *c_string);
+static inline tn_str tn_str_of(const char *c_string)
+{
+    return (tn_str){c_string, c_string ? strlen(c_string) : 0};
+}
 tn_str tn_str_from_bytes(tn_bytes b);
 tn_bytes tn_str_bytes(tn_str s);
-bool tn_str_eq(tn_str a, tn_str b);
-bool tn_str_is(tn_str a, const char *c_string);
+/// The four below are here so that the length of a literal is a constant.
+static inline bool tn_str_eq(tn_str a, tn_str b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+static inline bool tn_str_is(tn_str a, const char *c_string)
+{
+    return tn_str_eq(a, tn_str_of(c_string));
+}
+static inline bool tn_str_starts(tn_str s, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    return s.len >= n && (n == 0 || memcmp(s.ptr, prefix, n) == 0);
+}
+static inline bool tn_str_ends(tn_str s, const char *suffix)
+{
+    size_t n = strlen(suffix);
+    return s.len >= n && (n == 0 || memcmp(s.ptr + s.len - n, suffix, n) == 0);
+}
 /// Byte order, shorter first on a tie: a total order, the same on every machine.
 int tn_str_cmp(tn_str a, tn_str b);
-bool tn_str_starts(tn_str s, const char *prefix);
-bool tn_str_ends(tn_str s, const char *suffix);
 /// Index of the first `needle` at or after `from`, or SIZE_MAX.
 size_t tn_str_find(tn_str s, tn_str needle, size_t from);
 /// True when `lower`, ASCII without capitals, stands somewhere in s in any case.

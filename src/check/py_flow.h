@@ -153,7 +153,7 @@ bool tn_py_typed(const tn_py_value *v, const char *types);
 /// The argument by keyword, or by position from 0 (position < 0: keyword only); NULL when it was not given.
 const tn_py_value *tn_py_arg(const tn_py_event *e, const char *name, int position);
 const tn_py_argument_value *tn_py_arg_at(const tn_py_event *e, const char *name, int position);
-/// `s` is one of "a|b|*c": the last form compares the end.
+/// `s` is one of "a|b|*c": the last form compares the end. `words` is a literal: what it says is kept by its address.
 bool tn_py_word_in(tn_str s, const char *words);
 /// "Trainer" of "transformers.Trainer".
 tn_str tn_py_last_part(tn_str dotted);

@@ -133,25 +133,38 @@ const pv *tn_pv_join(py_run *r, const pv *a, const pv *b)
 
 /* ---- rows ---- */
 
-/* Most words differ in their first letters, so they are compared where they stand, and the next bar is looked for behind. */
+/* A bit for the word's length and last letter. */
+static uint64_t word_bit(const char *w, size_t n)
+{
+    return n ? (uint64_t)1 << ((n * 7 + (unsigned char)w[n - 1]) & 63) : 1;
+}
+
+/* Rules ask for hundreds of lists at each call, nearly always in vain. So each thread keeps the bits of the lists that it
+ * met, by their address, which a literal never shares; only a word whose bit is there is compared. */
 bool tn_py_word_in(tn_str s, const char *words)
 {
+    enum { N_KEPT = 1024 };
+    static _Thread_local struct {
+        const char *words;
+        uint64_t bits;
+    } kept[N_KEPT];
+    size_t at = ((uintptr_t)words * UINT64_C(0x9E3779B97F4A7C15)) >> 54;
+    if (kept[at].words == words && !(kept[at].bits & word_bit(s.ptr, s.len)))
+        return false;
+    uint64_t bits = 0;
     for (const char *w = words;; w++) {
-        size_t n = 0;
-        if (*w == '*') {
-            n = (size_t)(strchrnul(w, '|') - w);
-            if (s.len >= n - 1 && memcmp(s.ptr + s.len - (n - 1), w + 1, n - 1) == 0)
-                return true;
-        } else {
-            while (n < s.len && w[n] == s.ptr[n] && w[n] != '|' && w[n])
-                n++;
-            if (n == s.len && (w[n] == '|' || !w[n]))
-                return true;
-        }
-        w = strchrnul(w + n, '|');
+        size_t n = (size_t)(strchrnul(w, '|') - w);
+        bool end = *w == '*';
+        if (end ? s.len >= n - 1 && memcmp(s.ptr + s.len - (n - 1), w + 1, n - 1) == 0 : s.len == n && memcmp(s.ptr, w, n) == 0)
+            return true;
+        bits |= end ? UINT64_MAX : word_bit(w, n);
+        w += n;
         if (!*w)
-            return false;
+            break;
     }
+    kept[at].words = words;
+    kept[at].bits = bits;
+    return false;
 }
 
 tn_str tn_py_last_part(tn_str s)

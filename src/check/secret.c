@@ -74,20 +74,20 @@ bool tn_secret_next(tn_str text, size_t *at, const char **what, size_t *from, si
     for (size_t i = *at; i < text.len; i++) {
         if (!begins[(unsigned char)text.ptr[i]])
             continue;
+        if (text.ptr[i] != '-' && i > 0 && (isalnum((unsigned char)text.ptr[i - 1]) || text.ptr[i - 1] == '_'))
+            continue;
         tn_str rest = tn_str_sub(text, i, text.len);
         size_t len;
-        if (is_private_key(rest, &len)) {
+        if (rest.ptr[0] == '-' && is_private_key(rest, &len)) {
             *what = "a private key";
             *from = i;
             *to = *at = i + len;
             return true;
         }
-        if (i > 0 && (isalnum((unsigned char)text.ptr[i - 1]) || text.ptr[i - 1] == '_'))
-            continue;
         for (const struct form *f = forms; f < forms + TN_COUNT(forms); f++) {
-            size_t head = strlen(f->head), n = 0;
             if (rest.ptr[0] != f->head[0] || !tn_str_starts(rest, f->head))
                 continue;
+            size_t head = strlen(f->head), n = 0;
             while (head + n < rest.len && n < 255 && is_letter(f->of, (unsigned char)rest.ptr[head + n]))
                 n++;
             if (n < f->min || (f->max && n > f->max) || is_placeholder(tn_str_sub(rest, head, head + n), f->distinct))
