@@ -132,7 +132,10 @@ static tn_status check_entry(const tn_slot *s, const tn_st_entry *e, tn_err *err
     if (!same)
         return tn_fail(err, TN_EFORMAT, "tensor \"%.*s\" has the shape %s, config.json says %s", TN_ARG(e->name),
                        shape_text(e->rank, e->shape, got), shape_text((uint32_t)s->n_dims, dim, want));
-    if (e->dtype != TN_ST_F32 && e->dtype != TN_ST_F16 && e->dtype != TN_ST_BF16)
+    if (s->bytes && e->dtype != TN_ST_I8)
+        return tn_fail(err, TN_EFORMAT, "tensor \"%.*s\" is of type %s; config.json says that it is quantised to I8",
+                       TN_ARG(e->name), tn_st_dtype_name(e->dtype));
+    if (!s->bytes && e->dtype != TN_ST_F32 && e->dtype != TN_ST_F16 && e->dtype != TN_ST_BF16)
         return tn_fail(err, TN_EINVALID, "tensor \"%.*s\" is of type %s; F32, F16 and BF16 can be loaded",
                        TN_ARG(e->name), tn_st_dtype_name(e->dtype));
     return TN_OK;
@@ -248,6 +251,11 @@ static tn_status fill_slots(tn_model *m, const tn_st_entry **bound, tn_err *err)
         tn_weight *w = s->weight;
         if (!bound[i] && !s->head && !s->lora)
             return tn_fail(err, TN_EFORMAT, "tensor \"%.*s\" is missing", TN_ARG(s->name));
+        if (s->bytes) {
+            if (!tn_bytes_take(s, bound[i]->data.ptr))
+                return tn_fail_nomem(err, tn_tensor_size(&w->value));
+            continue;
+        }
         if (stays_mapped(m, s, bound[i])) {
             w->value.data = (float *)(uintptr_t)bound[i]->data.ptr;
             continue;
@@ -308,11 +316,14 @@ tn_status tn_checkpoint_load(tn_model *m, const tn_config *of_file, tn_err *err)
         st = tn_lora_bind(m, &slots, bound, err);
     if (st == TN_OK)
         st = fill_slots(m, bound, err);
+    if (st == TN_OK)
+        st = tn_bytes_pack(m, err);
     if (st != TN_OK)
         tn_fail_prefix(err, "%s", m->dir);
     if (st == TN_OK && m->options.train)
         st = make_gradients(m, err);
 done:
+    tn_bytes_done(m);
     tn_map_free(&slots);
     return st;
 }
@@ -425,6 +436,8 @@ tn_status tn_model_save(const tn_model *m, const char *dir, tn_err *err)
     if (m->options.encoder_only)
         return tn_fail(err, TN_EINVALID,
                        "the model was opened without a head; there is nothing to save");
+    if (m->config.in_bytes)
+        return tn_fail(err, TN_EINVALID, "%s is an 8-bit model; save the model that it was made from", m->dir);
     if (tn_model_has_adapters(m))
         return tn_fail(err, TN_EINVALID, "the model has adapters; merge them, or save the adapters");
     return tn_model_save_folder(m, dir, write_model, NULL, err);

@@ -88,6 +88,35 @@ static tn_status read_f64(const tn_json *root, const char *key, double missing, 
     return TN_OK;
 }
 
+static bool is_number(const tn_json *v, const char *key, int64_t want)
+{
+    int64_t n;
+    return tn_json_i64(tn_json_get(v, key), &n) && n == want;
+}
+
+static bool is_flag(const tn_json *v, const char *key, bool want)
+{
+    bool on;
+    return tn_json_bool(tn_json_get(v, key), &on) && on == want;
+}
+
+/* Eight-bit integers, and how they are made; other schemes would mean other numbers. */
+static bool is_scheme(const tn_json *v, const char *strategy, bool symmetric, bool dynamic)
+{
+    return is_number(v, "num_bits", 8) && tn_json_is_str(tn_json_get(v, "type"), "int") &&
+           tn_json_is_str(tn_json_get(v, "strategy"), strategy) && is_flag(v, "symmetric", symmetric) &&
+           is_flag(v, "dynamic", dynamic);
+}
+
+static bool is_our_quantisation(const tn_json *v)
+{
+    const tn_json *groups = tn_json_get(v, "config_groups"), *g = tn_json_first(groups);
+    return tn_json_is_str(tn_json_get(v, "quant_method"), "compressed-tensors") &&
+           tn_json_is_str(tn_json_get(v, "format"), "int-quantized") && tn_json_len(groups) == 1 &&
+           is_scheme(tn_json_get(g, "weights"), "channel", true, false) &&
+           is_scheme(tn_json_get(g, "input_activations"), "token", false, true);
+}
+
 static tn_status read_kind(const tn_json *root, tn_config *c, const struct kind **kind, tn_err *err)
 {
     const tn_json *v = tn_json_get(root, "auto_map");
@@ -95,7 +124,7 @@ static tn_status read_kind(const tn_json *root, tn_config *c, const struct kind 
         return refuse(v, TN_EINVALID, err,
                       "\"auto_map\" asks to run code from the repository, which is never done here; "
                       "choose a model whose architecture is built in");
-    if (!is_absent(v = tn_json_get(root, "quantization_config")))
+    if (!is_absent(v = tn_json_get(root, "quantization_config")) && !(c->in_bytes = is_our_quantisation(v)))
         return refuse(v, TN_EINVALID, err, "the weights are quantised; choose the repository with the full weights");
     TN_TRY(tn_json_need_str(root, "model_type", &c->model_type, err) == TN_OK ? TN_OK
                                                                               : tn_fail_prefix(err, "config.json"));
@@ -535,26 +564,92 @@ static size_t index_of(tn_str key, const char *const *list, size_t n)
     return n;
 }
 
+static void write_scheme(const char *key, const char *strategy, bool symmetric, bool dynamic, tn_json_writer *w)
+{
+    tn_jw_key(w, key);
+    tn_jw_begin_object(w);
+    tn_jw_key(w, "num_bits");
+    tn_jw_i64(w, 8);
+    tn_jw_key(w, "type");
+    tn_jw_c(w, "int");
+    tn_jw_key(w, "strategy");
+    tn_jw_c(w, strategy);
+    tn_jw_key(w, "symmetric");
+    tn_jw_bool(w, symmetric);
+    tn_jw_key(w, "dynamic");
+    tn_jw_bool(w, dynamic);
+    tn_jw_end_object(w);
+}
+
+static void write_quantisation(const tn_str *in_full, size_t n, tn_json_writer *w)
+{
+    tn_jw_key(w, "quantization_config");
+    tn_jw_begin_object(w);
+    tn_jw_key(w, "quant_method");
+    tn_jw_c(w, "compressed-tensors");
+    tn_jw_key(w, "format");
+    tn_jw_c(w, "int-quantized");
+    tn_jw_key(w, "quantization_status");
+    tn_jw_c(w, "compressed");
+    tn_jw_key(w, "config_groups");
+    tn_jw_begin_object(w);
+    tn_jw_key(w, "group_0");
+    tn_jw_begin_object(w);
+    tn_jw_key(w, "targets");
+    tn_jw_begin_array(w);
+    tn_jw_c(w, "Linear");
+    tn_jw_end_array(w);
+    write_scheme("weights", "channel", true, false, w);
+    write_scheme("input_activations", "token", false, true, w);
+    tn_jw_end_object(w);
+    tn_jw_end_object(w);
+    tn_jw_key(w, "ignore");
+    tn_jw_begin_array(w);
+    for (size_t i = 0; i < n; i++)
+        tn_jw_str(w, in_full[i]);
+    tn_jw_end_array(w);
+    tn_jw_end_object(w);
+}
+
+/* The file's fields in their order, ours in their places, what is missing of ours behind; the object stays open. */
+static void write_fields(const tn_config *c, bool as_they_are, tn_json_writer *w)
+{
+    bool done[TN_COUNT(ours)] = {false};
+    tn_jw_begin_object(w);
+    for (const tn_json *m = tn_json_first(c->json); m; m = tn_json_next(m)) {
+        size_t i = as_they_are ? TN_COUNT(ours) : index_of(tn_json_key(m), ours, TN_COUNT(ours));
+        if (i < TN_COUNT(ours)) {
+            if (is_written(c, i))
+                write_ours(c, ours[i], w);
+            done[i] = true;
+        } else if (index_of(tn_json_key(m), dropped, TN_COUNT(dropped)) == TN_COUNT(dropped)) {
+            tn_jw_key_str(w, tn_json_key(m));
+            tn_jw_node(w, m);
+        }
+    }
+    for (size_t i = 0; !as_they_are && i < TN_COUNT(ours); i++)
+        if (!done[i] && is_written(c, i))
+            write_ours(c, ours[i], w);
+}
+
 tn_status tn_config_write(const tn_config *c, tn_buf *out, tn_err *err)
 {
     tn_json_writer w;
-    bool done[TN_COUNT(ours)] = {false};
     tn_jw_init(&w, out, 2);
-    tn_jw_begin_object(&w);
-    for (const tn_json *m = tn_json_first(c->json); m; m = tn_json_next(m)) {
-        size_t i = index_of(tn_json_key(m), ours, TN_COUNT(ours));
-        if (i < TN_COUNT(ours)) {
-            if (is_written(c, i))
-                write_ours(c, ours[i], &w);
-            done[i] = true;
-        } else if (index_of(tn_json_key(m), dropped, TN_COUNT(dropped)) == TN_COUNT(dropped)) {
-            tn_jw_key_str(&w, tn_json_key(m));
-            tn_jw_node(&w, m);
-        }
-    }
-    for (size_t i = 0; i < TN_COUNT(ours); i++)
-        if (!done[i] && is_written(c, i))
-            write_ours(c, ours[i], &w);
+    write_fields(c, false, &w);
+    tn_jw_end_object(&w);
+    tn_buf_char(out, '\n');
+    return tn_buf_status(out, err);
+}
+
+tn_status tn_config_write_in_bytes(const tn_config *c, bool is_encoder, const tn_str *in_full, size_t n, tn_buf *out,
+                                   tn_err *err)
+{
+    tn_json_writer w;
+    tn_str pooler = TN_STR("re:.*pooler.*");
+    tn_jw_init(&w, out, 2);
+    write_fields(c, is_encoder, &w);
+    write_quantisation(is_encoder ? &pooler : in_full, is_encoder ? 1 : n, &w);
     tn_jw_end_object(&w);
     tn_buf_char(out, '\n');
     return tn_buf_status(out, err);

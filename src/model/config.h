@@ -61,17 +61,26 @@ typedef struct {
     tn_str *label; /* [n_labels], by id */
     tn_problem problem;
     tn_task task;
+    bool in_bytes; /* weights of linear layers are 8-bit (num/gemm8.h) */
     const tn_json *json; /* the file, for fields that we keep and do not read */
 } tn_config;
 
 /// Reads config.json's text. Strings point into `a`, and `json` too.
 /// TN_EFORMAT names the field that is ill-formed or out of bounds; TN_EINVALID for what we refuse to load: an unknown
-/// model_type (the sentence lists the known ones), remote code (auto_map), quantised weights, relative positions.
+/// model_type (the sentence lists the known ones), remote code (auto_map), quantised weights but for our own 8-bit form,
+/// relative positions.
 tn_status tn_config_parse(tn_str text, tn_arena *a, tn_config *out, tn_err *err);
 
 /// Appends config.json of the model that `c` is: the source file's fields in their order, with architectures (by
 /// c->task, which is one), dtype, and where the task has labels id2label, label2id, problem_type in place of what was there.
 tn_status tn_config_write(const tn_config *c, tn_buf *out, tn_err *err);
+
+/// The same for 8-bit weights, with the quantization_config that the compressed-tensors package reads: int8 by output
+/// channel, activations of 8 bits by token, made as they are seen; the modules `in_full` keep their f32. An encoder
+/// without head keeps the file's fields as they are, and its pooler, which is not written, is named by a pattern.
+/// Source: compressed-tensors 0.20, quantization/quant_config.py; format int-quantized.
+tn_status tn_config_write_in_bytes(const tn_config *c, bool is_encoder, const tn_str *in_full, size_t n, tn_buf *out,
+                                   tn_err *err);
 
 /// One answer as the transformers pipeline spells it: {"label", "score"}.
 void tn_config_write_score(const tn_config *c, int32_t label, float score, tn_json_writer *w);

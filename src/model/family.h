@@ -11,6 +11,9 @@
 #include "model/lora.h"
 #include "tensor/tape.h"
 
+/// 8-bit weights on their way from the file into a weight (bytes.c).
+typedef struct tn_bytes_of tn_bytes_of;
+
 /// One tensor of a checkpoint.
 typedef struct {
     tn_str name; /* as transformers writes it, prefix included */
@@ -25,6 +28,7 @@ typedef struct {
     bool ones;   /* drawn as ones, where it is drawn */
     int32_t layer; /* as tn_param.layer */
     char lora;     /* 'A' or 'B': half of an adapter, which no checkpoint of a model has; such slots are the last ones */
+    tn_bytes_of *bytes; /* the file has int8 here; NULL: floats */
 } tn_slot;
 
 typedef struct {
@@ -81,6 +85,7 @@ struct tn_model {
         tn_file mapping;
         tn_st file; /* its tensors, while loading */
     } *lora; /* NULL: no adapters */
+    tn_bytes_of *bytes;   /* a list, while an 8-bit model is loaded */
     TN_VEC(void *) owned; /* blocks of weights and gradients */
     TN_VEC(tn_str) fresh;
     TN_VEC(tn_str) ignored;
@@ -128,10 +133,24 @@ tn_status tn_model_save_folder(const tn_model *m, const char *dir, tn_model_writ
 tn_status tn_lora_open(tn_model *m, const char *dir, tn_err *err);
 tn_status tn_lora_attach(tn_model *m, tn_err *err);
 tn_status tn_lora_bind(tn_model *m, const tn_map *slots, const tn_st_entry **bound, tn_err *err);
+/// bytes.c: for an 8-bit model, after the family has built its slots: matrices outside heads become int8, each with a slot
+/// of scales; and, after the values are read, packing them.
+tn_status tn_bytes_add_slots(tn_model *m, tn_err *err);
+bool tn_bytes_take(const tn_slot *s, const uint8_t *data);
+tn_status tn_bytes_pack(tn_model *m, tn_err *err);
+/// Gives back what only loading needed.
+void tn_bytes_done(tn_model *m);
+/// Whether the slot's weight becomes int8 in an 8-bit file.
+static inline bool tn_bytes_apply(const tn_slot *s)
+{
+    return s->matrix && !s->head && !s->bytes;
+}
 /// A block of floats that lives as long as the model, aligned to 64; NULL when out of memory.
 float *tn_model_own(tn_model *m, size_t n_floats);
 /// pooling.c: modules.json and the folders it names.
 tn_status tn_pooling_load(tn_model *m, tn_err *err);
+/// The same files, copied into another folder.
+tn_status tn_pooling_copy(const tn_model *m, const char *dir, tn_err *err);
 /// pooling.c: [N,C] states to [B,C].
 void tn_pooling_apply(const tn_model *m, const tn_rows *rows, const tn_tensor *states, float *out);
 

@@ -186,7 +186,7 @@ static tn_status list_params(tn_model *m, tn_err *err)
         *p = (tn_param){.name = s->name,
                         .n_dims = s->n_dims,
                         .size = s->size,
-                        .value = s->weight->value.data + s->offset,
+                        .value = s->bytes ? NULL : s->weight->value.data + s->offset,
                         .decay = s->decay,
                         .layer = s->layer,
                         .grad = s->weight->grad ? s->weight->grad + s->offset : NULL,
@@ -224,6 +224,9 @@ static tn_status load(tn_model *m, tn_err *err)
     TN_TRY(set_labels(m, err));
     TN_TRY(m->family->build(m, &m->net, err));
     TN_TRY(tn_lora_attach(m, err));
+    if (m->config.in_bytes && (m->options.train || tn_model_has_adapters(m)))
+        return tn_fail(err, TN_EINVALID, "%s is an 8-bit model; train the model that it was made from", m->dir);
+    TN_TRY(tn_bytes_add_slots(m, err));
     TN_TRY(tn_checkpoint_load(m, &of_file, err));
     TN_TRY(list_params(m, err));
     TN_TRY(open_tokenizer(m, err));
@@ -383,7 +386,7 @@ static tn_status pack_matrices(tn_model *m, tn_err *err)
 {
     for (size_t i = 0; i < m->slot.len; i++) {
         tn_weight *w = m->slot.ptr[i].weight;
-        if (!m->slot.ptr[i].matrix || w->packed.data)
+        if (!m->slot.ptr[i].matrix || w->packed.data || w->packed8.data)
             continue;
         size_t n = tn_gemm_pack_floats(TN_GEMM_FORWARD, (size_t)w->value.dim[0], (size_t)w->value.dim[1]);
         float *storage = tn_model_own(m, n);

@@ -118,7 +118,7 @@ typedef struct {
     int n_dims;
     int64_t dim[4];
     size_t size;  /* product of dim */
-    float *value; /* [size] */
+    float *value; /* [size]; NULL in an 8-bit model's int8 matrices */
     bool decay;   /* weight decay applies: not for biases and norms */
     int32_t layer; /* 0: embeddings, and tables that all layers look at; 1 to n: the layer; n + 1: the head */
     /// Dense: [size], written by tn_model_backward. Sparse (the word table): [n_grad_rows, dim[1]].
@@ -166,5 +166,11 @@ tn_status tn_model_backward(tn_model *m, const tn_train_batch *b, tn_train_resul
 /// left of an earlier save is removed.
 /// transformers loads it with no missing and no unexpected key.
 tn_status tn_model_save(const tn_model *m, const char *dir, tn_err *err);
+
+/// The same with 8-bit weights: matrices of linear layers outside heads become I8 "X.weight" by output channel beside F32
+/// "X.weight_scale" [O,1], and the configuration says so (tn_config_write_in_bytes), so that transformers reads the folder
+/// through compressed-tensors (dequantize=True) and refuses it without. tn_model_open reads it; answers differ from the f32 model's, by a
+/// loss that the caller measures. An encoder may be saved too. TN_EFORMAT for weights that are not finite.
+tn_status tn_model_save_in_bytes(const tn_model *m, const char *dir, tn_err *err);
 
 #endif

@@ -11,7 +11,7 @@
 
 enum { MAX_BYTES = 1 << 20 }; /* of one of these files */
 
-static tn_status read_json(tn_model *m, const char *name, const tn_json **out, tn_err *err)
+static tn_status read_json(const tn_model *m, const char *name, const tn_json **out, tn_err *err)
 {
     const char *path = tn_path_join(m->work, m->dir, name);
     tn_bytes text;
@@ -97,6 +97,35 @@ tn_status tn_pooling_load(tn_model *m, tn_err *err)
         } else if (!tn_str_is(type, "Transformer") && !tn_str_is(type, "Dropout")) {
             TN_TRY(refuse_embedding(m, "has a module of type", type, err));
         }
+    }
+    return TN_OK;
+}
+
+static tn_status copy_file(const tn_model *m, const char *dir, const char *name, tn_err *err)
+{
+    const char *from = tn_path_join(m->work, m->dir, name), *to = tn_path_join(m->work, dir, name);
+    if (!from || !to)
+        return tn_fail_nomem(err, 256);
+    return tn_file_exists(from) ? tn_file_copy(from, to, err) : TN_OK;
+}
+
+tn_status tn_pooling_copy(const tn_model *m, const char *dir, tn_err *err)
+{
+    static const char *const name[] = {"modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"};
+    const tn_json *modules;
+    for (size_t i = 0; i < TN_COUNT(name); i++)
+        TN_TRY(copy_file(m, dir, name[i], err));
+    TN_TRY(read_json(m, "modules.json", &modules, err));
+    for (const tn_json *e = tn_json_first(modules); e; e = tn_json_next(e)) {
+        tn_str path = tn_json_str(tn_json_get(e, "path"));
+        if (path.len == 0 || !tn_path_is_safe(path))
+            continue;
+        const char *inner = tn_path_join(m->work, dir, path.ptr);
+        tn_str config = tn_str_format(m->work, "%.*s/config.json", TN_ARG(path));
+        if (!inner || !config.ptr)
+            return tn_fail_nomem(err, 256);
+        TN_TRY(tn_file_mkdirs(inner, err));
+        TN_TRY(copy_file(m, dir, config.ptr, err));
     }
     return TN_OK;
 }

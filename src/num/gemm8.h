@@ -45,7 +45,7 @@ typedef struct {
     float *scale;  /* [M] */
     int32_t *zero; /* [M] */
 } tn_gemm8_rows;
-/// Floats of scratch for m rows of k; and the rows in there.
+/// Floats of scratch for m rows of k, aligned to 64; and the rows in there.
 size_t tn_gemm8_rows_floats(size_t m, size_t k);
 tn_gemm8_rows tn_gemm8_rows_in(float *scratch, size_t m, size_t k);
 void tn_gemm8_quantise(tn_gemm *g, size_t m, size_t k, const float *x, size_t ldx, const tn_gemm8_rows *out);

@@ -7,6 +7,7 @@
 
 #include "base/pool.h"
 #include "num/gemm.h"
+#include "num/gemm8.h"
 #include "num/kernels.h"
 
 typedef struct tn_engine tn_engine;

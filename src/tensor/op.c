@@ -74,6 +74,19 @@ tn_status tn_op_linear(tn_engine *e, const tn_tensor *x, const tn_gemm_packed *w
     return TN_OK;
 }
 
+tn_status tn_op_linear8(tn_engine *e, const tn_tensor *x, const tn_gemm8_packed *w, const tn_gemm_tail *tail,
+                        float *scratch, tn_tensor *y, tn_err *err)
+{
+    if (!is_matrix(x) || !is_matrix(y) || x->dim[0] != y->dim[0] || (size_t)x->dim[1] != w->k ||
+        (size_t)y->dim[1] != w->n)
+        return disagree(err, "linear", x, y);
+    size_t m = (size_t)x->dim[0];
+    tn_gemm8_rows rows = tn_gemm8_rows_in(scratch, m, w->k);
+    tn_gemm8_quantise(tn_engine_gemm(e), m, w->k, x->data, w->k, &rows);
+    tn_gemm8_run(tn_engine_gemm(e), m, &rows, w, y->data, w->n, tail);
+    return TN_OK;
+}
+
 struct column_sums {
     const tn_kernels *k;
     const float *x;

@@ -12,6 +12,9 @@
 /// y [N,O] = tail(x [N,I] · w), or added to y; w is W packed for the use at hand.
 tn_status tn_op_linear(tn_engine *e, const tn_tensor *x, const tn_gemm_packed *w, const tn_gemm_tail *tail,
                        bool accumulate, tn_tensor *y, tn_err *err);
+/// The same with 8-bit weights (num/gemm8.h); x's rows are quantised into `scratch` first, tn_gemm8_rows_floats of it.
+tn_status tn_op_linear8(tn_engine *e, const tn_tensor *x, const tn_gemm8_packed *w, const tn_gemm_tail *tail,
+                        float *scratch, tn_tensor *y, tn_err *err);
 /// dw [O,I] = dyᵀ · x by shards; db [O] = column sums of dy by shards (NULL: not wanted). `accumulate`: added to what is
 /// there, one addition an element.
 tn_status tn_op_linear_grad(tn_engine *e, const tn_tensor *dy, const tn_tensor *x, const tn_shards *shards,

@@ -531,6 +531,13 @@ static void linear_backward(tn_tape *t, struct node *n)
         buffer_give(t, dy);
 }
 
+static void linear_in_bytes(tn_tape *t, const tn_var *x, const tn_weight *w, const tn_gemm_tail *tail, tn_var *out)
+{
+    float *scratch = buffer_take(t, tn_gemm8_rows_floats((size_t)x->value.dim[0], w->packed8.k));
+    DO(t, tn_op_linear8(t->engine, &x->value, &w->packed8, tail, scratch, &out->value, &t->err));
+    buffer_give(t, scratch);
+}
+
 tn_var *tn_tape_linear(tn_tape *t, tn_var *x, tn_weight *w, const tn_linear_options *o)
 {
     if (!x || t->status != TN_OK)
@@ -542,7 +549,10 @@ tn_var *tn_tape_linear(tn_tape *t, tn_var *x, tn_weight *w, const tn_linear_opti
     float *pre = keep_pre ? take_floats(t, x->value.dim[0], w->value.dim[0]) : NULL;
     tn_dropout dropout = {0};
     bool drops = next_dropout(t, o->dropout, &dropout);
-    tn_gemm_packed packed = t->status != TN_OK || w->packed.data ? w->packed : pack_now(t, w, TN_GEMM_FORWARD);
+    bool in_bytes = w->packed8.data != NULL;
+    TN_ASSERT(!in_bytes || !t->step.record);
+    tn_gemm_packed packed =
+        t->status != TN_OK || w->packed.data || in_bytes ? w->packed : pack_now(t, w, TN_GEMM_FORWARD);
     if (t->status != TN_OK)
         return NULL;
     struct hook hook = {tn_engine_kernels(t->engine), &dropout, places_of(t, x)};
@@ -556,7 +566,10 @@ tn_var *tn_tape_linear(tn_tape *t, tn_var *x, tn_weight *w, const tn_linear_opti
                          .ld_residual = (size_t)w->value.dim[0]};
     if (w->n_adapters)
         place_adapters(t, w, added, &out->value);
-    DO(t, tn_op_linear(t->engine, &x->value, &packed, &tail, w->n_adapters > 0, &out->value, &t->err));
+    if (in_bytes)
+        linear_in_bytes(t, x, w, &tail, out);
+    else
+        DO(t, tn_op_linear(t->engine, &x->value, &packed, &tail, w->n_adapters > 0, &out->value, &t->err));
     struct node *n = new_node(t, linear_backward, x, out);
     if (n) {
         memcpy(n->added, added, sizeof added);

@@ -34,6 +34,7 @@ typedef struct {
     tn_gemm_packed packed;   /* kept copy for forward products; data = NULL: packed at each use */
     struct tn_adapter *adapter; /* [n_adapters], of a matrix: what is added to some of its outputs */
     int32_t n_adapters;         /* TN_ADAPTERS_MAX at most */
+    tn_gemm8_packed packed8; /* 8-bit weights in place of `value`, whose data is NULL then; no backward pass */
 } tn_weight;
 
 /// A low-rank addition (LoRA): outputs [first, first + rows of b) of a linear layer get scale * b a dropout(x), before its

@@ -2,6 +2,7 @@
  *
  *   model_cli embed|logits|predict|grad MODEL ROWS OUT [THREADS [ISA]]
  *   model_cli save MODEL OUT LABEL...
+ *   model_cli bytes MODEL OUT                       8-bit weights
  *   model_cli names MODEL                           of the parameters, in the order of `grad`
  *   model_cli bench MODEL STEPS [THREADS [ISA]]     training steps of 32 rows with a mean of 40 tokens */
 #include <math.h>
@@ -161,6 +162,22 @@ static tn_status names(tn_engine *e, const char *dir, tn_err *err)
     return TN_OK;
 }
 
+/* A folder without a trained head is saved as an encoder. */
+static tn_status bytes(tn_engine *e, char **argv, tn_err *err)
+{
+    tn_model *m;
+    size_t n_fresh;
+    TN_TRY(tn_model_open(e, argv[2], NULL, &m, err));
+    tn_model_fresh(m, &n_fresh);
+    if (n_fresh > 0) {
+        tn_model_close(m);
+        TN_TRY(tn_model_open(e, argv[2], &(tn_model_options){.encoder_only = true}, &m, err));
+    }
+    tn_status st = tn_model_save_in_bytes(m, argv[3], err);
+    tn_model_close(m);
+    return st;
+}
+
 /* Lengths log-normal with a mean of 40, clipped to 4..128: reviews. */
 static tn_status bench(tn_engine *e, char **argv, tn_err *err)
 {
@@ -213,8 +230,9 @@ int main(int argc, char **argv)
     tn_err err = TN_ERR_INIT;
     tn_engine *e = NULL;
     bool is_save = argc >= 5 && strcmp(argv[1], "save") == 0, is_bench = argc >= 4 && strcmp(argv[1], "bench") == 0;
+    bool is_bytes = argc == 4 && strcmp(argv[1], "bytes") == 0;
     bool is_names = argc >= 3 && strcmp(argv[1], "names") == 0;
-    int more = is_names ? 3 : is_bench ? 4 : 5;
+    int more = is_names ? 3 : is_bench || is_bytes ? 4 : 5;
     if (argc < more) {
         fprintf(stderr, "usage: see the top of model_cli.c\n");
         return 2;
@@ -223,6 +241,7 @@ int main(int argc, char **argv)
     tn_status st = tn_engine_new(n_threads, !is_save && argc > more + 1 ? argv[more + 1] : NULL, &e, &err);
     if (st == TN_OK)
         st = is_save    ? save(e, argc, argv, &err)
+             : is_bytes ? bytes(e, argv, &err)
              : is_names ? names(e, argv[2], &err)
              : is_bench ? bench(e, argv, &err)
                         : answer(e, argv, &err);
