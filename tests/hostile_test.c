@@ -15,6 +15,7 @@
 #include "../fuzz/fuzz_rules.c"
 #include "../fuzz/fuzz_safetensors.c"
 #include "../fuzz/fuzz_squad.c"
+#include "../fuzz/fuzz_tokens.c"
 #include "../fuzz/fuzz_torch.c"
 #include "../fuzz/fuzz_yaml.c"
 #include "../fuzz/fuzz_zip.c"
@@ -25,7 +26,7 @@ static const struct {
     const char *name;
     tn_status (*run)(tn_bytes bytes);
 } reader[] = {{"brief", fuzz_brief}, {"csv", fuzz_csv},           {"e5image", fuzz_e5image}, {"json", fuzz_json}, {"markdown", fuzz_markdown}, {"mcp", fuzz_mcp},   {"notebook", fuzz_notebook}, {"python", fuzz_python},
-              {"rules", fuzz_rules},       {"safetensors", fuzz_safetensors}, {"squad", fuzz_squad}, {"torch", fuzz_torch}, {"yaml", fuzz_yaml},       {"zip", fuzz_zip}};
+              {"rules", fuzz_rules},       {"safetensors", fuzz_safetensors}, {"squad", fuzz_squad}, {"tokens", fuzz_tokens}, {"torch", fuzz_torch}, {"yaml", fuzz_yaml},       {"zip", fuzz_zip}};
 
 static void run_folder(const char *folder, bool must_refuse)
 {

@@ -36,7 +36,8 @@ tn_str tn_dataset_place(const tn_dataset *d, size_t row, tn_arena *a)
 
 /* ---- which files ---- */
 
-static tn_status add_file(tn_dataset *d, tn_data_format *format, const char *path, tn_split split, tn_err *err)
+static tn_status add_file(tn_dataset *d, tn_data_format *format, bool tagged, const char *path, tn_split split,
+                          tn_err *err)
 {
     tn_str p = tn_str_dup(d->arena, tn_str_of(path));
     if (!p.ptr)
@@ -46,6 +47,8 @@ static tn_status add_file(tn_dataset *d, tn_data_format *format, const char *pat
         return tn_fail(err, TN_ENOENT, "%s: no such file", path);
     if (tn_file_is_dir(path))
         return tn_fail(err, TN_EINVALID, "%s is a folder; name a file for each split", path);
+    if (format[d->n_files] == TN_FORMAT_NONE && tagged)
+        format[d->n_files] = TN_FORMAT_CONLL;
     if (format[d->n_files] == TN_FORMAT_NONE && (tn_str_ends(p, ".txt") || tn_str_ends(p, ".ft")))
         format[d->n_files] = TN_FORMAT_FASTTEXT; /* only where the file is named: a folder's texts may be anything */
     if (format[d->n_files] == TN_FORMAT_NONE)
@@ -89,13 +92,13 @@ tn_status tn_source_files(const tn_data_source *s, tn_dataset *d, tn_data_format
     if (!d->file || !*format)
         return tn_fail_nomem(err, 3 * sizeof *d->file);
     if (s->path)
-        return add_file(d, *format, s->path, split_of_name(s->path), err);
+        return add_file(d, *format, s->tagged, s->path, split_of_name(s->path), err);
     if (s->train)
-        TN_TRY(add_file(d, *format, s->train, TN_SPLIT_TRAIN, err));
+        TN_TRY(add_file(d, *format, s->tagged, s->train, TN_SPLIT_TRAIN, err));
     if (s->validation)
-        TN_TRY(add_file(d, *format, s->validation, TN_SPLIT_VALIDATION, err));
+        TN_TRY(add_file(d, *format, s->tagged, s->validation, TN_SPLIT_VALIDATION, err));
     if (s->test)
-        TN_TRY(add_file(d, *format, s->test, TN_SPLIT_TEST, err));
+        TN_TRY(add_file(d, *format, s->tagged, s->test, TN_SPLIT_TEST, err));
     for (size_t i = 0; i < d->n_files; i++)
         for (size_t k = i + 1; k < d->n_files; k++)
             if (tn_str_eq(d->file[i].path, d->file[k].path))
@@ -502,10 +505,13 @@ tn_status tn_dataset_set_ids(tn_dataset *d, bool has_column, tn_findings *findin
                                     .remedy = TN_STR("nothing, unless the same id means the same row")},
                        err, "ids repeat from file to file: each gets its %s in front", by_split ? "split" : "path"));
     }
-    for (size_t r = 0; r < d->n_rows; r++) {
+    for (size_t r = 0, nth = 1; r < d->n_rows; r++) {
         tn_str own = d->row[r].id;
+        /* An array of objects may stand on one line. */
+        nth = r > 0 && d->row[r].file == d->row[r - 1].file && d->row[r].line == d->row[r - 1].line ? nth + 1 : 1;
         if (!has_column) {
-            own = tn_str_format(d->arena, "%u", d->row[r].line);
+            own = nth == 1 ? tn_str_format(d->arena, "%u", d->row[r].line)
+                           : tn_str_format(d->arena, "%u.%zu", d->row[r].line, nth);
             if (!own.ptr)
                 return tn_fail_nomem(err, 16);
         }

@@ -99,6 +99,7 @@ typedef struct {
     const tn_str *labels; /* [n_labels], the label set and its order; NULL = from the training rows */
     size_t n_labels;
     tn_data_use use;
+    bool tagged;       /* of tagged words (data/tokens.h): a named file of an unknown kind is CoNLL */
     size_t max_record; /* bytes of one record; 0 = 1 MiB */
     size_t max_rows;   /* 0 = 10 million */
 } tn_data_source;
@@ -132,7 +133,8 @@ typedef struct {
 /// unlabelled.
 ///
 /// Ids: given ones must be unique in their file (TN_EFORMAT names both lines); ids that repeat in another file get the
-/// split in front ("test-12"). Without a column: "row-LINE", with several files "SPLIT-LINE" or "PATH:LINE".
+/// split in front ("test-12"). Without a column: "row-LINE", with several files "SPLIT-LINE" or "PATH:LINE"
+/// (LINE.2 for the second row on a line).
 ///
 /// Folder: data files up to four levels down. A file's split is the word train, training; validation, valid, dev, val;
 /// test, testing, eval, evaluation in its name, else in the nearest folder's, in any case, bounded by - . _ blank digit

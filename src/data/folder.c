@@ -38,6 +38,8 @@ tn_data_format tn_data_format_of(tn_str path)
         return TN_FORMAT_TSV;
     if (ends_fold(path, ".jsonl") || ends_fold(path, ".ndjson") || ends_fold(path, ".json"))
         return TN_FORMAT_JSON;
+    if (ends_fold(path, ".conll") || ends_fold(path, ".conllu") || ends_fold(path, ".iob") || ends_fold(path, ".bio"))
+        return TN_FORMAT_CONLL;
     return TN_FORMAT_NONE;
 }
 
@@ -320,8 +322,8 @@ static tn_status report(const listing *l, const char *dir, bool split_by_names, 
                                     .path = tn_str_of(dir),
                                     .evidence = l->other,
                                     .remedy = TN_STR("convert data among them to CSV or JSON lines")},
-                       err, "%zu file%s of other formats not read (only csv, tsv, jsonl, ndjson, json)", l->n_other,
-                       l->n_other == 1 ? "" : "s"));
+                       err, "%zu file%s of other formats not read (only csv, tsv, jsonl, ndjson, json, conll, conllu)",
+                       l->n_other, l->n_other == 1 ? "" : "s"));
     if (l->readme_files)
         TN_TRY(tn_note(findings,
                        (tn_finding){.rule = "data-splits",
@@ -354,7 +356,8 @@ tn_status tn_folder_find(const char *dir, tn_arena *a, tn_found_file **file, siz
     listing l = {.arena = a};
     TN_GO(list(&l, dir, TN_STR(""), TN_SPLIT_NONE, false, 0, err));
     if (l.list.len == 0) {
-        st = tn_fail(err, TN_ENOENT, "%s: no data file in this folder (csv, tsv, jsonl, ndjson, json)%s%.*s", dir,
+        st = tn_fail(err, TN_ENOENT,
+                     "%s: no data file in this folder (csv, tsv, jsonl, ndjson, json, conll, conllu)%s%.*s", dir,
                      l.n_other ? "; there is " : "", TN_ARG(l.other));
         goto done;
     }

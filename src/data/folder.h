@@ -4,7 +4,7 @@
 
 #include "data/dataset.h"
 
-typedef enum { TN_FORMAT_NONE, TN_FORMAT_CSV, TN_FORMAT_TSV, TN_FORMAT_JSON, TN_FORMAT_FASTTEXT } tn_data_format;
+typedef enum { TN_FORMAT_NONE, TN_FORMAT_CSV, TN_FORMAT_TSV, TN_FORMAT_JSON, TN_FORMAT_FASTTEXT, TN_FORMAT_CONLL } tn_data_format;
 
 typedef struct {
     tn_str path;

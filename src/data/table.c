@@ -393,6 +393,11 @@ tn_status tn_table_read(tn_table *t, tn_data_file *f, uint32_t index, tn_data_fo
         st = tn_fail_nomem(err, f->path.len);
         goto done;
     }
+    if (format == TN_FORMAT_CONLL) {
+        st = tn_fail(err, TN_EINVALID, "%s holds tagged words: its task is token classification, not one label a text",
+                     path);
+        goto done;
+    }
     TN_GO(tn_file_open(path, &file, err));
     tn_str s = tn_str_from_bytes(file.bytes);
     f->size = s.len;

@@ -49,17 +49,16 @@ static tn_str type_behind(tn_str tag)
     return tn_str_sub(tag, 2, tag.len);
 }
 
-/* True when an I begins a span somewhere, which IOB2 does not allow. */
-static bool begins_inside(const tn_str *tag, const size_t *start, size_t n_rows, const int32_t *tag_of)
+/* Spans that begin with B and with I where no span of their type is before them. */
+static void count_begins(const tn_str *tag, const size_t *start, size_t n_rows, const int32_t *tag_of, size_t n[2])
 {
+    n[0] = n[1] = 0;
     for (size_t r = 0; r < n_rows; r++)
         for (size_t i = start[r]; i < start[r + 1]; i++) {
             tn_str here = tag[tag_of[i]], before = i > start[r] ? tag[tag_of[i - 1]] : TN_STR("O");
-            if (!is_outside(here) && letter_of(here) == 'I' &&
-                (is_outside(before) || !tn_str_eq(type_behind(here), type_behind(before))))
-                return true;
+            if (!is_outside(here) && (is_outside(before) || !tn_str_eq(type_behind(here), type_behind(before))))
+                n[letter_of(here) == 'I']++;
         }
-    return false;
 }
 
 tn_scheme tn_scheme_detect(const tn_str *tag, int32_t n_tags, const size_t *start, size_t n_rows, const int32_t *tag_of)
@@ -81,7 +80,9 @@ tn_scheme tn_scheme_detect(const tn_str *tag, int32_t n_tags, const size_t *star
         return TN_SCHEME_BILOU;
     if (ends)
         return seen['B'] || seen['S'] ? TN_SCHEME_IOBES : TN_SCHEME_IOE2;
-    return begins_inside(tag, start, n_rows, tag_of) ? TN_SCHEME_IOB1 : TN_SCHEME_IOB2;
+    size_t n[2];
+    count_begins(tag, start, n_rows, tag_of, n);
+    return n[1] > n[0] ? TN_SCHEME_IOB1 : TN_SCHEME_IOB2;
 }
 
 static const char *letters_of(tn_scheme s)

@@ -94,11 +94,11 @@ static void schemes_are_told_apart(void **state)
         const char *tags;
         tn_scheme scheme;
     } row[] = {
-        {"B-X I-X O B-Y", TN_SCHEME_IOB2},  {"O I-X I-X O", TN_SCHEME_IOB1},    {"B-X I-Y O", TN_SCHEME_IOB1},
+        {"B-X I-X O B-Y", TN_SCHEME_IOB2},  {"O I-X I-X O", TN_SCHEME_IOB1},    {"B-X I-Y O", TN_SCHEME_IOB2},
         {"B-X E-X S-Y O", TN_SCHEME_IOBES}, {"I-X E-X O", TN_SCHEME_IOE2},      {"B-X L-X U-Y O", TN_SCHEME_BILOU},
         {"NOUN VERB", TN_SCHEME_PLAIN},     {"B-X NOUN", TN_SCHEME_PLAIN},      {"O O", TN_SCHEME_PLAIN},
-        {"B-X B- O", TN_SCHEME_PLAIN},      {"B-X S-X L-X O", TN_SCHEME_PLAIN}, {"B-X / I-X", TN_SCHEME_IOB1},
-        {"I B O", TN_SCHEME_PLAIN},         {"B-X I-X-Y", TN_SCHEME_IOB1},      {"", TN_SCHEME_PLAIN},
+        {"B-X B- O", TN_SCHEME_PLAIN},      {"B-X S-X L-X O", TN_SCHEME_PLAIN}, {"B-X / I-X / I-Y", TN_SCHEME_IOB1},
+        {"I B O", TN_SCHEME_PLAIN},         {"I-X I-X B-X", TN_SCHEME_IOB1},      {"", TN_SCHEME_PLAIN},
     };
     for (size_t i = 0; i < TN_COUNT(row); i++) {
         rows r = {0};

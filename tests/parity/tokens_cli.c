@@ -4,6 +4,7 @@
  *   sequence     {"tags", "scheme" (a name, or null: the lenient mode alone), "rows": [[label, predicted], …]}, both
  * lists of indices of tags -> the metrics, types with their scores, and the lenient spans of the first list; null where
  *                it is refused
+ *   load PATH    no input -> {"id", "split", "words", "tags"} of each sentence, then {"tags", "scheme", "findings"}
  *   words FILE   {"words", "max_length"} -> {"ids", "word"}: of a tokenizer.json, word null for special tokens */
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 
 #include "base/file.h"
 #include "codec/json.h"
-#include "metric/sequence_labels.h"
+#include "data/tokens.h"
 #include "text/tokenizer.h"
 
 static tn_arena *arena;
@@ -128,7 +129,8 @@ static void words(const tn_tokenizer *t, const tn_json *v, tn_json_writer *w)
     tn_str *word = texts_of(tn_json_get(v, "words"), &n);
     tn_encoding x;
     tn_json_i64(tn_json_get(v, "max_length"), &max_length);
-    need(tn_tokenizer_encode_words(t, word, n, &(tn_encode_options){.max_length = (uint32_t)max_length}, arena, &x, &err));
+    need(tn_tokenizer_encode_words(t, word, n, &(tn_encode_options){.max_length = (uint32_t)max_length}, arena, &x,
+                                   &err));
     tn_jw_begin_object(w);
     tn_jw_key(w, "ids");
     tn_jw_begin_array(w);
@@ -146,8 +148,61 @@ static void words(const tn_tokenizer *t, const tn_json *v, tn_json_writer *w)
     tn_jw_end_object(w);
 }
 
+static void put_texts(tn_json_writer *w, const char *key, const tn_str *text, const int32_t *of, size_t from, size_t to)
+{
+    tn_jw_key(w, key);
+    tn_jw_begin_array(w);
+    for (size_t i = from; i < to; i++)
+        tn_jw_str(w, text[of ? (size_t)of[i] : i]);
+    tn_jw_end_array(w);
+}
+
+static void load(const char *path)
+{
+    tn_dataset d;
+    tn_tokens k;
+    tn_findings f;
+    tn_buf out = TN_BUF_INIT;
+    tn_json_writer w;
+    need(tn_findings_init(&f, &err));
+    need(tn_tokens_load(&(tn_data_source){.path = path}, &d, &k, &f, &err));
+    for (size_t r = 0; r < d.n_rows; r++) {
+        tn_jw_init(&w, &out, 0);
+        tn_jw_begin_object(&w);
+        tn_jw_key(&w, "id");
+        tn_jw_str(&w, d.row[r].id);
+        tn_jw_key(&w, "split");
+        tn_jw_c(&w, tn_split_name(d.row[r].split));
+        put_texts(&w, "words", k.word, NULL, k.start[r], k.start[r + 1]);
+        put_texts(&w, "tags", k.tag, k.tag_of, k.start[r], k.start[r + 1]);
+        tn_jw_end_object(&w);
+        tn_buf_char(&out, '\n');
+    }
+    tn_jw_init(&w, &out, 0);
+    tn_jw_begin_object(&w);
+    put_texts(&w, "tags", k.tag, NULL, 0, k.n_tags);
+    tn_jw_key(&w, "scheme");
+    tn_jw_c(&w, tn_scheme_name(k.scheme));
+    tn_jw_key(&w, "findings");
+    tn_jw_begin_array(&w);
+    for (size_t i = 0; i < f.list.len; i++)
+        tn_jw_str(&w, f.list.ptr[i].message);
+    tn_jw_end_array(&w);
+    tn_jw_end_object(&w);
+    need(tn_buf_status(&out, &err));
+    fwrite(out.ptr, 1, out.len, stdout);
+    putchar('\n');
+    tn_buf_free(&out);
+    tn_findings_free(&f);
+    tn_dataset_free(&d);
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 3 && strcmp(argv[1], "load") == 0) {
+        load(argv[2]);
+        return 0;
+    }
     arena = tn_arena_new(0);
     tn_arena *text = tn_arena_new(0);
     tn_bytes bytes;
