@@ -309,7 +309,8 @@ static tn_status look_overfit(tn_py_check *c)
         const tn_py_value *eval = tn_py_arg(t->trainer, "eval_dataset", -1);
         bool none = (!eval && tn_py_lacks(t->trainer, "eval_dataset", -1)) || (eval && eval->kind == TN_PV_NONE);
         double rows = rows_at_most(tn_py_arg(t->trainer, "train_dataset", -1));
-        if (best && eval && tn_py_role_of(eval) == TN_ROLE_TEST)
+        /* The second of two parts may be either; a split that is called test is the test. */
+        if (best && eval && tn_py_role_of(eval) == TN_ROLE_TEST && eval->rows[0]->kind == TN_ROWS_SPLIT)
             return tn_py_say(c, t->trainer->node, "load_best_model_at_end with the test rows as eval_dataset", "choose the checkpoint on validation rows; open the test once, at the end",
                              "the best epoch is chosen on the test rows");
         if (rows > 0 && rows <= 2000 && steps * batch >= rows * 30)
