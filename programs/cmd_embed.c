@@ -2,7 +2,7 @@
 
 #include "model/model.h"
 
-enum { CHUNK = 256 }; /* texts a call: output starts early, memory stays small */
+enum { CHUNK = 1024 }; /* texts a call: enough of each length to fill forward passes */
 
 static void write_row(const float *row, int32_t width, bool json, tn_buf *out)
 {

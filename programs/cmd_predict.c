@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { CHUNK = 64 };
+enum { CHUNK = 1024 }; /* texts a call: enough of each length to fill forward passes */
 
 /* What the transformers pipeline of the task returns: the best label, or the first k by falling score. */
 static void write_scores(const tn_config *k, const float *p, int64_t top, bool json, tn_buf *out)

@@ -9,6 +9,7 @@ extern const cli_command cmd_run, cmd_plan, cmd_prompt, cmd_verify, cmd_reproduc
 
 extern const cli_command cmd_check;
 extern const cli_command cmd_select;
+extern const cli_command cmd_export;
 extern const cli_command cmd_init, cmd_rules_emit, cmd_rules_verify;
 
 extern const cli_command cmd_mcp;

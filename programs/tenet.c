@@ -34,6 +34,7 @@ const cli_command *const cli_commands[] = {
     &cmd_hub_import,
     &cmd_check,
     &cmd_select,
+    &cmd_export,
     &cmd_mcp, &cmd_hook_claude, &cmd_hook_git, &help_command,
     &man_command,
     &completion_command,

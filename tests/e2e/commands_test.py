@@ -4,7 +4,7 @@ from common import *
 done = subprocess.run([str(TENET)], capture_output=True, text=True)
 assert done.returncode == 2 and "usage: tenet COMMAND" in done.stderr
 assert "run" in run("help").stdout and run("--version").stdout.startswith("tenet ")
-for command in ("run", "plan", "verify", "reproduce", "runs list", "runs show", "predict", "embed", "tokenize", "serve", "hub ls", "hub import", "select", "hook claude", "hook git", "mcp"):
+for command in ("run", "plan", "verify", "reproduce", "runs list", "runs show", "predict", "embed", "tokenize", "serve", "hub ls", "hub import", "select", "hook claude", "hook git", "mcp", "export"):
     assert "usage: tenet " + command in run(*command.split(), "--help").stdout, command
     assert run("help", *command.split()).stdout == run(*command.split(), "--help").stdout, command
 assert ".SH COMMANDS" in run("man").stdout
