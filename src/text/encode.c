@@ -30,7 +30,7 @@ typedef struct {
     tn_arena *a;
     tn_err *err;
     bool words;    /* texts are words of one text */
-    uint32_t word; /* ... and this one is at work */
+    uint32_t word; /* ... and this one is at work; otherwise the number of the next pre-token */
     bool full;     /* names and offsets are wanted */
     bool aligned; /* text carries offsets */
     tn_normalizing gap, piece;
@@ -98,6 +98,7 @@ static tn_status encode_piece(encoder *e, size_t from, size_t to)
             e->out->n_unknown += p.kind != TN_PIECE_KNOWN;
             TN_TRY(add_over(e, text, p.id, p.from, p.to, p.kind));
         }
+        e->word += !e->words;
     }
     return TN_OK;
 }
@@ -132,6 +133,7 @@ static tn_status encode_gap(encoder *e, tn_str s, uint32_t base)
     while (tn_added_next(&e->t->added, &e->t->added.normalized, text, &at, &done, &m)) {
         TN_TRY(encode_piece(e, piece, m.from > piece ? m.from : piece));
         TN_TRY(add_over(e, &e->gap.now, m.token->id, m.from, m.to, TN_PIECE_VERBATIM));
+        e->word += !e->words;
         piece = m.to;
     }
     return encode_piece(e, piece, text.len);
@@ -150,6 +152,7 @@ static tn_status encode_text(encoder *e, tn_str text, tokens *out)
             cp += (uint32_t)tn_utf8_count(before) - (uint32_t)tn_utf8_count(tn_str_sub(text, m.from, gap));
         TN_TRY(view_raw(e, tn_str_sub(text, m.from, m.to), cp));
         TN_TRY(add_over(e, &e->gap.now, m.token->id, 0, m.to - m.from, TN_PIECE_VERBATIM));
+        e->word += !e->words;
         cp += e->aligned ? (uint32_t)tn_utf8_count(tn_str_sub(text, m.from, m.to)) : 0;
         gap = m.to;
     }
@@ -426,6 +429,132 @@ tn_status tn_tokenizer_encode_words(const tn_tokenizer *t, const tn_str *word, s
     if (n_words >= TN_NO_WORD)
         return tn_fail(err, TN_ELIMIT, "%zu words; less than %u can be tokenised at once", n_words, TN_NO_WORD);
     return encode((encoder){.t = t, .a = arena, .err = err, .words = true}, word, n_words, options, out);
+}
+
+/* ---- windows ---- */
+
+typedef struct {
+    size_t room, step; /* tokens of the second text in a window; from one window to the next */
+    size_t n, n_tokens;
+} cutting;
+
+static tn_status plan_windows(const tn_template_row *row, const tn_window_options *o, tokens text[2], cutting *c,
+                              size_t *n_cut, tn_err *err)
+{
+    if (o->max_length < row->n_special + 2)
+        return tn_fail(err, TN_EINVALID, "max_length %u leaves no room for two texts: %zu special tokens are added",
+                       o->max_length, row->n_special);
+    size_t all = o->max_length - row->n_special, stride = o->stride;
+    *n_cut = 0;
+    *c = (cutting){.room = text[1].len, .step = 1, .n = 1};
+    if (text[0].len > all || text[1].len > all - text[0].len) {
+        if (text[0].len + stride >= all) {
+            size_t keep = text[0].len < all / 2 ? text[0].len : all / 2;
+            *n_cut = text[0].len - keep;
+            text[0].len = keep;
+            stride = stride < all - keep ? stride : (all - keep) / 2;
+        }
+        if (text[1].len > all - text[0].len) {
+            c->room = all - text[0].len;
+            c->step = c->room - stride;
+            c->n = 1 + (text[1].len - c->room + c->step - 1) / c->step;
+        }
+    }
+    for (size_t w = 0; w < c->n; w++) {
+        size_t left = text[1].len - w * c->step;
+        c->n_tokens += row->n_special + text[0].len + (left < c->room ? left : c->room);
+    }
+    return TN_OK;
+}
+
+static size_t windows_size(const cutting *c, size_t n_second)
+{
+    return (4 * c->n + 1) * sizeof(size_t) + 3 * n_second * 4 + c->n_tokens * 5;
+}
+
+/* The arrays are of one block, in falling order of alignment. */
+static void lay_windows(tn_windows *x, const cutting *c, size_t n_second, void *block)
+{
+    x->n = c->n;
+    x->n_second = n_second;
+    x->at = block;
+    x->first = x->at + c->n + 1;
+    x->from = x->first + c->n;
+    x->count = x->from + c->n;
+    x->start = (uint32_t *)(x->count + c->n);
+    x->end = x->start + n_second;
+    x->word = x->end + n_second;
+    x->ids = x->word + n_second;
+    x->type_ids = (uint8_t *)(x->ids + c->n_tokens);
+}
+
+static void fill_windows(const tn_template_row *row, const tokens text[2], const cutting *c, tn_windows *x)
+{
+    for (size_t i = 0; i < x->n_second; i++) {
+        x->start[i] = text[1].ptr[i].start;
+        x->end[i] = text[1].ptr[i].end;
+        x->word[i] = text[1].ptr[i].word;
+    }
+    size_t n = 0;
+    for (size_t w = 0; w < c->n; w++) {
+        size_t left = text[1].len - w * c->step;
+        x->at[w] = n;
+        x->from[w] = w * c->step;
+        x->count[w] = left < c->room ? left : c->room;
+        for (size_t i = 0; i < row->n; i++) {
+            const tn_template_item *item = &row->item[i];
+            bool special = item->kind == TN_ITEM_SPECIAL, second = item->kind == TN_ITEM_SECOND;
+            size_t from = second ? x->from[w] : 0, count = special ? 1 : second ? x->count[w] : text[0].len;
+            if (second)
+                x->first[w] = n - x->at[w];
+            for (size_t k = 0; k < count; k++, n++) {
+                x->ids[n] = special ? item->id : text[second].ptr[from + k].id;
+                x->type_ids[n] = item->type_id;
+            }
+        }
+    }
+    x->at[c->n] = n;
+}
+
+tn_status tn_tokenizer_encode_windows(const tn_tokenizer *t, tn_str first, tn_str second, const tn_window_options *o,
+                                      tn_arena *a, tn_windows *out, tn_err *err)
+{
+    const tn_template_row *row = &t->template.pair;
+    encoder e = {.t = t, .a = a, .err = err, .pretokenizer = &t->pretokenizer, .full = true, .aligned = true};
+    tokens text[2] = {{0}, {0}};
+    tn_str both[] = {first, second};
+    tn_status st = TN_OK;
+    cutting c = {0};
+    tn_windows x = {0};
+    tn_arena_mark mark = tn_arena_save(a);
+    *out = x;
+    for (size_t i = 0; i < 2; i++) {
+        TN_GO(read_text(&both[i], o->lossy, a, err));
+        TN_GO(encode_text(&e, both[i], &text[i]));
+    }
+    TN_GO(plan_windows(row, o, text, &c, &x.n_cut, err));
+    if (t->template.trim_offsets)
+        trim_spans(&e, &text[1]);
+    size_t size = windows_size(&c, text[1].len);
+    char *block = tn_arena_alloc(a, size);
+    if (!block) {
+        st = tn_fail_nomem(err, size);
+        goto done;
+    }
+    lay_windows(&x, &c, text[1].len, block);
+    fill_windows(row, text, &c, &x);
+    /* As in gather: nothing stays but the result. */
+    tn_arena_restore(a, mark);
+    char *final = tn_arena_alloc(a, size);
+    if (!final)
+        return tn_fail_nomem(err, size);
+    memmove(final, block, size);
+    lay_windows(&x, &c, text[1].len, final);
+    *out = x;
+    return TN_OK;
+done:
+    tn_arena_restore(a, mark);
+    return st;
 }
 
 tn_status tn_tokenizer_ids(const tn_tokenizer *t, tn_str text, const tn_encode_options *options, tn_arena *arena,

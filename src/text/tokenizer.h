@@ -61,6 +61,38 @@ tn_status tn_tokenizer_encode_pair(const tn_tokenizer *t, tn_str first, tn_str s
 #define TN_NO_WORD UINT32_MAX
 tn_status tn_tokenizer_encode_words(const tn_tokenizer *t, const tn_str *word, size_t n_words,
                                     const tn_encode_options *options, tn_arena *arena, tn_encoding *out, tn_err *err);
+
+/// ---- a long second text in overlapping windows ----
+/// Each window is a whole pair: the first text, then some tokens of the second one. Memory is that of the arena.
+typedef struct {
+    size_t n;          /* windows, at least one */
+    size_t *at;        /* [n + 1]: window w is tokens [at[w], at[w + 1]) of ids and type_ids */
+    uint32_t *ids;     /* [at[n]] */
+    uint8_t *type_ids; /* [at[n]] */
+    size_t *first;     /* [n]: its first token of the second text, counted from at[w] */
+    size_t *from;      /* [n]: which token of the second text that is; */
+    size_t *count;     /* [n]: how many follow, itself included: 0 only when the second text has none */
+    size_t n_second;   /* tokens of the second text in all */
+    uint32_t *start;   /* [n_second]: the token is text[start, end), in code points of the second text; */
+    uint32_t *end;
+    uint32_t *word;    /* [n_second]: tokens of one pre-token have one number; ascending */
+    size_t n_cut;      /* tokens of the first text that had to go */
+} tn_windows;
+
+typedef struct {
+    uint32_t max_length; /* tokens of a window at most, special ones included */
+    uint32_t stride;     /* tokens that a window shares with the one before it */
+    bool lossy;          /* as in tn_encode_options */
+} tn_window_options;
+
+/// As the tokenizers package with truncation "only_second", max_length, stride and overflow, but that the blank before
+/// the first token of a later window is never part of it (RoBERTa). Where that panics or fails,
+/// because the first text leaves no more than `stride` tokens to the second, the first is cut to half of the room and the
+/// stride to half of the rest. TN_EINVALID when max_length leaves room for fewer than two tokens; otherwise fails as
+/// tn_tokenizer_encode does.
+tn_status tn_tokenizer_encode_windows(const tn_tokenizer *t, tn_str first, tn_str second, const tn_window_options *o,
+                                      tn_arena *arena, tn_windows *out, tn_err *err);
+
 /// The ids of tn_tokenizer_encode and nothing else: no offsets, no names. For training and embedding in bulk.
 tn_status tn_tokenizer_ids(const tn_tokenizer *t, tn_str text, const tn_encode_options *options, tn_arena *arena,
                            uint32_t **ids, size_t *n, tn_err *err);

@@ -553,6 +553,68 @@ static void words_are_kept_apart(void **state)
     }
 }
 
+static void windows_overlap_and_are_whole_pairs(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *first, *second; /* a word is a token here */
+        uint32_t max_length, stride;
+        size_t n, count[4], from[4], n_first;
+    } rows[] = {
+        {"ban", "chao ban chao ban chao ban", 20, 2, 1, {6}, {0}, 1},
+        {"ban", "chao ban chao ban chao ban", 10, 2, 1, {6}, {0}, 1}, /* three special tokens */
+        {"ban", "chao ban chao ban chao ban", 9, 2, 2, {5, 3}, {0, 3}, 1},
+        {"ban", "chao ban chao ban chao ban", 7, 1, 3, {3, 3, 2}, {0, 2, 4}, 1},
+        {"ban", "chao ban chao ban chao ban", 7, 0, 2, {3, 3}, {0, 3}, 1},
+        {"ban", "chao ban chao ban chao ban", 7, 2, 4, {3, 3, 3, 3}, {0, 1, 2, 3}, 1},
+        {"ban", "", 7, 2, 1, {0}, {0}, 1},
+        {"", "chao ban chao ban chao", 7, 1, 2, {4, 2}, {0, 3}, 0},
+        /* what leaves no more than the stride: cut to half of the room of eight, then the stride fits */
+        {"ban ban ban ban ban", "chao ban chao ban chao", 11, 3, 2, {4, 4}, {0, 1}, 4},
+        /* room of four: two stay, and the stride becomes one */
+        {"ban ban ban ban ban ban", "chao ban chao", 7, 2, 2, {2, 2}, {0, 1}, 2},
+    };
+    tn_tokenizer *t = open_data("wordpiece");
+    tn_arena *a = tn_arena_new(0);
+    tn_err err = TN_ERR_INIT;
+    for (size_t i = 0; i < TN_COUNT(rows); i++) {
+        tn_windows w;
+        tn_encoding x, y;
+        tn_str first = tn_str_of(rows[i].first), second = tn_str_of(rows[i].second);
+        tn_encode_options plain = {.plain = true};
+        ASSERT_OK(tn_tokenizer_encode(t, first, &plain, a, &x, &err), &err);
+        ASSERT_OK(tn_tokenizer_encode(t, second, &plain, a, &y, &err), &err);
+        ASSERT_OK(tn_tokenizer_encode_windows(
+                      t, first, second, &(tn_window_options){.max_length = rows[i].max_length, .stride = rows[i].stride}, a,
+                      &w, &err),
+                  &err);
+        if (w.n != rows[i].n || w.n_second != y.n || w.n_cut != x.n - rows[i].n_first)
+            fail_msg("row %zu: %zu windows, %zu tokens, %zu cut", i, w.n, w.n_second, w.n_cut);
+        for (size_t k = 0; k < y.n; k++)
+            assert_true(w.start[k] == y.start[k] && w.end[k] == y.end[k] && w.word[k] == w.word[0] + k);
+        for (size_t k = 0; k < w.n; k++) {
+            if (w.count[k] != rows[i].count[k] || w.from[k] != rows[i].from[k])
+                fail_msg("row %zu, window %zu: %zu from %zu", i, k, w.count[k], w.from[k]);
+            const uint32_t *ids = w.ids + w.at[k];
+            assert_int_equal(w.at[k + 1] - w.at[k], 3 + rows[i].n_first + w.count[k]);
+            assert_int_equal(w.first[k], 2 + rows[i].n_first);
+            assert_memory_equal(ids + 1, x.ids, rows[i].n_first * sizeof *ids);
+            assert_memory_equal(ids + w.first[k], y.ids + w.from[k], w.count[k] * sizeof *ids);
+            assert_int_equal(w.type_ids[w.at[k]], 0);
+            assert_int_equal(w.type_ids[w.at[k + 1] - 1], 1);
+        }
+    }
+    tn_windows w;
+    ASSERT_FAILS(tn_tokenizer_encode_windows(t, TN_STR("a"), TN_STR("b"), &(tn_window_options){.max_length = 4}, a, &w, &err),
+                 TN_EINVALID, &err);
+    ASSERT_FAILS(tn_tokenizer_encode_windows(t, TN_STR("a"), TN_STR("\xff"), &(tn_window_options){.max_length = 9}, a, &w,
+                                             &err),
+                 TN_EFORMAT, &err);
+    assert_null(w.ids);
+    tn_tokenizer_free(t);
+    tn_arena_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -572,6 +634,7 @@ int main(void)
         cmocka_unit_test(threads_share_a_tokenizer),
         cmocka_unit_test(normalisation_alone),
         cmocka_unit_test(words_are_kept_apart),
+        cmocka_unit_test(windows_overlap_and_are_whole_pairs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

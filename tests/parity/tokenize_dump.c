@@ -1,6 +1,7 @@
 /* tokenize_dump TOKENIZER.json < requests.jsonl > answers.jsonl: drives a tokenizer for tokenizer_parity.py.
  *
- * A request is {"text", "pair"?, "plain"?, "max_length"?, "cut_left"?, "only_first"?}; the answer {"ids", "tokens",
+ * A request is {"text", "pair"?, "plain"?, "max_length"?, "cut_left"?, "only_first"?}, or with "stride" {"text",
+ * "pair", "max_length", "stride"} for windows; the answer {"ids", "tokens",
  * "offsets", "special", "types", "unknown", "words", "text", "text_skip"} or {"error"}. Each single text is also
  * encoded for its ids alone, which must agree. `tokenize_dump TOKENIZER.json FILE SECONDS` measures instead: MB/s over
  * the file's lines, ids alone and with offsets. */
@@ -60,6 +61,39 @@ static void write_answer(const tn_tokenizer *t, const tn_encoding *x, tn_arena *
     }
 }
 
+/* {"windows": [[id, ...], ...], "types": the same, "spans": of each window [[start, end, word], ...] of its second text} */
+static tn_status write_windows(const tn_tokenizer *t, tn_str first, tn_str second, const tn_window_options *o, tn_arena *a,
+                               tn_json_writer *w, tn_err *err)
+{
+    static const char *const key[] = {"windows", "types", "spans"};
+    tn_windows x;
+    TN_TRY(tn_tokenizer_encode_windows(t, first, second, o, a, &x, err));
+    for (int k = 0; k < 3; k++) {
+        tn_jw_key(w, key[k]);
+        tn_jw_begin_array(w);
+        for (size_t i = 0; i < x.n; i++) {
+            tn_jw_begin_array(w);
+            for (size_t j = x.at[i]; k < 2 && j < x.at[i + 1]; j++)
+                tn_jw_u64(w, k ? x.type_ids[j] : x.ids[j]);
+            for (size_t j = x.from[i]; k == 2 && j < x.from[i] + x.count[i]; j++) {
+                tn_jw_begin_array(w);
+                tn_jw_u64(w, x.start[j]);
+                tn_jw_u64(w, x.end[j]);
+                tn_jw_u64(w, x.word[j]);
+                tn_jw_end_array(w);
+            }
+            tn_jw_end_array(w);
+        }
+        tn_jw_end_array(w);
+    }
+    tn_jw_key(w, "first");
+    tn_jw_begin_array(w);
+    for (size_t i = 0; i < x.n; i++)
+        tn_jw_u64(w, x.first[i]);
+    tn_jw_end_array(w);
+    return TN_OK;
+}
+
 static tn_status answer(const tn_tokenizer *t, tn_str line, tn_arena *a, tn_json_writer *w, tn_err *err)
 {
     const tn_json *r, *v;
@@ -73,6 +107,10 @@ static tn_status answer(const tn_tokenizer *t, tn_str line, tn_arena *a, tn_json
     if (tn_json_i64(tn_json_get(r, "max_length"), &max))
         o.max_length = (uint32_t)max;
     tn_str text = tn_json_str(tn_json_get(r, "text"));
+    int64_t stride;
+    if (tn_json_i64(tn_json_get(r, "stride"), &stride))
+        return write_windows(t, text, tn_json_str(tn_json_get(r, "pair")),
+                             &(tn_window_options){.max_length = o.max_length, .stride = (uint32_t)stride}, a, w, err);
     if ((v = tn_json_get(r, "pair"))) {
         TN_TRY(tn_tokenizer_encode_pair(t, text, tn_json_str(v), &o, a, &x, err));
     } else {
