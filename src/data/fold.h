@@ -1,6 +1,6 @@
 #ifndef TN_DATA_FOLD_H
 #define TN_DATA_FOLD_H
-/// Inside of src/data: a normal form of a whole text, for comparing texts and words.
+/// A normal form of a whole text, for comparing texts and words.
 
 #include "base/str.h"
 

@@ -5,6 +5,7 @@
  * lists of indices of tags -> the metrics, types with their scores, and the lenient spans of the first list; null where
  *                it is refused
  *   load PATH    no input -> {"id", "split", "words", "tags"} of each sentence, then {"tags", "scheme", "findings"}
+ *   baselines PATH   no input -> the scores of the commonest tags and of the linear tagger on the test part
  *   words FILE   {"words", "max_length"} -> {"ids", "word"}: of a tokenizer.json, word null for special tokens */
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "base/file.h"
 #include "codec/json.h"
 #include "data/tokens.h"
+#include "eval/tagger.h"
 #include "text/tokenizer.h"
 
 static tn_arena *arena;
@@ -197,6 +199,58 @@ static void load(const char *path)
     tn_dataset_free(&d);
 }
 
+static void score(const char *name, const tn_tokens *k, const tn_tag_rows *x, const int32_t *guess)
+{
+    tn_tag_set s;
+    double value[TN_N_SEQUENCE];
+    need(tn_tag_set_make(k->tag, (int32_t)k->n_tags, k->scheme, false, arena, &s, &err));
+    size_t width = (size_t)tn_sequence_width(&s);
+    double *count = TN_ARENA_ARRAY(arena, double, x->n_rows *width),
+           *sum = tn_arena_calloc(arena, width * sizeof(double));
+    need(tn_sequence_counts(&s, &(tn_tagged){x->n_rows, x->start, x->tag, guess}, count, &err));
+    for (size_t i = 0; i < x->n_rows * width; i++)
+        sum[i % width] += count[i];
+    tn_sequence_values(&s, sum, (int32_t)x->n_rows, value);
+    printf("{\"name\":\"%s\"", name);
+    for (int m = 0; m < TN_N_SEQUENCE; m++)
+        printf(",\"%s\":%.4f", tn_sequence_metric_name((tn_sequence_metric)m), value[m]);
+    printf("}\n");
+}
+
+static tn_tag_rows part_of(const tn_dataset *d, const tn_tokens *k, tn_split split)
+{
+    size_t n = 0, *start = TN_ARENA_ARRAY(arena, size_t, d->n_rows + 1);
+    tn_str *word = TN_ARENA_ARRAY(arena, tn_str, k->start[d->n_rows]);
+    int32_t *tag = TN_ARENA_ARRAY(arena, int32_t, k->start[d->n_rows]);
+    tn_tag_rows x = {.start = start, .word = word, .tag = tag};
+    for (size_t r = 0; r < d->n_rows; r++) {
+        if (d->row[r].split != split)
+            continue;
+        start[x.n_rows++] = n;
+        for (size_t i = k->start[r]; i < k->start[r + 1]; i++, n++)
+            word[n] = k->word[i], tag[n] = k->tag_of[i];
+    }
+    start[x.n_rows] = n;
+    return x;
+}
+
+static void baselines(const char *path)
+{
+    tn_dataset d;
+    tn_tokens k;
+    tn_tagger *t;
+    need(tn_tokens_load(&(tn_data_source){.path = path}, &d, &k, NULL, &err));
+    tn_tag_rows train = part_of(&d, &k, TN_SPLIT_TRAIN), test = part_of(&d, &k, TN_SPLIT_TEST);
+    int32_t *guess = TN_ARENA_ARRAY(arena, int32_t, test.start[test.n_rows]);
+    need(tn_frequent_tags(&train, (int32_t)k.n_tags, &test, guess, &err));
+    score("frequent", &k, &test, guess);
+    need(tn_tagger_fit(&train, (int32_t)k.n_tags, NULL, &t, &err));
+    need(tn_tagger_tag(t, &test, guess, &err));
+    score(tn_tagger_settings(t), &k, &test, guess);
+    tn_tagger_free(t);
+    tn_dataset_free(&d);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "load") == 0) {
@@ -204,6 +258,10 @@ int main(int argc, char **argv)
         return 0;
     }
     arena = tn_arena_new(0);
+    if (argc == 3 && strcmp(argv[1], "baselines") == 0) {
+        baselines(argv[2]);
+        return 0;
+    }
     tn_arena *text = tn_arena_new(0);
     tn_bytes bytes;
     tn_str line;
