@@ -69,7 +69,7 @@ tn_status tn_logistic_fit(const float *x, int32_t n, int32_t width, const int32_
     if (!work)
         return tn_fail_nomem(err, 0);
     TN_GO(dense_design(x, n, width, work, &design, err));
-    TN_GO(tn_solver_new(&design, label, n_labels, options->pool, work, &s, err));
+    TN_GO(tn_solver_new(&design, &(tn_lesson){.n_outputs = n_labels, .label = label}, options->pool, work, &s, err));
     TN_GO(tn_solver_run(
         s,
         &(tn_solver_options){.l2 = options->l2,
@@ -163,6 +163,12 @@ static void standardise(const tn_probe *p, const float *x, int32_t width, float 
 tn_status tn_probe_fit(const float *x, int32_t n, int32_t width, const int32_t *label, int32_t n_labels,
                        int32_t n_folds, tn_pool *pool, tn_arena *a, tn_probe *out, tn_err *err)
 {
+    return tn_probe_learn(x, n, width, &(tn_lesson){.n_outputs = n_labels, .label = label}, n_folds, pool, a, out, err);
+}
+
+tn_status tn_probe_learn(const float *x, int32_t n, int32_t width, const tn_lesson *lesson, int32_t n_folds, tn_pool *pool,
+                         tn_arena *a, tn_probe *out, tn_err *err)
+{
     if (n <= 0 || width <= 0)
         return tn_fail(err, TN_EINVALID, "no probe on %" PRId32 " rows of %" PRId32 " features", n, width);
     tn_status st;
@@ -172,7 +178,7 @@ tn_status tn_probe_fit(const float *x, int32_t n, int32_t width, const int32_t *
     tn_arena *work = tn_arena_new(0);
     if (!work)
         return tn_fail_nomem(err, 0);
-    tn_probe p = {.mean = TN_ARENA_ARRAY(a, float, (size_t)width), .scale = TN_ARENA_ARRAY(a, float, (size_t)width)};
+    tn_probe p = {.kind = lesson->kind, .mean = TN_ARENA_ARRAY(a, float, (size_t)width), .scale = TN_ARENA_ARRAY(a, float, (size_t)width)};
     size_t n_values;
     float *z = tn_size_mul((size_t)n, (size_t)width, &n_values) ? TN_ARENA_ARRAY(work, float, n_values) : NULL;
     if (!z || !p.mean || !p.scale) {
@@ -185,7 +191,7 @@ tn_status tn_probe_fit(const float *x, int32_t n, int32_t width, const int32_t *
     for (int32_t r = 0; r < n; r++)
         standardise(&p, x + (size_t)r * width, width, z + (size_t)r * width);
     TN_GO(dense_design(z, n, width, work, &design, err));
-    TN_GO(tn_solver_new(&design, label, n_labels, pool, work, &s, err));
+    TN_GO(tn_solver_new(&design, lesson, pool, work, &s, err));
     TN_GO(tn_solver_choose(
         s, &(tn_choice_options){.l2 = probe_l2, .n_l2 = TN_COUNT(probe_l2), .n_folds = n_folds > 0 ? n_folds : 5},
         &choice, err));
@@ -194,7 +200,7 @@ tn_status tn_probe_fit(const float *x, int32_t n, int32_t width, const int32_t *
     p.cv_mean = choice.mean;
     p.cv_se = choice.se;
     TN_GO(tn_solver_run(s, &(tn_solver_options){.l2 = p.l2, .tolerance = 1e-5, .max_iterations = 300}, err));
-    TN_GO(take_model(s, width, n_labels, a, &p.model, err));
+    TN_GO(take_model(s, width, lesson->n_outputs, a, &p.model, err));
     *out = p;
 done:
     tn_arena_free(work);
@@ -209,7 +215,16 @@ tn_status tn_probe_predict(const tn_probe *p, const float *x, int32_t n, float *
         return tn_fail_nomem(err, (size_t)width * sizeof *z);
     for (int32_t r = 0; r < n; r++) {
         standardise(p, x + (size_t)r * width, width, z);
-        tn_logistic_predict(&p->model, z, 1, probability + (size_t)r * p->model.n_labels);
+        float *to = probability + (size_t)r * (size_t)p->model.n_labels;
+        if (p->kind == TN_LEARN_CLASSES) {
+            tn_logistic_predict(&p->model, z, 1, to);
+            continue;
+        }
+        for (int32_t k = 0; k < p->model.n_labels; k++) {
+            double v = score(p->model.weight + (size_t)k * (size_t)width, z, width, p->model.bias[k]);
+            tn_lesson_output(p->kind, &v, 1);
+            to[k] = (float)v;
+        }
     }
     tn_mem_free(z);
     return TN_OK;

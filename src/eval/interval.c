@@ -1,10 +1,13 @@
-/* The bootstrap knows rows and how often each was drawn; a statistic makes values of that. There are two: labels and
- * predictions (cells), and rows that carry numbers (counted rows).
+/* The bootstrap knows rows and how often each was drawn; a statistic makes values of that. There are three: labels and
+ * predictions (cells), rows that carry numbers (counted rows), and whatever else (weighted rows).
  *
  * Cells: rows with the same (label, prediction, other model's prediction) are one cell; a resample is a number for each
  * cell, and the metrics follow from these. Rows are laid out cell after cell, so that drawing a resample is one
  * increment a row, and a cell's number is the sum over its stretch. The jackknife needs one value a cell instead of one
  * a row. Log-loss alone needs the rows: its resampled mean is the counts times the losses.
+ *
+ * Weighted rows: the statistic takes the numbers of times themselves; its jackknife values are kept for all metrics at
+ * once, because one call gives them all.
  *
  * Counted rows: most numbers of most rows are 0 (a sentence has entities of few types), so only the others are kept.
  *
@@ -357,6 +360,69 @@ static tn_status counted_jackknife(const void *self, void *scratch_, int32_t met
     return TN_OK;
 }
 
+/* ---- weighted rows ---- */
+
+typedef struct {
+    const tn_weighted *w[2];
+    int n_models;
+    double *jack; /* [n, n_metrics], made by the first that asks: the jackknife runs on one thread */
+    bool made;
+} weighted;
+
+typedef struct {
+    void *own;
+    uint32_t *times; /* [n] */
+    double *value;   /* [n_metrics] of the second model */
+} weighted_scratch;
+
+static tn_status weighted_scratch_new(const void *self, tn_arena *a, void **out, tn_err *err)
+{
+    const weighted *s = self;
+    const tn_weighted *w = s->w[0];
+    weighted_scratch *x = *out = tn_arena_calloc(a, sizeof *x);
+    size_t size = s->w[s->n_models - 1]->scratch_size > w->scratch_size ? s->w[s->n_models - 1]->scratch_size : w->scratch_size;
+    if (!x || !(x->own = tn_arena_alloc(a, size ? size : 1)) || !(x->times = TN_ARENA_ARRAY(a, uint32_t, (size_t)w->n)) ||
+        !(x->value = TN_ARENA_ARRAY(a, double, (size_t)w->n_metrics)))
+        return tn_fail_nomem(err, size);
+    return TN_OK;
+}
+
+static void weighted_values(const void *self, void *scratch_, const uint32_t *times, double *value)
+{
+    const weighted *s = self;
+    weighted_scratch *x = scratch_;
+    s->w[0]->values(s->w[0]->self, x->own, times, value);
+    if (s->n_models == 1)
+        return;
+    s->w[1]->values(s->w[1]->self, x->own, times, x->value);
+    for (int32_t k = 0; k < s->w[0]->n_metrics; k++)
+        value[k] -= x->value[k];
+}
+
+static tn_status weighted_jackknife(const void *self, void *scratch_, int32_t metric, double value, moments *out, tn_err *err)
+{
+    weighted *s = (weighted *)self; /* ours: the statistic's own state */
+    weighted_scratch *x = scratch_;
+    int32_t n = s->w[0]->n, n_metrics = s->w[0]->n_metrics;
+    double *of = tn_mem_alloc((size_t)n * sizeof *of);
+    (void)value;
+    if (!of)
+        return tn_fail_nomem(err, (size_t)n * sizeof *of);
+    for (int32_t i = 0; i < n && !s->made; i++)
+        x->times[i] = 1;
+    for (int32_t i = 0; i < n && !s->made; i++) {
+        x->times[i] = 0;
+        weighted_values(s, x, x->times, s->jack + (size_t)i * (size_t)n_metrics);
+        x->times[i] = 1;
+    }
+    s->made = true;
+    for (int32_t i = 0; i < n; i++)
+        of[i] = s->jack[(size_t)i * (size_t)n_metrics + (size_t)metric];
+    *out = moments_of(of, NULL, (size_t)n, n);
+    tn_mem_free(of);
+    return TN_OK;
+}
+
 /* ---- resampling ---- */
 
 static void draw(void *ctx, size_t task, int worker)
@@ -598,6 +664,41 @@ tn_status tn_interval_counts_difference(const tn_counted *a, const tn_counted *b
                        " rows against %" PRId32,
                        a->n, b->n);
     return counted_intervals((const tn_counted *[]){a, b}, 2, options, out, err);
+}
+
+static tn_status weighted_intervals(const tn_weighted *const *w, int n_models, const tn_interval_options *options,
+                                    tn_interval *out, tn_err *err)
+{
+    size_t n_jack;
+    if (w[0]->n < 1 || w[0]->n_metrics < 1)
+        return tn_fail(err, TN_EINVALID, "an interval needs rows and metrics: there are %" PRId32 " and %" PRId32, w[0]->n,
+                       w[0]->n_metrics);
+    if (!tn_size_mul((size_t)w[0]->n, (size_t)w[0]->n_metrics, &n_jack))
+        return tn_fail_nomem(err, SIZE_MAX);
+    tn_arena *a = tn_arena_new(0);
+    weighted s = {.w = {w[0], w[n_models - 1]}, .n_models = n_models, .jack = a ? TN_ARENA_ARRAY(a, double, n_jack) : NULL};
+    tn_status st = s.jack ? bootstrap(&(statistic){w[0]->n, w[0]->n_metrics, &s, weighted_scratch_new, weighted_values, weighted_jackknife,
+                                                   w[0]->metric, n_models == 2},
+                                      options, a, out, err)
+                          : tn_fail_nomem(err, n_jack * sizeof(double));
+    tn_arena_free(a);
+    return st;
+}
+
+tn_status tn_interval_weights(const tn_weighted *s, const tn_interval_options *options, tn_interval *out, tn_err *err)
+{
+    return weighted_intervals(&s, 1, options, out, err);
+}
+
+tn_status tn_interval_weights_difference(const tn_weighted *a, const tn_weighted *b, const tn_interval_options *options,
+                                         tn_interval *out, tn_err *err)
+{
+    if (a->n != b->n || a->n_metrics != b->n_metrics || a->values != b->values)
+        return tn_fail(err, TN_EINVALID,
+                       "two models are compared on the same rows by the same metrics: %" PRId32
+                       " rows against %" PRId32,
+                       a->n, b->n);
+    return weighted_intervals((const tn_weighted *[]){a, b}, 2, options, out, err);
 }
 
 /* ---- tests ---- */

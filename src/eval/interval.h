@@ -67,6 +67,25 @@ tn_status tn_interval_counts(const tn_counted *c, const tn_interval_options *opt
 tn_status tn_interval_counts_difference(const tn_counted *a, const tn_counted *b, const tn_interval_options *options,
                                         tn_interval *out, tn_err *err);
 
+/// ---- any metric of rows and how often each is there ----
+/// For metrics that no sum gives: ranks (Spearman, average precision). One function is the metric itself (each row once),
+/// a slice (some rows), and a resample.
+typedef struct {
+    int32_t n;
+    int32_t n_metrics;
+    const tn_counted_metric *metric; /* [n_metrics] */
+    size_t scratch_size;             /* bytes that `values` may use; 0: none */
+    /// value [n_metrics] of the sample that has row i times[i] times, at least one row in all. NAN for a metric that is not
+    /// wanted, and then always. Pure: several threads call it, each with its own scratch.
+    void (*values)(const void *self, void *scratch, const uint32_t *times, double *value);
+    const void *self;
+} tn_weighted;
+
+/// As tn_interval_counts and its difference. The jackknife calls `values` once a row: n times the cost of one sample.
+tn_status tn_interval_weights(const tn_weighted *s, const tn_interval_options *options, tn_interval *out, tn_err *err);
+tn_status tn_interval_weights_difference(const tn_weighted *a, const tn_weighted *b, const tn_interval_options *options,
+                                         tn_interval *out, tn_err *err);
+
 typedef struct {
     int32_t b, c;       /* rows that only the first, only the second model gets right */
     double p;           /* two-sided; 1 when b + c = 0 */

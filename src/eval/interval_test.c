@@ -242,6 +242,46 @@ static void mean_of_sum(const void *self, const double *sum, int32_t n, double *
     value[0] = sum[0] / n;
 }
 
+/* ---- weighted rows ---- */
+
+static void mean_of_times(const void *self, void *scratch, const uint32_t *times, double *value)
+{
+    const double *x = self;
+    double sum = 0, n = 0, *room = scratch;
+    for (int i = 0; i < 4; i++)
+        sum += times[i] * x[i], n += times[i];
+    room[0] = sum;
+    value[0] = room[0] / n;
+    value[1] = NAN;
+}
+
+static void weighted_rows_give_what_counted_rows_give(void **state)
+{
+    static double count[4] = {1, 0, 3, 0.5}, other[4] = {0, 0, 1, 2};
+    static const tn_counted_metric metric[2] = {{"loss", true, false}, {"none", false, false}};
+    tn_err err = TN_ERR_INIT;
+    tn_interval got[2], want;
+    tn_pool *pool;
+    ASSERT_OK(tn_pool_new(3, &pool, &err), &err);
+    tn_interval_options o = {.n_resamples = 500, .seed = 3, .pool = pool};
+    tn_counted c = {4, 1, count, 1, metric, mean_of_sum, NULL}, d = c;
+    tn_weighted w = {4, 2, metric, sizeof(double), mean_of_times, count}, v = w, fewer = w;
+    d.count = v.self = other;
+    fewer.n = 3;
+    ASSERT_OK(tn_interval_weights(&w, &o, got, &err), &err);
+    ASSERT_OK(tn_interval_counts(&c, &o, &want, &err), &err);
+    same_interval(&got[0], &want);
+    assert_true(isnan(got[1].value));
+    ASSERT_OK(tn_interval_weights_difference(&w, &v, &o, got, &err), &err);
+    ASSERT_OK(tn_interval_counts_difference(&c, &d, &o, &want, &err), &err);
+    same_interval(&got[0], &want);
+    ASSERT_FAILS(tn_interval_weights_difference(&w, &fewer, &o, got, &err), TN_EINVALID, &err);
+    tn_pool_free(pool);
+    tn_status st;
+    o = (tn_interval_options){.n_resamples = 20};
+    FOR_EACH_FAILED_ALLOCATION(st, st = tn_interval_weights(&w, &o, got, &err));
+}
+
 static void counted_rows_are_checked(void **state)
 {
     static double count[4] = {1, 0, 3, 0.5};
@@ -348,6 +388,7 @@ int main(void)
         cmocka_unit_test(refuses),
         cmocka_unit_test(counted_rows_give_what_labels_give),
         cmocka_unit_test(counted_rows_are_checked),
+        cmocka_unit_test(weighted_rows_give_what_counted_rows_give),
         cmocka_unit_test(mcnemar_table),
         cmocka_unit_test(holm_table),
         cmocka_unit_test(survives_failed_allocations),

@@ -1,4 +1,4 @@
-/* Multinomial logistic regression by L-BFGS (Nocedal 1980; Liu and Nocedal 1989) with a bisection search for the weak
+/* Linear models (multinomial and binary logistic regression, ridge) by L-BFGS (Nocedal 1980; Liu and Nocedal 1989) with a bisection search for the weak
  * Wolfe conditions (Lewis and Overton 2013): the objective is smooth and convex, so the first trial is nearly always
  * taken.
  *
@@ -30,8 +30,8 @@ enum {
 
 struct tn_solver {
     tn_design x;
-    const int32_t *label;
-    int32_t n_labels, stride;
+    tn_lesson lesson;
+    int32_t n_labels, stride; /* outputs; and padded */
     tn_pool *pool;
     const tn_f64_kernels *k;
     size_t dim; /* (width + 1) * stride */
@@ -58,6 +58,20 @@ double tn_softmax_f64(double *z, int32_t n)
     for (int32_t i = 0; i < n; i++)
         z[i] /= sum;
     return top + tn_log(sum);
+}
+
+static double sigmoid(double z)
+{
+    double e = tn_exp(z < 0 ? z : -z);
+    return z < 0 ? e / (1 + e) : 1 / (1 + e);
+}
+
+void tn_lesson_output(tn_learn_kind kind, double *z, int32_t n)
+{
+    if (kind == TN_LEARN_CLASSES)
+        tn_softmax_f64(z, n);
+    for (int32_t i = 0; kind == TN_LEARN_FLAGS && i < n; i++)
+        z[i] = sigmoid(z[i]);
 }
 
 /* ---- vectors, in blocks ---- */
@@ -137,6 +151,32 @@ static void score_rows(tn_solver *s, int32_t from, int32_t to, bool held_out)
                              x->row_value + x->row_at[r], x->row_at[r + 1] - x->row_at[r], s->w);
 }
 
+/* Scores become the derivative of the row's loss. */
+static double take_loss(const tn_solver *s, int32_t r, double *z)
+{
+    const tn_lesson *l = &s->lesson;
+    double loss = 0;
+    if (l->kind == TN_LEARN_CLASSES) {
+        double right = z[l->label[r]];
+        loss = tn_softmax_f64(z, s->n_labels) - right;
+        z[l->label[r]] -= 1;
+        return loss;
+    }
+    const float *want = l->value + (size_t)r * (size_t)s->n_labels;
+    for (int32_t j = 0; j < s->n_labels; j++) {
+        double y = (double)want[j];
+        if (l->kind == TN_LEARN_FLAGS) {
+            /* ln(1 + e^z) - y z, from the side where nothing overflows. */
+            loss += (z[j] > 0 ? z[j] : 0) + tn_log(1 + tn_exp(-fabs(z[j]))) - y * z[j];
+            z[j] = sigmoid(z[j]) - y;
+        } else {
+            z[j] -= y;
+            loss += z[j] * z[j] / 2;
+        }
+    }
+    return loss;
+}
+
 /* Scores, losses and errors of rows; a row that is held out has neither. */
 static void forward_rows(void *ctx, size_t task, int worker)
 {
@@ -150,9 +190,7 @@ static void forward_rows(void *ctx, size_t task, int worker)
             s->loss[r] = 0;
             continue;
         }
-        double right = z[s->label[r]];
-        s->loss[r] = tn_softmax_f64(z, s->n_labels) - right;
-        z[s->label[r]] -= 1;
+        s->loss[r] = take_loss(s, r, z);
         for (int32_t j = 0; j < s->n_labels; j++)
             z[j] /= s->n_used;
     }
@@ -326,15 +364,17 @@ int32_t tn_solver_stride(const tn_solver *s)
     return s->stride;
 }
 
-tn_status tn_solver_new(const tn_design *x, const int32_t *label, int32_t n_labels, tn_pool *pool, tn_arena *a,
-                        tn_solver **out, tn_err *err)
+tn_status tn_solver_new(const tn_design *x, const tn_lesson *lesson, tn_pool *pool, tn_arena *a, tn_solver **out,
+                        tn_err *err)
 {
+    int32_t n_labels = lesson->n_outputs;
+    const int32_t *label = lesson->label;
     if (x->n <= 0 || x->width < 0 || n_labels <= 0)
         return tn_fail(err, TN_EINVALID,
                        "no regression on %" PRId32 " rows, %" PRId32 " features and %" PRId32 " labels", x->n, x->width,
                        n_labels);
-    for (int32_t r = 0; r < x->n; r++)
-        if (label[r] < 0 || label[r] >= n_labels)
+    for (int32_t r = 0; r < x->n && label; r++)
+        if (label[r] < (lesson->kind == TN_LEARN_CLASSES ? 0 : -1) || label[r] >= n_labels)
             return tn_fail(err, TN_EINVALID, "row %" PRId32 ": label %" PRId32 " of %" PRId32, r, label[r], n_labels);
     size_t stride = ((size_t)n_labels + 3) / 4 * 4, dim, n_scores;
     if (!tn_size_mul((size_t)x->width + 1, stride, &dim) || !tn_size_mul((size_t)x->n, stride, &n_scores) ||
@@ -345,7 +385,7 @@ tn_status tn_solver_new(const tn_design *x, const int32_t *label, int32_t n_labe
     if (!s)
         return tn_fail_nomem(err, sizeof *s);
     s->x = *x;
-    s->label = label;
+    s->lesson = *lesson;
     s->n_labels = n_labels;
     s->stride = (int32_t)stride;
     s->pool = pool;
@@ -372,18 +412,18 @@ tn_status tn_solver_new(const tn_design *x, const int32_t *label, int32_t n_labe
 
 /* Rows of each label, in an order drawn from the counter rng, are dealt to the folds in turn; the next label goes on
  * where the last one stopped. */
-static tn_status deal_folds(const int32_t *label, int32_t n, int32_t n_labels, int32_t n_folds, int32_t *fold,
-                            tn_err *err)
+static tn_status deal_folds(const int32_t *label, int32_t n, int32_t first_label, int32_t n_labels, int32_t n_folds,
+                            int32_t *fold, tn_err *err)
 {
     uint32_t *row = tn_mem_alloc((size_t)n * sizeof *row), next = 0;
     if (!row)
         return tn_fail_nomem(err, (size_t)n * sizeof *row);
-    for (int32_t k = 0; k < n_labels; k++) {
+    for (int32_t k = first_label; k < (label ? n_labels : first_label + 1); k++) {
         uint32_t m = 0;
         for (int32_t r = 0; r < n; r++)
-            if (label[r] == k)
+            if (!label || label[r] == k)
                 row[m++] = (uint32_t)r;
-        tn_rng rng = tn_rng_init(0, (uint64_t)k);
+        tn_rng rng = tn_rng_init(0, (uint64_t)(int64_t)k);
         tn_rng_shuffle(&rng, row, m);
         for (uint32_t i = 0; i < m; i++)
             fold[row[i]] = (int32_t)(next++ % (uint32_t)n_folds);
@@ -392,21 +432,53 @@ static tn_status deal_folds(const int32_t *label, int32_t n, int32_t n_labels, i
     return TN_OK;
 }
 
-static double held_out_macro_f1(tn_solver *s, int32_t *count)
+/* Of all values of the held-out rows. */
+static double held_out_r2(const tn_solver *s)
+{
+    double mean = 0, square = 0, spread = 0, n = 0;
+    for (int look = 0; look < 2; look++) {
+        for (int32_t r = 0; r < s->x.n; r++)
+            for (int32_t j = 0; is_held_out(s, r) && j < s->n_labels; j++) {
+                double y = (double)s->lesson.value[(size_t)r * (size_t)s->n_labels + (size_t)j], z = s->z[(size_t)r * (size_t)s->stride + (size_t)j];
+                if (look == 0) {
+                    mean += y;
+                    n += 1;
+                } else {
+                    square += (y - z) * (y - z);
+                    spread += (y - mean) * (y - mean);
+                }
+            }
+        mean = look == 0 && n > 0 ? mean / n : mean;
+    }
+    return spread > 0 ? 1 - square / spread : 0;
+}
+
+static double held_out_score(tn_solver *s, int32_t *count)
 {
     tn_pool_run(s->pool, ((size_t)s->x.n + ROWS - 1) / ROWS, predict_rows, s);
+    if (s->lesson.kind == TN_LEARN_VALUES)
+        return held_out_r2(s);
     memset(count, 0, 3 * (size_t)s->n_labels * sizeof *count);
     int32_t *hits = count, *label = count + s->n_labels, *predicted = count + 2 * (size_t)s->n_labels;
     for (int32_t r = 0; r < s->x.n; r++) {
         if (!is_held_out(s, r))
             continue;
         const double *z = s->z + (size_t)r * s->stride;
+        if (s->lesson.kind == TN_LEARN_FLAGS) {
+            const float *want = s->lesson.value + (size_t)r * (size_t)s->n_labels;
+            for (int32_t j = 0; j < s->n_labels; j++) {
+                label[j] += want[j] > 0;
+                predicted[j] += z[j] >= 0;
+                hits[j] += want[j] > 0 && z[j] >= 0;
+            }
+            continue;
+        }
         int32_t best = 0;
         for (int32_t j = 1; j < s->n_labels; j++)
             best = z[j] > z[best] ? j : best;
-        label[s->label[r]]++;
+        label[s->lesson.label[r]]++;
         predicted[best]++;
-        hits[best] += best == s->label[r];
+        hits[best] += best == s->lesson.label[r];
     }
     return tn_metric_of_margins(TN_METRIC_MACRO_F1, hits, label, predicted, s->n_labels);
 }
@@ -414,9 +486,13 @@ static double held_out_macro_f1(tn_solver *s, int32_t *count)
 /* Rows of the smallest label that occurs; *n_present labels occur. */
 static int32_t smallest_label(const tn_solver *s, int32_t *count, int32_t *n_present)
 {
+    if (s->lesson.kind != TN_LEARN_CLASSES) { /* folds are as even as may be; nothing has to be in each */
+        *n_present = 2;
+        return INT32_MAX;
+    }
     memset(count, 0, (size_t)s->n_labels * sizeof *count);
     for (int32_t r = 0; r < s->x.n; r++)
-        count[s->label[r]]++;
+        count[s->lesson.label[r]]++;
     int32_t least = INT32_MAX;
     *n_present = 0;
     for (int32_t k = 0; k < s->n_labels; k++)
@@ -430,7 +506,7 @@ static int32_t smallest_label(const tn_solver *s, int32_t *count, int32_t *n_pre
 static void take_best(const double *f1, int32_t n_l2, int32_t n_folds, tn_choice *out)
 {
     out->n_folds = n_folds;
-    out->mean = -1;
+    out->mean = -INFINITY;
     for (int32_t i = 0; i < n_l2; i++) {
         double mean = 0, square = 0;
         for (int32_t k = 0; k < n_folds; k++)
@@ -461,7 +537,7 @@ tn_status tn_solver_choose(tn_solver *s, const tn_choice_options *o, tn_choice *
     n_folds = n_folds < 2 ? 2 : n_folds;
     if (n_present < 2 || n < 4)
         goto done;
-    TN_GO(deal_folds(s->label, n, s->n_labels, n_folds, fold, err));
+    TN_GO(deal_folds(s->lesson.label, n, s->lesson.kind == TN_LEARN_CLASSES ? 0 : -1, s->n_labels, n_folds, fold, err));
     for (int32_t k = 0; k < n_folds; k++) {
         for (int32_t r = 0; r < n; r++)
             held_out[r] = fold[r] == k;
@@ -472,7 +548,7 @@ tn_status tn_solver_choose(tn_solver *s, const tn_choice_options *o, tn_choice *
                                  NULL);
             /* A loose end is enough to rank penalties: scikit-learn's default tolerance. */
             TN_GO(tn_solver_run(s, &(tn_solver_options){o->l2[i], 1e-4, 100, held_out}, err));
-            f1[i * n_folds + k] = held_out_macro_f1(s, count);
+            f1[i * n_folds + k] = held_out_score(s, count);
         }
     }
     if (o->progress)

@@ -15,9 +15,11 @@ typedef struct {
 } tn_design;
 
 typedef struct tn_solver tn_solver;
-/// Memory from the arena, about 18 (width + 1) (n_labels + 3) doubles; the design, labels and pool are borrowed.
-tn_status tn_solver_new(const tn_design *x, const int32_t *label, int32_t n_labels, tn_pool *pool, tn_arena *a,
-                        tn_solver **out, tn_err *err);
+/// Memory from the arena, about 18 (width + 1) (n_outputs + 3) doubles; the design, the lesson's arrays and the pool are
+/// borrowed. The objective is the mean over rows of the lesson's loss (cross-entropy; the sum over labels of binary
+/// cross-entropy; half the squared error) + l2/2 |W|^2.
+tn_status tn_solver_new(const tn_design *x, const tn_lesson *lesson, tn_pool *pool, tn_arena *a, tn_solver **out,
+                        tn_err *err);
 
 typedef struct {
     double l2, tolerance;
@@ -33,7 +35,7 @@ bool tn_solver_converged(const tn_solver *s);
 const double *tn_solver_weights(const tn_solver *s);
 int32_t tn_solver_stride(const tn_solver *s);
 
-/// Cross-validation: macro F1 of the held-out rows for each penalty.
+/// Cross-validation for each penalty: macro F1 of the held-out rows, R² of VALUES.
 typedef struct {
     const double *l2; /* [n_l2], strongest first: each fold starts the next from the last */
     int32_t n_l2;
@@ -49,6 +51,8 @@ typedef struct {
 /// Without two rows of two labels there is nothing to hold out: best is the middle one, n_folds 0, mean and se NAN.
 tn_status tn_solver_choose(tn_solver *s, const tn_choice_options *o, tn_choice *out, tn_err *err);
 
+/// z[n] scores become what the lesson has: softmax, sigmoids, or themselves.
+void tn_lesson_output(tn_learn_kind kind, double *z, int32_t n);
 /// z[n] scores become probabilities that sum to 1; returns ln(sum of exp z).
 double tn_softmax_f64(double *z, int32_t n);
 

@@ -36,6 +36,7 @@ struct tn_ngram {
     tn_map feature; /* key -> index; keys in the arena */
     float *idf;     /* [n_features] */
     double *weight; /* [n_features + 1, stride]; the last is the bias */
+    tn_learn_kind kind;
     int32_t n_labels, stride;
     char settings[160];
 };
@@ -401,15 +402,14 @@ static tn_status take_model(tn_ngram *m, const corpus *c, const tn_map *seen, co
 
 static void describe(tn_ngram *m, const corpus *c, double penalty)
 {
-    int n =
-        snprintf(m->settings, sizeof m->settings,
-                 "word 1-2-grams and character 2-5-grams, TF-IDF, logistic regression, C = %g, %" PRIu32 " features",
-                 penalty, c->n_kept);
+    static const char *const model[] = {"logistic regression, C = ", "a logistic regression for each label, C = ", "ridge regression, 1/alpha = "};
+    int n = snprintf(m->settings, sizeof m->settings, "word 1-2-grams and character 2-5-grams, TF-IDF, %s%g, %" PRIu32 " features",
+                     model[m->kind], penalty, c->n_kept);
     if (c->min_rows > MIN_ROWS)
         snprintf(m->settings + n, sizeof m->settings - (size_t)n, " of at least %" PRIu32 " texts", c->min_rows);
 }
 
-static tn_status model_new(int32_t n_labels, tn_ngram **out, tn_err *err)
+static tn_status model_new(const tn_lesson *lesson, tn_ngram **out, tn_err *err)
 {
     const tn_str configuration =
         TN_STR("{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Lowercase\"},{\"type\":\"NFC\"}]}");
@@ -418,7 +418,8 @@ static tn_status model_new(int32_t n_labels, tn_ngram **out, tn_err *err)
     if (!m)
         return tn_fail_nomem(err, sizeof *m);
     tn_status st = (m->arena = tn_arena_new(0)) ? TN_OK : tn_fail_nomem(err, 0);
-    m->n_labels = n_labels;
+    m->kind = lesson->kind;
+    m->n_labels = lesson->n_outputs;
     if (st == TN_OK)
         st = tn_json_parse(configuration, m->arena, &v, err);
     if (st == TN_OK)
@@ -433,6 +434,13 @@ static tn_status model_new(int32_t n_labels, tn_ngram **out, tn_err *err)
 tn_status tn_ngram_fit(const tn_str *text, const int32_t *label, int32_t n, int32_t n_labels, tn_pool *pool,
                        tn_progress *progress, tn_ngram **out, tn_err *err)
 {
+    return tn_ngram_learn(text, &(tn_lesson){.n_outputs = n_labels, .label = label}, n, pool, progress, out, err);
+}
+
+tn_status tn_ngram_learn(const tn_str *text, const tn_lesson *lesson, int32_t n, tn_pool *pool, tn_progress *progress,
+                         tn_ngram **out, tn_err *err)
+{
+    int32_t n_labels = lesson->n_outputs;
     if (n <= 0 || n_labels <= 0)
         return tn_fail(err, TN_EINVALID, "no n-gram baseline on %" PRId32 " rows and %" PRId32 " labels", n, n_labels);
     tn_status st;
@@ -449,14 +457,14 @@ tn_status tn_ngram_fit(const tn_str *text, const int32_t *label, int32_t n, int3
     tn_arena *work = tn_arena_new((size_t)1 << 20);
     if (!work)
         return tn_fail_nomem(err, 0);
-    TN_GO(model_new(n_labels, &m, err));
+    TN_GO(model_new(lesson, &m, err));
     TN_GO(reader_init(&r, &m->normalizer, &seen, work, err));
     TN_GO(read_corpus(&r, text, n, work, &c, err));
     TN_GO(count_rows(&c, work, MAX_WEIGHTS / (((size_t)n_labels + 3) / 4 * 4), err));
     TN_GO(merge_columns(&c, &seen, work, err));
     TN_GO(fill_rows(&c, &seen, work, &x, err));
     TN_GO(fill_columns(&x, work, err));
-    TN_GO(tn_solver_new(&x, label, n_labels, pool, work, &s, err));
+    TN_GO(tn_solver_new(&x, lesson, pool, work, &s, err));
     m->stride = tn_solver_stride(s);
     TN_GO(tn_solver_choose(
         s,
@@ -514,7 +522,7 @@ static tn_status score_text(const tn_ngram *m, reader *r, const tn_f64_kernels *
     }
     memcpy(s->z, m->weight + m->feature.len * (size_t)m->stride, (size_t)m->stride * sizeof *s->z);
     k->sum_sparse(s->z, m->stride, s->index.ptr, s->value.ptr, s->index.len, m->weight);
-    tn_softmax_f64(s->z, m->n_labels);
+    tn_lesson_output(m->kind, s->z, m->n_labels);
     return TN_OK;
 }
 

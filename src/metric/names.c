@@ -5,6 +5,17 @@ static const tn_metric_info table[] = {
     {"accuracy", "accuracy", "share of rows whose predicted label is the right one", "accuracy", "Accuracy", false},
     {"macro_f1", "macro F1", "macro over the model's labels, zero_division=0", "f1", "Macro F1", false},
     {"mcc", "MCC", "multi-class Matthews correlation, 0 where it is undefined", "matthews_correlation", "MCC", false},
+    {"micro_f1", "micro F1", "over all rows and labels, zero_division=0", "f1", "Micro F1", false},
+    {"samples_f1", "samples F1", "mean over rows; a row without labels that is given none counts 0 (zero_division=0)", "f1", "Samples F1", false},
+    {"subset_accuracy", "subset accuracy", "share of rows whose labels are all right", "accuracy", "Subset accuracy", false},
+    {"hamming_loss", "Hamming loss", "share of (row, label) that is wrong", NULL, NULL, true},
+    {"lrap", "LRAP", "label ranking average precision; a row with no label, or all, counts 1", NULL, NULL, false},
+    {"map", "mAP", "mean over labels of average precision, 0 for a label that no row has", "average_precision", "Mean average precision", false},
+    {"mae", "MAE", "mean absolute error, in the units of the label", "mae", "MAE", true},
+    {"rmse", "RMSE", "root of the mean squared error, in the units of the label", "rmse", "RMSE", true},
+    {"r2", "R²", "1 - squared errors / squared distances from the mean; constant truth: 1 when all are hit, else 0", "r_squared", "R2", false},
+    {"pearson", "Pearson's r", "0 where a side is constant", "pearsonr", "Pearson", false},
+    {"spearman", "Spearman's rho", "equal values share their mean rank; 0 where a side is constant", "spearmanr", "Spearman", false},
     {"log_loss", "log-loss", "mean of -ln p, p clipped to [2^-23, 1 - 2^-23]", NULL, NULL, true},
 };
 

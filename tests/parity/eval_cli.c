@@ -6,6 +6,9 @@
  *   mcnemar                                    n / labels / first / second
  *   holm                                       n / p
  *   logistic L2 TOLERANCE | probe              n width L / labels / features
+ *   sets                                       n L / labels / predictions / scores
+ *   numbers                                    n / truth / predictions
+ *   learn flags|values                         n width L / wanted / features: the probe
  *   ngram TRAIN.csv TEST.csv TEXT LABEL THREADS */
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,6 +19,8 @@
 #include "codec/csv.h"
 #include "eval/baseline.h"
 #include "eval/record.h"
+#include "metric/label_sets.h"
+#include "metric/numbers.h"
 
 static tn_arena *arena;
 static tn_err err;
@@ -124,6 +129,82 @@ static void outcomes_command(const char *command, char **argv, tn_pool *pool)
         tn_jw_c(&w, i.method);
         tn_jw_end_object(&w);
     }
+    finish(&b);
+}
+
+static void put_values(const double *v, size_t n)
+{
+    tn_buf b = TN_BUF_INIT;
+    tn_json_writer w;
+    tn_jw_init(&w, &b, 0);
+    tn_jw_begin_object(&w);
+    put_numbers(&w, "value", v, n);
+    tn_jw_end_object(&w);
+    finish(&b);
+}
+
+static const uint32_t *ones(size_t n)
+{
+    uint32_t *times = TN_ARENA_ARRAY(arena, uint32_t, n);
+    for (size_t i = 0; times && i < n; i++)
+        times[i] = 1;
+    return times;
+}
+
+static uint8_t *flags_in(size_t n)
+{
+    uint8_t *v = TN_ARENA_ARRAY(arena, uint8_t, n);
+    for (size_t i = 0; v && i < n; i++)
+        v[i] = (uint8_t)number();
+    return v;
+}
+
+static void sets_command(void)
+{
+    tn_label_sets o = {.n = (int32_t)number()};
+    o.n_labels = (int32_t)number();
+    size_t n = (size_t)o.n * (size_t)o.n_labels;
+    tn_set_measure *m;
+    double v[TN_N_SET_METRICS];
+    o.label = flags_in(n);
+    o.predicted = flags_in(n);
+    o.score = floats_in(n);
+    need(tn_set_measure_new(&o, true, arena, &m, &err));
+    tn_set_measure_values(m, tn_arena_alloc(arena, tn_set_measure_scratch(m)), ones((size_t)o.n), v);
+    put_values(v, TN_N_SET_METRICS);
+}
+
+static void numbers_command(void)
+{
+    tn_numbers o = {.n = (int32_t)number()};
+    double *truth = TN_ARENA_ARRAY(arena, double, (size_t)o.n), v[TN_N_NUMBER_METRICS];
+    tn_number_measure *m;
+    for (int32_t i = 0; i < o.n; i++)
+        truth[i] = number();
+    o.truth = truth;
+    o.predicted = floats_in((size_t)o.n);
+    need(tn_number_measure_new(&o, arena, &m, &err));
+    tn_number_measure_values(m, tn_arena_alloc(arena, tn_number_measure_scratch(m)), ones((size_t)o.n), v);
+    put_values(v, TN_N_NUMBER_METRICS);
+}
+
+static void learn_command(const char *kind, tn_pool *pool)
+{
+    int32_t n = (int32_t)number(), width = (int32_t)number(), n_outputs = (int32_t)number();
+    float *want = floats_in((size_t)n * (size_t)n_outputs), *x = floats_in((size_t)n * (size_t)width);
+    tn_lesson lesson = {.kind = strcmp(kind, "flags") == 0 ? TN_LEARN_FLAGS : TN_LEARN_VALUES, .n_outputs = n_outputs, .value = want};
+    tn_probe p;
+    tn_buf b = TN_BUF_INIT;
+    tn_json_writer w;
+    float *out = TN_ARENA_ARRAY(arena, float, (size_t)n * (size_t)n_outputs);
+    need(tn_probe_learn(x, n, width, &lesson, 0, pool, arena, &p, &err));
+    need(tn_probe_predict(&p, x, n, out, &err));
+    tn_jw_init(&w, &b, 0);
+    tn_jw_begin_object(&w);
+    put_numbers(&w, "l2", &p.l2, 1);
+    put_numbers(&w, "cv", &p.cv_mean, 1);
+    put_floats(&w, "output", out, (size_t)n * (size_t)n_outputs);
+    tn_jw_end_object(&w);
     finish(&b);
 }
 
@@ -299,6 +380,12 @@ int main(int argc, char **argv)
         finish(&b);
     } else if ((argc == 4 && strcmp(command, "logistic") == 0) || strcmp(command, "probe") == 0) {
         features_command(command, argv + 2, pool);
+    } else if (strcmp(command, "sets") == 0) {
+        sets_command();
+    } else if (strcmp(command, "numbers") == 0) {
+        numbers_command();
+    } else if (argc == 3 && strcmp(command, "learn") == 0) {
+        learn_command(argv[2], pool);
     } else if (argc == 7 && strcmp(command, "ngram") == 0) {
         ngram_command(argv + 2);
     } else {

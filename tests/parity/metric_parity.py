@@ -19,7 +19,7 @@ import numpy as np
 from scipy import stats
 from sklearn import metrics as m
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import make_pipeline, make_union
 
@@ -79,6 +79,48 @@ def metrics():
     for numbers in hostile:
         if run("score", numbers=[np.asarray(x) for x in numbers]) is not None:
             bad.append("hostile outcomes were scored")
+
+
+def sets_and_numbers():
+    worst = worst_number = 0
+    for trial in range(100):
+        n, n_labels = int(rng.choice([1, 2, 7, 60])), int(rng.choice([1, 2, 5, 20]))
+        y = (rng.random((n, n_labels)) < rng.choice([0.05, 0.3, 0.9])).astype(int)
+        s = np.clip(np.round(rng.random((n, n_labels)) * 0.6 + 0.4 * y * rng.random(), rng.choice([1, 3])), 0, 1).astype(np.float32)
+        q = (s >= 0.5).astype(int)
+        ours = run("sets", numbers=[[n, n_labels], y, q, s.astype(float)])["value"]
+        theirs = [m.f1_score(y, q, average=a, zero_division=0, labels=range(n_labels)) if n_labels > 1 else None for a in ("micro", "macro", "samples")]
+        if n_labels == 1:  # scikit-learn takes one column for a binary task
+            theirs = [m.f1_score(y[:, 0], q[:, 0], zero_division=0)] * 2 + [float(np.mean(y[:, 0] * q[:, 0]))]
+        theirs += [m.accuracy_score(y, q), m.hamming_loss(y, q), m.label_ranking_average_precision_score(y, s) if n_labels > 1 else 1.0]
+        theirs += [float(np.mean([m.average_precision_score(y[:, k], s[:, k]) if y[:, k].any() else 0.0 for k in range(n_labels)]))]
+        worst = max(worst, check(f"label sets of trial {trial}", ours, theirs, 1e-12))
+        n = int(rng.choice([2, 3, 30, 200]))
+        t = np.round(rng.normal(size=n) * 3, int(rng.choice([0, 1, 6])))
+        p = (t * rng.choice([0, 0.5, 1]) + np.round(rng.normal(size=n), int(rng.choice([0, 6])))).astype(np.float32)
+        ours = run("numbers", numbers=[[n], t.astype(float), p.astype(float)])["value"]
+        p = p.astype(float)
+        flat = np.ptp(t) == 0 or np.ptp(p) == 0
+        theirs = [m.mean_absolute_error(t, p), m.root_mean_squared_error(t, p), m.r2_score(t, p)]
+        theirs += [0, 0] if flat else [stats.pearsonr(t, p)[0], stats.spearmanr(t, p)[0]]
+        worst_number = max(worst_number, check(f"numbers of trial {trial}", ours, theirs, 1e-11))
+    print(f"label sets and numbers: 100 trials, largest differences {worst:.2g} and {worst_number:.2g}")
+
+
+def lessons():
+    """The probe's flags are a LogisticRegression for each label, its values a Ridge, on standardised features."""
+    n, width, n_labels = 120, 6, 3
+    x = (rng.normal(size=(n, width)) * [1, 5, 0.1, 1, 2, 1] + [0, 3, 0, 0, 0, 1]).astype(np.float32)
+    z = (x - x.mean(0)) / x.std(0)
+    flags = (z @ rng.normal(size=(width, n_labels)) + rng.normal(size=(n, n_labels)) > 0.5).astype(int)
+    got = run("learn", "flags", numbers=[[n, width, n_labels], flags.astype(float), x.astype(float)])
+    fits = [LogisticRegression(C=1 / (got["l2"][0] * n), tol=1e-10, max_iter=5000).fit(z, flags[:, k]).predict_proba(z)[:, 1] for k in range(n_labels)]
+    check("probabilities of flags", np.reshape(got["output"], (n, n_labels)), np.stack(fits, 1), 5e-4)
+    value = z @ rng.normal(size=width) + rng.normal(size=n)
+    value = ((value - value.mean()) / value.std()).astype(np.float32)
+    got = run("learn", "values", numbers=[[n, width, 1], value.astype(float), x.astype(float)])
+    check("predicted values", got["output"], Ridge(alpha=got["l2"][0] * n).fit(z, value).predict(z), 1e-4)
+    print("lessons: flags and values as scikit-learn's")
 
 
 def quantile_error(theta, value, B):
@@ -200,6 +242,8 @@ def folds(rows):
 
 
 metrics()
+sets_and_numbers()
+lessons()
 tests()
 logistic()
 intervals()
