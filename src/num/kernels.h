@@ -67,16 +67,32 @@ typedef struct {
 } tn_layernorm_dparams;
 
 /// ---- cross-entropy of rows of L logits ----
-/// loss[i] = log(sum(exp(x - max))) - (x[label] - max); p = exp(x - max) * (1 / sum);
-/// dlogits = (p - [label]) * weight, where weight = 1 / (rows of the global batch).
+/// d[c] = x[c] - max, s = sum(exp(d)) by lanes, lse = log(s), p = exp(d) * (1 / s).
+/// Plain: loss[i] = lse - d[label]; dlogits = (p - [label]) * weight, where weight = 1 / (rows of the global batch).
+/// With weights of classes: t = own[label]; loss[i] = t * (lse - d[label]) + sum by lanes of soft * (lse - d);
+/// dlogits = (fma(p, t + soft_sum, -soft) - t [label]) * weight.
 typedef struct {
     size_t n_rows, L;
     const float *logits;  /* [n,L] */
-    const int32_t *label; /* [n], in [0, L) */
+    const int32_t *label; /* [n], in [0, L); below 0: a row that does not count: loss and gradient are 0 */
     float weight;
     float *loss;    /* [n] */
     float *dlogits; /* [n,L], or NULL; may be logits */
+    const float *own, *soft; /* [L], or both NULL: of a class as the target, and as any class (label smoothing) */
+    float soft_sum;
 } tn_cross_entropy;
+
+/// ---- losses of L outputs a row that stand alone: of flags and of values ----
+/// Flags, y from 0 to 1: e = exp(-|x|), u = 1 + e; a row's loss is the sum by lanes of fma(-x, y, x > 0 ? x : 0) + l,
+/// l = u = 1 ? e : log(u) * (e / (u - 1)), which is log(1 + e); doutputs = ((x < 0 ? e : 1) / u - y) * weight.
+/// Values: d = x - y; the sum by lanes of d d; doutputs = (d + d) * weight.
+typedef struct {
+    size_t n_rows, L;
+    const float *outputs, *target; /* [n,L] */
+    float weight;
+    float *loss;     /* [n] */
+    float *doutputs; /* [n,L], or NULL; may be outputs */
+} tn_single_losses;
 
 /// ---- embeddings ----
 /// y = (word[id] + type[type_id]) + position[position_id].
@@ -222,6 +238,8 @@ typedef struct {
     void (*softmax)(const float *x, float *y, size_t n);     /* one row, in place; as in attention */
     void (*log_softmax)(const float *x, float *y, size_t n); /* one row, in place: (x - max) - log(sum) */
     void (*cross_entropy)(const tn_cross_entropy *a);
+    void (*flag_losses)(const tn_single_losses *a);
+    void (*value_losses)(const tn_single_losses *a);
     void (*embed)(const tn_embed *a);
     void (*mean_rows)(const float *x, size_t n_rows, size_t C,
                       float *y); /* rows in order from +0, then / n; zeros for n = 0 */

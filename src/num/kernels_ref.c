@@ -359,19 +359,44 @@ static void log_softmax(const float *x, float *y, size_t n)
         y[i] = (x[i] - m) - log_sum;
 }
 
+/* sum of soft[c] * (lse - (x[c] - m)) */
+static double soft_loss(const float *soft, const float *x, float m, float lse, size_t n)
+{
+    SUM_BY_LANES(float, fold, fm_fma(soft[at], lse - (x[at] - m), lane[l]));
+}
+
 static void cross_entropy(const tn_cross_entropy *a)
 {
     for (size_t r = 0; r < a->n_rows; r++) {
         const float *x = a->logits + r * a->L;
+        float *dx = a->dlogits ? a->dlogits + r * a->L : NULL;
         size_t label = (size_t)a->label[r];
-        float m = max(x, a->L), s = (float)exp_sum(x, m, a->L), inverse = 1.0f / s;
-        a->loss[r] = fm_logf(s) - (x[label] - m);
-        if (!a->dlogits)
+        if (a->label[r] < 0) {
+            a->loss[r] = 0;
+            for (size_t i = 0; dx && i < a->L; i++)
+                dx[i] = 0;
             continue;
-        float *dx = a->dlogits + r * a->L;
-        for (size_t i = 0; i < a->L; i++)
-            dx[i] = (fm_expf(x[i] - m) * inverse - (i == label ? 1.0f : 0.0f)) * a->weight;
+        }
+        float m = max(x, a->L), s = (float)exp_sum(x, m, a->L), inverse = 1.0f / s, lse = fm_logf(s);
+        float own = a->own ? a->own[label] : 1.0f, total = own + a->soft_sum;
+        a->loss[r] = lse - (x[label] - m);
+        if (a->own)
+            a->loss[r] = own * a->loss[r] + (float)soft_loss(a->soft, x, m, lse, a->L);
+        for (size_t i = 0; dx && i < a->L; i++) {
+            float p = fm_expf(x[i] - m) * inverse, t = i == label ? own : 0.0f;
+            dx[i] = ((a->own ? fm_fma(p, total, -a->soft[i]) : p) - t) * a->weight;
+        }
     }
+}
+
+static void flag_losses(const tn_single_losses *a)
+{
+    tn_single_losses_of(a, true);
+}
+
+static void value_losses(const tn_single_losses *a)
+{
+    tn_single_losses_of(a, false);
 }
 
 static void embed(const tn_embed *a)
@@ -619,6 +644,8 @@ const tn_kernels TN_KERNELS_REF = {
     .softmax = softmax,
     .log_softmax = log_softmax,
     .cross_entropy = cross_entropy,
+    .flag_losses = flag_losses,
+    .value_losses = value_losses,
     .embed = embed,
     .mean_rows = mean_rows,
     .normalize = normalize,

@@ -2,6 +2,7 @@
 #define TN_NUM_KERNELS_ROWS_H
 /// Inside of num/kernels: the rows of the table, and what they share.
 
+#include "base/fmath_inline.h"
 #include "num/kernels.h"
 
 extern const tn_kernels tn_kernels_ref, tn_kernels_ref_fma, tn_kernels_avx2, tn_kernels_avx512;
@@ -13,6 +14,38 @@ enum {
 
 #define TN_ROOT_2_PI 0.79788456f /* sqrt(2 / pi) */
 #define TN_GELU_CUBIC 0.044715f  /* the published fit */
+
+/* ---- losses of outputs that stand alone ---- rows are short, so one text does for all rows of the table */
+
+static inline float tn_flag_loss(float x, float y, float *slope)
+{
+    float e = fm_expf(x < 0 ? x : -x), u = 1 + e, l = u == 1 ? e : fm_logf(u) * (e / (u - 1));
+    *slope = (x < 0 ? e : 1) / u - y;
+    return fm_fma(-x, y, x > 0 ? x : 0) + l;
+}
+
+static inline void tn_single_losses_of(const tn_single_losses *a, bool flags)
+{
+    for (size_t r = 0; r < a->n_rows; r++) {
+        double total = 0;
+        for (size_t first = 0; first < a->L; first += TN_SUM_BLOCK) {
+            size_t end = a->L - first < TN_SUM_BLOCK ? a->L : first + TN_SUM_BLOCK;
+            float lane[16] = {0};
+            for (size_t i = first; i < end; i++) {
+                size_t at = r * a->L + i;
+                float x = a->outputs[at], y = a->target[at], *sum = &lane[i % 16], slope = (x - y) + (x - y);
+                *sum = flags ? *sum + tn_flag_loss(x, y, &slope) : fm_fma(x - y, x - y, *sum);
+                if (a->doutputs)
+                    a->doutputs[at] = slope * a->weight;
+            }
+            for (int w = 8; w; w /= 2)
+                for (int i = 0; i < w; i++)
+                    lane[i] += lane[i + w];
+            total += (double)lane[0];
+        }
+        a->loss[r] = (float)total;
+    }
+}
 
 /* Scores of relative places from a[i,r] and b[j,r], rows of `pad` floats, and the way back, to sums in a and b. */
 static inline void tn_relative_gather(const tn_relative *g, const float *a, const float *b, size_t pad)

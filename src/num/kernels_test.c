@@ -187,6 +187,26 @@ static void run_cross_entropy(const tn_kernels *k, set *c)
     k->cross_entropy(&(tn_cross_entropy){c->rows, c->d, in(c, 0), c->id, 1.0f / 24, zone(c, 0), zone(c, 1)});
     k->cross_entropy(&(tn_cross_entropy){c->rows, c->d, in(c, 0), c->id, 1.0f / 24, zone(c, 2), NULL});
 }
+static void run_weighted_entropy(const tn_kernels *k, set *c)
+{
+    int32_t label[64];
+    for (size_t r = 0; r < c->rows; r++)
+        label[r] = r % 5 == 0 ? -100 : c->id[r] % (int32_t)c->d;
+    tn_cross_entropy a = {c->rows, c->d, in(c, 0), label, 1.0f / 24, zone(c, 0), zone(c, 1), in(c, 1), in(c, 2), 0.25f};
+    k->cross_entropy(&a);
+    memcpy(zone(c, 3), in(c, 0), c->rows * c->d * sizeof(float)); /* in place */
+    a.logits = a.dlogits = zone(c, 3), a.loss = zone(c, 2), a.own = a.soft = NULL, a.soft_sum = 0;
+    k->cross_entropy(&a);
+}
+static void run_single_losses(const tn_kernels *k, set *c)
+{
+    tn_single_losses a = {c->rows, c->d, in(c, 0), in(c, 1), 1.0f / 24, zone(c, 0), zone(c, 1)};
+    k->flag_losses(&a);
+    a.loss += c->rows, a.doutputs = NULL;
+    k->flag_losses(&a);
+    a.loss = zone(c, 2), a.doutputs = zone(c, 3);
+    k->value_losses(&a);
+}
 static void run_column_sums(const tn_kernels *k, set *c)
 {
     k->column_sums(in(c, 0), c->d + 3, &c->shards, c->d, zone(c, 0));
@@ -347,6 +367,8 @@ static const struct {
     {"relative places", run_relative, ATTENTION, false},
     {"gelu by tanh", run_gelu_tanh, VECTOR, true},
     {"multiply rotate", run_rotate, VECTOR, true},
+    {"cross entropy of weights", run_weighted_entropy, ROWS, true},
+    {"flags and values", run_single_losses, ROWS, true},
 };
 
 static void canary(set *c)
@@ -366,7 +388,7 @@ static void compare(const char *name, const char *isa, const set *c, const float
 
 /* The digest of what ref writes in every_row_has_the_bits_of_ref, NaN written as 0x7fc00000: the numbers of the
  * contract themselves. It changes only when a kernel's definition does, never with the compiler or the CPU. */
-static const char golden[] = "b3fb309b65fe0fefce9c4ddbf5ba2aa71339d7cfb8fb96db1cb522d81f173e6e";
+static const char golden[] = "da169e2f5bd3c5611b9f4a660a841d3ee1f7f4b1e6631c318511b7c3e8d35905";
 
 static void digest_add(tn_digest *d, const float *out)
 {
@@ -553,6 +575,53 @@ static void cross_entropy_and_its_gradient(void **state)
         for (int i = 0; i < 4; i++)
             NEAR(dx[r * 4 + i], (p[i] / s - (i == label[r])) / 2, 1e-7);
     }
+}
+
+/* torch.nn.CrossEntropyLoss(weight, label_smoothing), its sum; a row that is not counted. */
+static void weights_of_classes_and_smoothing(void **state)
+{
+    const tn_kernels *k = tn_kernels_get(TN_ISA_REF);
+    static const float logit[3][3] = {{1, 2, 3}, {0, -1, 0.5f}, {9, 9, 9}};
+    static const float weight[3] = {0.5f, 2, 1}, eps = 0.3f;
+    float own[3], soft[3], loss[3], dx[9];
+    int32_t label[3] = {1, 0, -100};
+    for (int i = 0; i < 3; i++)
+        own[i] = (1 - eps) * weight[i], soft[i] = eps / 3 * weight[i];
+    k->cross_entropy(&(tn_cross_entropy){3, 3, &logit[0][0], label, 0.5f, loss, dx, own, soft, eps / 3 * 3.5f});
+    for (int r = 0; r < 2; r++) {
+        double s = 0, p[3], want = 0;
+        for (int i = 0; i < 3; i++)
+            s += p[i] = exp(logit[r][i]);
+        for (int i = 0; i < 3; i++)
+            want -= ((i == label[r] ? own[i] : 0.0) + soft[i]) * log(p[i] / s);
+        NEAR(loss[r], want, 1e-6);
+        for (int i = 0; i < 3; i++)
+            NEAR(dx[r * 3 + i],
+                 (p[i] / s * (own[label[r]] + eps / 3 * 3.5) - soft[i] - (i == label[r] ? own[i] : 0.0)) / 2, 1e-6);
+    }
+    for (int i = 6; i < 9; i++)
+        assert_true(dx[i] == 0 && loss[2] == 0);
+}
+
+static void losses_of_flags_and_values(void **state)
+{
+    const tn_kernels *k = tn_kernels_get(TN_ISA_REF);
+    static const float x[] = {-90, -20, -3, -1e-3f, 0, 0.5f, 4, 18, 90}, y[] = {0, 1, 0, 1, 0.25f, 1, 0, 1, 1};
+    float loss[9], dx[9];
+    k->flag_losses(&(tn_single_losses){9, 1, x, y, 2, loss, dx});
+    for (int i = 0; i < 9; i++) {
+        double want = log1p(exp(-fabs(x[i]))) + ((x[i] > 0 ? x[i] : 0.0) - (double)x[i] * y[i]);
+        NEAR(loss[i], want, 1e-7 * (1 + want));
+        NEAR(loss[i] / want, 1, 1e-5); /* small ones too */
+        NEAR(dx[i], 2 * (1 / (1 + exp(-(double)x[i])) - y[i]), 1e-6);
+    }
+    k->value_losses(&(tn_single_losses){1, 9, x, y, 0.5f, loss, dx});
+    double want = 0;
+    for (int i = 0; i < 9; i++) {
+        want += (x[i] - y[i]) * (double)(x[i] - y[i]);
+        NEAR(dx[i], x[i] - y[i], 1e-6);
+    }
+    NEAR(loss[0] / want, 1, 1e-6);
 }
 
 /* Element (i, j) of attention's dropout, from the words as the header numbers them. */
@@ -810,6 +879,8 @@ int main(void)
         cmocka_unit_test(activations_are_near_their_definitions),
         cmocka_unit_test(layernorm_and_its_gradient),
         cmocka_unit_test(cross_entropy_and_its_gradient),
+        cmocka_unit_test(weights_of_classes_and_smoothing),
+        cmocka_unit_test(losses_of_flags_and_values),
         cmocka_unit_test(attention_and_its_gradient),
         cmocka_unit_test(sums_over_tokens_fold_by_shards),
         cmocka_unit_test(dropout_draws_the_words_of_the_header),

@@ -482,21 +482,51 @@ static void log_softmax(const float *x, float *y, size_t n)
     LANES(n, STORE(y, v_sub(v_sub(LOAD(x), vm), log_sum)););
 }
 
+static double soft_loss(const float *soft, const float *x, float m, float lse, size_t n)
+{
+    v16 vm = v_set(m), vl = v_set(lse);
+    SUM_BY_LANES(n, v_fma(LOAD(soft + at), v_sub(vl, v_sub(LOAD(x + at), vm)), acc));
+}
+
 static void cross_entropy(const tn_cross_entropy *a)
 {
     for (size_t r = 0; r < a->n_rows; r++) {
         const float *x = a->logits + r * a->L;
+        float *dx = a->dlogits ? a->dlogits + r * a->L : NULL;
         size_t label = (size_t)a->label[r];
-        float m = max(x, a->L), s = (float)exp_sum(x, m, a->L), at_label = x[label] - m;
-        a->loss[r] = fm_logf(s) - at_label;
-        if (!a->dlogits)
+        if (a->label[r] < 0) {
+            a->loss[r] = 0;
+            if (dx)
+                fill(dx, 0, a->L);
             continue;
-        float *dx = a->dlogits + r * a->L;
-        v16 vm = v_set(m), inverse = v_set(1.0f / s), weight = v_set(a->weight);
-        /* p - 0 is p for every class but one. */
-        LANES(a->L, STORE(dx, v_mul(v_mul(v_exp(v_sub(LOAD(x), vm)), inverse), weight)););
-        dx[label] = (fm_expf(at_label) * (1.0f / s) - 1.0f) * a->weight;
+        }
+        float m = max(x, a->L), s = (float)exp_sum(x, m, a->L), at_label = x[label] - m, lse = fm_logf(s);
+        float own = a->own ? a->own[label] : 1.0f;
+        a->loss[r] = lse - at_label;
+        if (a->own)
+            a->loss[r] = own * a->loss[r] + (float)soft_loss(a->soft, x, m, lse, a->L);
+        if (!dx)
+            continue;
+        v16 vm = v_set(m), inverse = v_set(1.0f / s), weight = v_set(a->weight), total = v_set(own + a->soft_sum);
+        float p = fm_expf(at_label) * (1.0f / s);
+        if (a->own) {
+            p = fm_fma(p, own + a->soft_sum, -a->soft[label]);
+            LANES(a->L, STORE(dx, v_mul(v_fma(v_mul(v_exp(v_sub(LOAD(x), vm)), inverse), total, v_neg(LOAD(a->soft))), weight)););
+        } else { /* p - 0 is p for every class but one */
+            LANES(a->L, STORE(dx, v_mul(v_mul(v_exp(v_sub(LOAD(x), vm)), inverse), weight)););
+        }
+        dx[label] = (p - own) * a->weight;
     }
+}
+
+static void flag_losses(const tn_single_losses *a)
+{
+    tn_single_losses_of(a, true);
+}
+
+static void value_losses(const tn_single_losses *a)
+{
+    tn_single_losses_of(a, false);
 }
 
 static void embed(const tn_embed *a)
@@ -1019,6 +1049,8 @@ const tn_kernels TN_ROW = {
     .softmax = softmax,
     .log_softmax = log_softmax,
     .cross_entropy = cross_entropy,
+    .flag_losses = flag_losses,
+    .value_losses = value_losses,
     .embed = embed,
     .mean_rows = mean_rows,
     .normalize = normalize,
