@@ -20,6 +20,7 @@ static const struct tn_post_norm names = {
     .norm2 = "full_layer_layer_norm",
     .dense = "pooler",
     .classifier = "/classifier",
+    .predict = {"/predictions.dense", "/predictions.LayerNorm", "/predictions", false},
     .head_activation = TN_ACT_TANH,
 };
 

@@ -6,6 +6,7 @@ static const struct tn_post_norm names = {
     TN_BERT_NAMES,
     .dense = "pooler.dense",
     .classifier = "/classifier",
+    .predict = {"/cls.predictions.transform.dense", "/cls.predictions.transform.LayerNorm", "/cls.predictions", false},
     .head_activation = TN_ACT_TANH,
 };
 

@@ -193,9 +193,11 @@ static tn_status read_reals(const tn_json *root, const struct kind *kind, tn_con
                     &c->attention_dropout, err));
     c->ffn_dropout = kind->own == ALBERT ? 0 : c->hidden_dropout;
     c->classifier_dropout = kind->classifier_dropout_is < 0 ? c->hidden_dropout : kind->classifier_dropout_is;
-    if (!kind->classifier_dropout)
-        return TN_OK;
-    return read_f64(root, kind->classifier_dropout, c->classifier_dropout, 0, 1, &c->classifier_dropout, err);
+    if (kind->classifier_dropout)
+        TN_TRY(read_f64(root, kind->classifier_dropout, c->classifier_dropout, 0, 1, &c->classifier_dropout, err));
+    bool hidden = s || kind->own == MPNET || kind->own == DEBERTA; /* their classes of tokens have no dropout of a head */
+    c->token_dropout = hidden ? c->hidden_dropout : c->classifier_dropout;
+    return s ? read_f64(root, "qa_dropout", 0.1, 0, 1, &c->span_dropout, err) : TN_OK;
 }
 
 static const struct {
@@ -234,6 +236,20 @@ static tn_status read_bool(const tn_json *root, const char *key, bool missing, b
         return TN_OK;
     return tn_fail(err, TN_EFORMAT, "config.json:%u:%u: \"%s\" must be true or false", tn_json_line(v),
                    tn_json_column(v), key);
+}
+
+/* What a masked language model needs to know of its decoder. */
+static tn_status read_decoder(const tn_json *root, const struct kind *kind, tn_config *c, tn_err *err)
+{
+    bool legacy = true;
+    TN_TRY(read_bool(root, "tie_word_embeddings", true, &c->tied, err));
+    TN_TRY(read_bool(root, "decoder_bias", true, &c->decoder_bias, err));
+    if (kind->own == DEBERTA)
+        TN_TRY(read_bool(root, "legacy", true, &legacy, err));
+    c->own_decoder = !legacy;
+    c->decoder_bias |= kind->own != MODERN;
+    c->tied |= !legacy; /* in its code, whatever the file says */
+    return TN_OK;
 }
 
 /* A list of names, or one string with them between bars: whether `name` is one of them. */
@@ -493,6 +509,7 @@ tn_status tn_config_parse(tn_str text, tn_arena *a, tn_config *out, tn_err *err)
     TN_TRY(read_reals(root, kind, &c, err));
     TN_TRY(read_choices(root, kind, &c, err));
     TN_TRY(read_own(root, kind, a, &c, err));
+    TN_TRY(read_decoder(root, kind, &c, err));
     TN_TRY(read_labels(root, a, &c, err));
     c.task = read_task(root);
     *out = c;

@@ -41,6 +41,11 @@ typedef struct {
     double classifier_dropout; /* resolved: hidden_dropout when the file has none */
     double pooler_dropout;     /* before the head's first layer */
     double ffn_dropout;        /* behind a feed-forward net's last layer */
+    double token_dropout;      /* before the classifier of tokens */
+    double span_dropout;       /* before the two numbers of a span's ends */
+    bool tied;                 /* a decoder of words is the table of words */
+    bool decoder_bias;         /* ModernBERT's may have none */
+    bool own_decoder;          /* DeBERTa's newer head, under other names */
     int32_t n_groups, n_inner; /* ALBERT: groups of layers, and layers of a group; else n_layers and 1 */
     struct {
         int32_t span; /* DeBERTa: distances from -span to span - 1; 0: scores do not depend on distances */

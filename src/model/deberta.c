@@ -22,6 +22,8 @@ static const struct tn_post_norm names = {
     .distance_key = "attention.self.pos_key_proj",
     .dense = "/pooler.dense",
     .classifier = "/classifier",
+    .predict = {"/cls.predictions.transform.dense", "/cls.predictions.transform.LayerNorm", "/cls.predictions", false},
+    .predict_own = {"/lm_predictions.lm_head.dense", "/lm_predictions.lm_head.LayerNorm", "/lm_predictions.lm_head", false},
     .head_activation = TN_ACT_GELU,
 };
 

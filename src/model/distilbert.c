@@ -17,6 +17,7 @@ static const struct tn_post_norm names = {
     .norm2 = "output_layer_norm",
     .dense = "/pre_classifier",
     .classifier = "/classifier",
+    .predict = {"/vocab_transform", "/vocab_layer_norm", "/vocab_projector", false},
     .head_activation = TN_ACT_RELU,
 };
 

@@ -7,6 +7,7 @@ static const struct tn_post_norm names = {
     .project = "embeddings_project",
     .dense = "/classifier.dense",
     .classifier = "/classifier.out_proj",
+    .predict = {"/generator_predictions.dense", "/generator_predictions.LayerNorm", "/generator_lm_head", true},
     .head_activation = TN_ACT_GELU,
     .head_dropout = true,
 };

@@ -117,6 +117,10 @@ bool tn_model_add_affine(tn_model *m, tn_affine *a, int64_t o, int64_t i, tn_aff
 /// Without a bias, zeros that are not trained stand in for it.
 bool tn_model_add_norm(tn_model *m, tn_affine *a, int64_t c, tn_affine_options opt, const char *name);
 bool tn_model_add_table(tn_model *m, tn_weight *w, int64_t n, int64_t c, bool sparse, const char *name);
+/// The table of words: sparse, but where the task's decoder is the same matrix.
+bool tn_model_add_words(tn_model *m, tn_weight *w, int64_t n, int64_t c, const char *name);
+/// The other part of a decoder: a number a word.
+bool tn_model_add_bias(tn_model *m, tn_weight *b, int64_t n, const char *name);
 /// n matrices [C,C] of the checkpoint as one [nC,C], so that they are one product.
 bool tn_model_add_stack(tn_model *m, tn_affine *a, int64_t c, const char *layer, const char *const *part, int n);
 /// What is added where a family has no such table: one row of zeros that is never trained.

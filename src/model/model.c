@@ -117,6 +117,8 @@ static tn_status set_task(tn_model *m, tn_err *err)
     bool has_labels = c->task == TN_TASK_SEQUENCE || c->task == TN_TASK_TOKENS;
     if (o->n_labels > 0 && !has_labels)
         return tn_fail(err, TN_EINVALID, "labels are given, but neither spans nor hidden words have any");
+    if (c->task == TN_TASK_MASKED && !c->tied)
+        return tn_fail(err, TN_EINVALID, "\"tie_word_embeddings\" is false: a decoder of its own is not built in");
     if (c->task == TN_TASK_TOKENS)
         c->problem = TN_PROBLEM_SINGLE_LABEL;
     return TN_OK;

@@ -5,6 +5,7 @@
  *   x = x + dropout(out(attention(rotate(qkv(norm(x))))))     the first layer has no norm here
  *   x = x + down(dropout(act(a) * b)), a, b = halves of up(norm(x))
  *   states = norm(x)         logits = classifier(dropout(norm(act(dense(first or mean of states)))))
+ *   tokens, spans: the same of all states       hidden words: word · norm(act(dense(chosen states))) + bias
  *
  * Angles are made as torch makes them, in f32: frequencies 1 / theta^(2j/d), then position times frequency. */
 #include "model/family.h"
@@ -20,6 +21,7 @@ struct layer {
 struct net {
     tn_weight word, zeros;
     tn_affine norm, final_norm, dense, head_norm, classifier;
+    tn_weight word_bias;
     struct layer *layer;
 };
 
@@ -51,7 +53,7 @@ static tn_status build(tn_model *m, void **net, tn_err *err)
     struct net *n = *net = tn_arena_calloc(m->arena, sizeof *n);
     if (!n || !(n->layer = tn_arena_calloc(m->arena, (size_t)c->n_layers * sizeof *n->layer)))
         return tn_fail_nomem(err, sizeof *n);
-    bool ok = tn_model_add_table(m, &n->word, c->vocab_size, width, true, "embeddings.tok_embeddings") &&
+    bool ok = tn_model_add_words(m, &n->word, c->vocab_size, width, "embeddings.tok_embeddings") &&
               tn_model_add_zeros(m, &n->zeros, width) && tn_model_add_norm(m, &n->norm, width, norm, "embeddings.norm");
     for (int i = 0; ok && i < c->n_layers; i++) {
         m->at_layer = i + 1;
@@ -61,7 +63,8 @@ static tn_status build(tn_model *m, void **net, tn_err *err)
     if (ok && !m->options.encoder_only)
         ok = tn_model_add_affine(m, &n->dense, width, width, dense, "/head.dense") &&
              tn_model_add_norm(m, &n->head_norm, width, head_norm, "/head.norm") &&
-             tn_model_add_affine(m, &n->classifier, c->n_labels, width, head, "/classifier");
+             (c->task == TN_TASK_MASKED ? !c->decoder_bias || tn_model_add_bias(m, &n->word_bias, c->vocab_size, "/decoder")
+                                        : tn_model_add_affine(m, &n->classifier, tn_model_width(m), width, head, "/classifier"));
     n->word.has_frozen_row = c->pad_token_id >= 0;
     n->word.frozen_row = c->pad_token_id;
     return ok ? TN_OK : tn_fail_nomem(err, 256);
@@ -135,14 +138,22 @@ static tn_var *encode(const tn_model *m, tn_tape *t, const tn_batch *b)
     return norm_of(c, t, &n->final_norm, x);
 }
 
+/* All tasks go through the same two layers; what differs is which lines do. */
 static tn_var *classify(const tn_model *m, tn_tape *t, tn_var *states, const tn_batch *b)
 {
     const tn_config *c = &m->config;
     struct net *n = m->net;
-    tn_var *x = c->modern.pool_mean ? tn_tape_mean(t, states) : tn_tape_first(t, states);
+    bool words = c->task == TN_TASK_MASKED;
+    tn_var *x = words                          ? tn_tape_choose(t, states, b->chosen, b->n_chosen)
+                : c->task != TN_TASK_SEQUENCE ? states
+                : c->modern.pool_mean          ? tn_tape_mean(t, states)
+                                               : tn_tape_first(t, states);
     x = tn_tape_linear(t, x, &n->dense.w,
                        &(tn_linear_options){.bias = bias_of(&n->dense), .activation = c->modern.head_activation});
-    x = tn_tape_dropout(t, norm_of(c, t, &n->head_norm, x), c->classifier_dropout);
+    x = norm_of(c, t, &n->head_norm, x);
+    if (words)
+        return tn_tape_linear(t, x, &n->word, &(tn_linear_options){.bias = c->decoder_bias ? &n->word_bias : NULL});
+    x = tn_tape_dropout(t, x, c->classifier_dropout);
     return tn_tape_linear(t, x, &n->classifier.w, &(tn_linear_options){.bias = &n->classifier.b});
 }
 

@@ -19,6 +19,7 @@ static const struct tn_post_norm names = {
     .bias = "encoder.relative_attention_bias",
     .dense = "/classifier.dense",
     .classifier = "/classifier.out_proj",
+    .predict = {"/lm_head.dense", "/lm_head.layer_norm", "/lm_head", true},
     .head_activation = TN_ACT_TANH,
     .head_dropout = true,
 };

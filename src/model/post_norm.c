@@ -22,7 +22,9 @@ struct net {
     tn_weight relative; /* a line a bucket of distances */
     tn_affine relative_norm;
     struct layer *layer;
-    tn_affine dense, classifier;
+    tn_affine dense, classifier; /* of the head, as far as the task has them: `dense` is a decoder's first layer too */
+    tn_affine predict_norm;
+    tn_weight word_bias;
 };
 
 static const tn_affine_options body = {0}, head = {.head = true};
@@ -53,7 +55,7 @@ static bool add_embeddings(tn_model *m, struct net *n, const struct tn_post_norm
 {
     const tn_config *c = &m->config;
     int64_t e = c->embedding_size;
-    return tn_model_add_table(m, &n->word, c->vocab_size, e, true, names->word) &&
+    return tn_model_add_words(m, &n->word, c->vocab_size, e, names->word) &&
            (c->relative.no_positions ? tn_model_add_zeros(m, &n->position, e)
                                      : tn_model_add_table(m, &n->position, c->n_positions, e, false, names->position)) &&
            (names->type && c->type_vocab_size > 0
@@ -74,6 +76,33 @@ static bool add_relative(tn_model *m, struct net *n, const struct tn_post_norm *
         return true;
     return tn_model_add_table(m, &n->relative, 2 * (int64_t)c->relative.span, c->hidden_size, false, names->distance) &&
            (!c->relative.norm || tn_model_add_norm(m, &n->relative_norm, c->hidden_size, body, names->distance_norm));
+}
+
+static bool add_decoder(tn_model *m, struct net *n)
+{
+    const tn_config *c = &m->config;
+    const struct tn_post_norm *names = m->family->post_norm;
+    const char *dense = c->own_decoder ? names->predict_own.dense : names->predict.dense;
+    const char *norm = c->own_decoder ? names->predict_own.norm : names->predict.norm;
+    const char *bias = c->own_decoder ? names->predict_own.bias : names->predict.bias;
+    return tn_model_add_affine(m, &n->dense, c->embedding_size, c->hidden_size, head, dense) &&
+           tn_model_add_norm(m, &n->predict_norm, c->embedding_size, head, norm) &&
+           tn_model_add_bias(m, &n->word_bias, c->vocab_size, bias);
+}
+
+static bool add_head(tn_model *m, struct net *n)
+{
+    const tn_config *c = &m->config;
+    const struct tn_post_norm *names = m->family->post_norm;
+    switch (c->task) {
+    case TN_TASK_TOKENS: return tn_model_add_affine(m, &n->classifier, c->n_labels, c->hidden_size, head, "/classifier");
+    case TN_TASK_SPANS: return tn_model_add_affine(m, &n->classifier, 2, c->hidden_size, head, "/qa_outputs");
+    case TN_TASK_MASKED: return add_decoder(m, n);
+    case TN_TASK_SEQUENCE:
+    case TN_TASK_OF_FOLDER: break;
+    }
+    return tn_model_add_affine(m, &n->dense, c->hidden_size, c->hidden_size, head, names->dense) &&
+           tn_model_add_affine(m, &n->classifier, c->n_labels, c->hidden_size, head, names->classifier);
 }
 
 static bool has_projection(const tn_model *m)
@@ -99,8 +128,7 @@ tn_status tn_post_norm_build(tn_model *m, void **net, tn_err *err)
     m->at_layer = 0; /* tables of distances belong to no layer */
     ok = ok && add_relative(m, n, names);
     if (ok && !m->options.encoder_only)
-        ok = tn_model_add_affine(m, &n->dense, c->hidden_size, c->hidden_size, head, names->dense) &&
-             tn_model_add_affine(m, &n->classifier, c->n_labels, c->hidden_size, head, names->classifier);
+        ok = add_head(m, n);
     n->word.has_frozen_row = c->pad_token_id >= 0;
     n->word.frozen_row = names->padding_is_1 ? 1 : c->pad_token_id;
     n->position.has_frozen_row = c->first_position > 0; /* the padding's place has no gradient either */
@@ -236,7 +264,9 @@ tn_var *tn_post_norm_encode(const tn_model *m, tn_tape *t, const tn_batch *b)
     return x;
 }
 
-tn_var *tn_post_norm_classify(const tn_model *m, tn_tape *t, tn_var *states, const tn_batch *b)
+/* ---- heads ---- */
+
+static tn_var *classify_rows(const tn_model *m, tn_tape *t, tn_var *states)
 {
     const struct tn_post_norm *names = m->family->post_norm;
     double dropout = m->config.classifier_dropout;
@@ -246,4 +276,34 @@ tn_var *tn_post_norm_classify(const tn_model *m, tn_tape *t, tn_var *states, con
     tn_linear_options dense = {.bias = &n->dense.b, .activation = names->head_activation, .dropout = dropout};
     x = tn_tape_linear(t, x, &n->dense.w, &dense);
     return tn_tape_linear(t, x, &n->classifier.w, &(tn_linear_options){.bias = &n->classifier.b});
+}
+
+static tn_var *classify_tokens(const tn_model *m, tn_tape *t, tn_var *states, double dropout)
+{
+    struct net *n = m->net;
+    tn_var *x = tn_tape_dropout(t, states, dropout);
+    return tn_tape_linear(t, x, &n->classifier.w, &(tn_linear_options){.bias = &n->classifier.b});
+}
+
+static tn_var *predict_words(const tn_model *m, tn_tape *t, tn_var *states, const tn_batch *b)
+{
+    const tn_config *c = &m->config;
+    struct net *n = m->net;
+    bool gelu = c->own_decoder ? m->family->post_norm->predict_own.gelu : m->family->post_norm->predict.gelu;
+    tn_linear_options dense = {.bias = &n->dense.b, .activation = gelu ? TN_ACT_GELU : c->activation};
+    tn_var *x = tn_tape_linear(t, tn_tape_choose(t, states, b->chosen, b->n_chosen), &n->dense.w, &dense);
+    x = tn_tape_norm(t, x, &n->predict_norm.w, &n->predict_norm.b, c->layer_norm_eps);
+    return tn_tape_linear(t, x, &n->word, &(tn_linear_options){.bias = &n->word_bias});
+}
+
+tn_var *tn_post_norm_classify(const tn_model *m, tn_tape *t, tn_var *states, const tn_batch *b)
+{
+    switch (m->config.task) {
+    case TN_TASK_TOKENS: return classify_tokens(m, t, states, m->config.token_dropout);
+    case TN_TASK_SPANS: return classify_tokens(m, t, states, m->config.span_dropout);
+    case TN_TASK_MASKED: return predict_words(m, t, states, b);
+    case TN_TASK_SEQUENCE:
+    case TN_TASK_OF_FOLDER: break;
+    }
+    return classify_rows(m, t, states);
 }

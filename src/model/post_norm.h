@@ -5,7 +5,9 @@
 ///
 ///   x = dropout(norm(word + position + type))        then project(x), where there is a projection
 ///   x = norm(x + dropout(out(attention(qkv(x)))))    x = norm(x + dropout(down(act(up(x)))))      a layer
-///   logits = out(dropout(act(dense(dropout?(x[first])))))
+///   logits = out(dropout(act(dense(dropout?(x[first])))))     of rows
+///   logits = classifier(dropout(x))     of tokens             ends = qa_outputs(dropout(x))     of spans
+///   scores = word · norm(act(predict(x[chosen]))) + bias       of hidden words; `word` is the table of words
 ///
 /// Query, key and value of a layer are one [3C,C] weight, so they are one product; the file's three tensors are its
 /// thirds.
@@ -22,6 +24,10 @@ struct tn_post_norm {
     const char *layer;   /* of layer %d (or group %d, layer %d of it), with a dot at its end; the others come behind it */
     const char *query, *key, *value, *out, *norm1, *up, *down, *norm2;
     const char *dense, *classifier; /* of the head; a slash in front: without the prefix */
+    struct {
+        const char *dense, *norm, *bias;
+        bool gelu; /* whatever the layers have */
+    } predict, predict_own; /* of hidden words; the other one where the config says so (DeBERTa) */
     tn_activation head_activation;
     bool head_dropout; /* before `dense` too */
     bool padding_is_1; /* whatever the config says */

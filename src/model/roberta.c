@@ -6,6 +6,7 @@ static const struct tn_post_norm names = {
     TN_BERT_NAMES,
     .dense = "/classifier.dense",
     .classifier = "/classifier.out_proj",
+    .predict = {"/lm_head.dense", "/lm_head.layer_norm", "/lm_head", true},
     .head_activation = TN_ACT_TANH,
     .head_dropout = true,
 };

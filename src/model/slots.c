@@ -41,6 +41,22 @@ bool tn_model_add_table(tn_model *m, tn_weight *w, int64_t n, int64_t c, bool sp
     return tn_model_add_slot(m, s, "%s.weight", full_name(m, name, full));
 }
 
+bool tn_model_add_words(tn_model *m, tn_weight *w, int64_t n, int64_t c, const char *name)
+{
+    char full[192];
+    bool decodes = !m->options.encoder_only && m->config.task == TN_TASK_MASKED;
+    tn_slot_spec s = {
+        .weight = w, .n_dims = 2, .dim = {n, c}, .decay = true, .sparse = !decodes, .matrix = decodes};
+    return tn_model_add_slot(m, s, "%s.weight", full_name(m, name, full));
+}
+
+bool tn_model_add_bias(tn_model *m, tn_weight *b, int64_t n, const char *name)
+{
+    char full[192];
+    tn_slot_spec s = {.weight = b, .n_dims = 1, .dim = {n}, .head = true};
+    return tn_model_add_slot(m, s, "%s.bias", full_name(m, name, full));
+}
+
 bool tn_model_add_stack(tn_model *m, tn_affine *a, int64_t c, const char *layer, const char *const *part, int n)
 {
     a->w.value = tn_matrix_view(NULL, n * c, c);

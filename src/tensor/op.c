@@ -125,7 +125,8 @@ tn_status tn_op_linear_grad(tn_engine *e, const tn_tensor *dy, const tn_tensor *
     if (!is_matrix(dy) || !is_matrix(x) || dy->dim[0] != x->dim[0] || shards->start[shards->n] != (size_t)x->dim[0])
         return disagree(err, "linear gradient", dy, x);
     size_t o = (size_t)dy->dim[1], i = (size_t)x->dim[1];
-    tn_gemm_grad(tn_engine_gemm(e), o, i, dy->data, o, x->data, i, shards, dw, i, accumulate);
+    if (dw)
+        tn_gemm_grad(tn_engine_gemm(e), o, i, dy->data, o, x->data, i, shards, dw, i, accumulate);
     if (db)
         column_sums(e, dy->data, o, shards, accumulate, db);
     return TN_OK;
@@ -818,29 +819,121 @@ tn_status tn_op_embed_grad(tn_engine *e, const tn_tensor *dy, const tn_embed_wor
     return TN_OK;
 }
 
-/* ---- the loss: B is small, so one task ---- */
+/* ---- losses: rows are cut by their width, since a vocabulary is wide and a few labels are not ---- */
 
-tn_status tn_op_cross_entropy(tn_engine *e, const tn_tensor *logits, const int32_t *label, int32_t n, float *loss,
-                              tn_tensor *dlogits, int32_t *n_correct, tn_err *err)
+enum { LOSS_FLOATS = 1 << 14 }; /* of one task */
+
+struct losses {
+    const tn_kernels *k;
+    const tn_loss_args *args;
+    tn_cross_entropy entropy;
+    size_t rows_each, n;
+};
+
+static int64_t first_largest(const float *x, int64_t n)
 {
-    if (!is_matrix(logits) || (dlogits && !same_shape(logits, dlogits)))
-        return disagree(err, "cross-entropy", logits, dlogits ? dlogits : logits);
-    int64_t n_rows = logits->dim[0], n_labels = logits->dim[1];
-    *n_correct = 0;
-    for (int64_t b = 0; b < n_rows; b++) {
-        const float *x = logits->data + b * n_labels;
-        int64_t best = 0;
-        for (int64_t i = 1; i < n_labels; i++)
-            best = x[i] > x[best] ? i : best;
-        *n_correct += best == label[b];
+    int64_t best = 0;
+    for (int64_t i = 1; i < n; i++)
+        best = x[i] > x[best] ? i : best;
+    return best;
+}
+
+static void entropy_task(void *ctx, size_t task, int worker)
+{
+    const struct losses *a = ctx;
+    tn_cross_entropy c = a->entropy;
+    size_t from = task * a->rows_each, end = block_end(task, a->rows_each, a->n);
+    for (size_t i = from; i < end; i++)
+        a->args->right[i] = c.label[i] < 0 ? 2 : first_largest(c.logits + i * c.L, (int64_t)c.L) == c.label[i];
+    c.n_rows = end - from;
+    c.logits += from * c.L;
+    c.label += from;
+    c.loss += from;
+    c.dlogits = c.dlogits ? c.dlogits + from * c.L : NULL;
+    a->k->cross_entropy(&c);
+}
+
+tn_status tn_op_cross_entropy(tn_engine *e, const tn_loss_args *a, const int32_t *label, const float *own, const float *soft,
+                              float soft_sum, tn_err *err)
+{
+    if (!is_matrix(a->outputs) || (a->gradient && !same_shape(a->outputs, a->gradient)))
+        return disagree(err, "cross-entropy", a->outputs, a->gradient ? a->gradient : a->outputs);
+    size_t n = (size_t)a->outputs->dim[0], width = (size_t)a->outputs->dim[1];
+    struct losses all = {.k = tn_engine_kernels(e),
+                         .args = a,
+                         .entropy = {.L = width,
+                                     .logits = a->outputs->data,
+                                     .label = label,
+                                     .weight = a->weight,
+                                     .loss = a->loss,
+                                     .dlogits = a->gradient ? a->gradient->data : NULL,
+                                     .own = own,
+                                     .soft = soft,
+                                     .soft_sum = soft_sum},
+                         .rows_each = width < LOSS_FLOATS ? LOSS_FLOATS / width : 1,
+                         .n = n};
+    tn_pool_run(tn_engine_pool(e), n_blocks(n, all.rows_each), entropy_task, &all);
+    return TN_OK;
+}
+
+/* Flags and values: B rows of a few labels, so one task. */
+static tn_status single_losses(const tn_loss_args *a, const float *target, void (*kernel)(const tn_single_losses *),
+                               tn_err *err)
+{
+    if (!is_matrix(a->outputs) || (a->gradient && !same_shape(a->outputs, a->gradient)))
+        return disagree(err, "loss", a->outputs, a->gradient ? a->gradient : a->outputs);
+    kernel(&(tn_single_losses){.n_rows = (size_t)a->outputs->dim[0],
+                               .L = (size_t)a->outputs->dim[1],
+                               .outputs = a->outputs->data,
+                               .target = target,
+                               .weight = a->weight,
+                               .loss = a->loss,
+                               .doutputs = a->gradient ? a->gradient->data : NULL});
+    return TN_OK;
+}
+
+tn_status tn_op_flag_losses(tn_engine *e, const tn_loss_args *a, const float *target, tn_err *err)
+{
+    int64_t n = a->outputs->dim[0], width = a->outputs->dim[1];
+    TN_TRY(single_losses(a, target, tn_engine_kernels(e)->flag_losses, err));
+    for (int64_t b = 0; b < n; b++) {
+        a->right[b] = 1;
+        for (int64_t i = b * width; i < (b + 1) * width; i++)
+            a->right[b] &= (a->outputs->data[i] > 0) == (target[i] > 0.5f);
     }
-    tn_engine_kernels(e)->cross_entropy(&(tn_cross_entropy){.n_rows = (size_t)n_rows,
-                                                            .L = (size_t)n_labels,
-                                                            .logits = logits->data,
-                                                            .label = label,
-                                                            .weight = 1 / (float)n,
-                                                            .loss = loss,
-                                                            .dlogits = dlogits ? dlogits->data : NULL});
+    return TN_OK;
+}
+
+tn_status tn_op_value_losses(tn_engine *e, const tn_loss_args *a, const float *target, tn_err *err)
+{
+    memset(a->right, 0, (size_t)a->outputs->dim[0]);
+    return single_losses(a, target, tn_engine_kernels(e)->value_losses, err);
+}
+
+tn_status tn_op_span_end(tn_engine *e, const tn_loss_args *a, const tn_rows *rows, int end, const int32_t *position,
+                         float *scratch, tn_err *err)
+{
+    const tn_tensor *x = a->outputs;
+    if (!is_matrix(x) || x->dim[1] != 2 || x->dim[0] != tn_rows_tokens(rows) || (a->gradient && !same_shape(x, a->gradient)))
+        return disagree(err, "spans", x, a->gradient ? a->gradient : x);
+    float *line = scratch, *slope = scratch + x->dim[0];
+    for (int32_t b = 0; b < rows->n_rows; b++) {
+        int32_t from = rows->start[b], n = rows->start[b + 1] - from, label = position[b] < 0 ? 0 : position[b];
+        if (label >= n)
+            label = -1;
+        for (int32_t i = 0; i < n; i++)
+            line[i] = x->data[2 * (from + i) + end];
+        a->right[b] = label < 0 ? 2 : first_largest(line, n) == label;
+        tn_engine_kernels(e)->cross_entropy(&(tn_cross_entropy){.n_rows = 1,
+                                                                .L = (size_t)n,
+                                                                .logits = line,
+                                                                .label = &label,
+                                                                .weight = a->weight,
+                                                                .loss = a->loss + b,
+                                                                .dlogits = a->gradient ? slope : NULL});
+        for (int32_t i = 0; a->gradient && i < n; i++)
+            a->gradient->data[2 * (from + i) + end] = slope[i];
+    }
     return TN_OK;
 }
 

@@ -15,7 +15,7 @@ tn_status tn_op_linear(tn_engine *e, const tn_tensor *x, const tn_gemm_packed *w
 /// The same with 8-bit weights (num/gemm8.h); x's rows are quantised into `scratch` first, tn_gemm8_rows_floats of it.
 tn_status tn_op_linear8(tn_engine *e, const tn_tensor *x, const tn_gemm8_packed *w, const tn_gemm_tail *tail,
                         float *scratch, tn_tensor *y, tn_err *err);
-/// dw [O,I] = dyᵀ · x by shards; db [O] = column sums of dy by shards (NULL: not wanted). `accumulate`: added to what is
+/// dw [O,I] = dyᵀ · x by shards; db [O] = column sums of dy by shards (NULL: not wanted, either). `accumulate`: added to what is
 /// there, one addition an element.
 tn_status tn_op_linear_grad(tn_engine *e, const tn_tensor *dy, const tn_tensor *x, const tn_shards *shards,
                             bool accumulate, float *dw, float *db, tn_err *err);
@@ -115,10 +115,26 @@ void tn_op_embed_sort(const int32_t *ids, size_t n, tn_embed_work *w);
 tn_status tn_op_embed_grad(tn_engine *e, const tn_tensor *dy, const tn_embed_work *w, const tn_shards *shards,
                            float *rows, tn_err *err);
 
-/// ---- the loss ---- loss [B], dlogits [B,L] (NULL: not wanted) with weight 1 / n; *n_correct: first largest is the
-/// label.
-tn_status tn_op_cross_entropy(tn_engine *e, const tn_tensor *logits, const int32_t *label, int32_t n, float *loss,
-                              tn_tensor *dlogits, int32_t *n_correct, tn_err *err);
+/// ---- losses ---- of lines of outputs: loss [n], the gradient with what a line weighs in the mean, and which are right.
+typedef struct {
+    const tn_tensor *outputs; /* [n,L] */
+    float weight;             /* 1 / divisor; 0 where nothing counts */
+    float *loss;              /* [n] */
+    uint8_t *right;           /* [n]: 1: the outputs have it right; 2: the line does not count */
+    tn_tensor *gradient;      /* as outputs, or NULL: not wanted */
+} tn_loss_args;
+/// label [n], below 0: does not count. own, soft [L] and the sum of soft: see num/kernels.h; NULL and 0: plain.
+/// Right: the first largest output is the label's.
+tn_status tn_op_cross_entropy(tn_engine *e, const tn_loss_args *a, const int32_t *label, const float *own, const float *soft,
+                              float soft_sum, tn_err *err);
+/// target [n,L]. Right: all outputs are on their flag's side of 0 (flags), never (values).
+tn_status tn_op_flag_losses(tn_engine *e, const tn_loss_args *a, const float *target, tn_err *err);
+tn_status tn_op_value_losses(tn_engine *e, const tn_loss_args *a, const float *target, tn_err *err);
+/// One end of spans: cross-entropy over the tokens of a row, of column `end` of outputs [N,2]. position [B]: a token of
+/// its row; below 0 counts as 0, beyond the row does not count. loss, right [B]; the gradient's column alone is written.
+/// scratch [2N].
+tn_status tn_op_span_end(tn_engine *e, const tn_loss_args *a, const tn_rows *rows, int end, const int32_t *position,
+                         float *scratch, tn_err *err);
 /// Sum of x over shards, folded; each shard's sum from +0 in order.
 float tn_op_shard_sum(tn_engine *e, const float *x, const tn_shards *shards);
 

@@ -55,8 +55,9 @@ struct tn_tape {
     struct buffer buffer[BUFFERS];
     float *pack; /* room for one packed matrix; lives as long as the tape */
     size_t pack_cap;
-    int32_t *token_row, *token_position, *row_number, *row_zero, *copy_zero, *copy_line;
-    size_t token_start[TN_SHARDS_MAX + 1], row_start[TN_SHARDS_MAX + 1], copy_start[TN_SHARDS_MAX + 1];
+    int32_t *token_row, *token_position, *row_number, *row_zero, *copy_zero, *copy_line, *choice_row, *choice_position;
+    size_t token_start[TN_SHARDS_MAX + 1], row_start[TN_SHARDS_MAX + 1], copy_start[TN_SHARDS_MAX + 1],
+        choice_start[TN_SHARDS_MAX + 1];
 };
 
 /* ---- life and memory ---- */
@@ -223,6 +224,7 @@ static tn_places places_of(const tn_tape *t, const tn_var *x)
     switch (x->line) {
     case TN_OF_ROW: return (tn_places){t->row_number, t->row_zero};
     case TN_OF_COPY: return (tn_places){t->copy_zero, t->copy_line};
+    case TN_OF_CHOICE: return (tn_places){t->choice_row, t->choice_position};
     case TN_OF_TOKEN: break;
     }
     return (tn_places){t->token_row, t->token_position};
@@ -230,9 +232,11 @@ static tn_places places_of(const tn_tape *t, const tn_var *x)
 
 static tn_shards shards_of(const tn_tape *t, const tn_var *x)
 {
-    return (tn_shards){(size_t)t->step.rows.n_shards, x->line == TN_OF_ROW    ? t->row_start
-                                                      : x->line == TN_OF_COPY ? t->copy_start
-                                                                              : t->token_start};
+    const size_t *start = x->line == TN_OF_ROW      ? t->row_start
+                          : x->line == TN_OF_COPY   ? t->copy_start
+                          : x->line == TN_OF_CHOICE ? t->choice_start
+                                                    : t->token_start;
+    return (tn_shards){(size_t)t->step.rows.n_shards, start};
 }
 
 /* ---- gradient buffers ---- */
@@ -324,14 +328,19 @@ static float *part_of(tn_tape *t, const tn_weight *w, size_t shard)
     return w->parts + before * tn_tensor_size(&w->value);
 }
 
+static void make_parts(tn_tape *t, tn_weight *w, bool *again)
+{
+    *again = w->parts != NULL;
+    if (!w->parts)
+        w->parts = take(t, (size_t)t->step.rows.n_shards * tn_tensor_size(&w->value), sizeof(float));
+}
+
 /* False: there is no need. *again: another use has been here. */
 static bool needs_parts(tn_tape *t, tn_weight *w, bool *again)
 {
     if (!w || w->n_uses < 2)
         return false;
-    *again = w->parts != NULL;
-    if (!w->parts)
-        w->parts = take(t, (size_t)t->step.rows.n_shards * tn_tensor_size(&w->value), sizeof(float));
+    make_parts(t, w, again);
     return true;
 }
 
@@ -443,25 +452,30 @@ static void linear_input_grad(tn_tape *t, struct node *n, const tn_tensor *d)
     DO(t, tn_op_linear(t->engine, d, &w, tail.derivative ? &tail : NULL, accumulate, &dx, &t->err));
 }
 
+/* Where the weight keeps parts, its bias does too, though it may be used once: a decoder's is its own while the matrix
+ * is the table of words. */
 static void linear_weight_grad(tn_tape *t, struct node *n, const tn_tensor *d)
 {
+    tn_weight *w = n->w->trained ? n->w : NULL, *bias = n->bias && n->bias->trained ? n->bias : NULL;
     tn_shards shards = shards_of(t, n->out);
-    bool again = false;
-    if (!n->w->trained)
+    bool again = false, bias_again = false;
+    if (!w && !bias)
         return;
-    TN_ASSERT(!n->bias || n->bias->n_uses == n->w->n_uses);
-    if (!needs_parts(t, n->w, &again)) {
-        DO(t, tn_op_linear_grad(t->engine, d, &n->x->value, &shards, false, n->w->grad, n->bias ? n->bias->grad : NULL,
+    if (!needs_parts(t, w, &again)) {
+        TN_ASSERT(!bias || bias->n_uses == 1);
+        DO(t, tn_op_linear_grad(t->engine, d, &n->x->value, &shards, false, w ? w->grad : NULL, bias ? bias->grad : NULL,
                                 &t->err));
         return;
     }
-    needs_parts(t, n->bias, &again);
+    if (bias)
+        make_parts(t, bias, &bias_again);
+    TN_ASSERT(!bias || bias_again == again);
     for (size_t s = 0; s < shards.n && t->status == TN_OK; s++) {
         size_t from = shards.start[s], end = shards.start[s + 1];
         tn_tensor dy = lines_of(d, from, end), x = lines_of(&n->x->value, from, end);
         if (has_rows(t, s))
             DO(t, tn_op_linear_grad(t->engine, &dy, &x, &(tn_shards){1, (const size_t[]){0, end - from}}, again,
-                                    part_of(t, n->w, s), n->bias ? part_of(t, n->bias, s) : NULL, &t->err));
+                                    part_of(t, w, s), bias ? part_of(t, bias, s) : NULL, &t->err));
     }
 }
 
@@ -872,37 +886,120 @@ tn_var *tn_tape_first(tn_tape *t, tn_var *x)
     return t->status == TN_OK ? out : NULL;
 }
 
+static void choose_backward(tn_tape *t, struct node *n)
+{
+    size_t c = (size_t)n->x->value.dim[1], size = tn_tensor_size(&n->x->value);
+    float *dx = buffer_take(t, size);
+    if (!dx)
+        return;
+    memset(dx, 0, size * sizeof *dx);
+    for (int64_t i = 0; i < n->out->value.dim[0]; i++)
+        memcpy(dx + (size_t)n->ids[i] * c, n->out->grad + (size_t)i * c, c * sizeof *dx);
+    buffer_give(t, n->out->grad);
+    grad_move(t, n->x, dx);
+}
+
+tn_var *tn_tape_choose(tn_tape *t, tn_var *x, const int32_t *chosen, int32_t n)
+{
+    const tn_rows *r = &t->step.rows;
+    tn_var *out = x && t->status == TN_OK ? new_var(t, n, x->value.dim[1], TN_OF_CHOICE) : NULL;
+    t->choice_row = take(t, (size_t)n, sizeof *t->choice_row);
+    t->choice_position = take(t, (size_t)n, sizeof *t->choice_position);
+    if (!out || t->status != TN_OK)
+        return NULL;
+    size_t c = (size_t)x->value.dim[1];
+    for (int32_t i = 0; i < n; i++) {
+        t->choice_row[i] = t->token_row[chosen[i]];
+        t->choice_position[i] = t->token_position[chosen[i]];
+        memcpy(out->value.data + (size_t)i * c, x->value.data + (size_t)chosen[i] * c, c * sizeof(float));
+    }
+    for (int32_t s = 0, i = 0; s <= r->n_shards; s++) {
+        while (i < n && (size_t)chosen[i] < t->token_start[s])
+            i++;
+        t->choice_start[s] = (size_t)i;
+    }
+    struct node *node = new_node(t, choose_backward, x, out);
+    if (node)
+        node->ids = chosen;
+    x->n_uses++;
+    out->wanted = x->wanted;
+    return t->status == TN_OK ? out : NULL;
+}
+
 /* ---- embeddings ---- */
+
+typedef struct {
+    const int32_t *ids;
+    tn_tensor dy;
+    tn_embed_work work;
+    float *rows; /* [work.n_unique, C] */
+} lookups;
+
+/* Gradients of the rows that these tokens look up. */
+static bool look_back(tn_tape *t, const tn_weight *w, const tn_shards *shards, lookups *l)
+{
+    size_t n = (size_t)l->dy.dim[0], c = (size_t)l->dy.dim[1];
+    l->work = (tn_embed_work){.sort = take(t, 2 * n, sizeof(uint64_t)),
+                              .order = take(t, n, sizeof(uint32_t)),
+                              .start = take(t, n + 1, sizeof(uint32_t)),
+                              .unique = take(t, n, sizeof(int32_t))};
+    if (t->status != TN_OK)
+        return false;
+    tn_op_embed_sort(l->ids, n, &l->work);
+    l->rows = take(t, l->work.n_unique * c, sizeof *l->rows);
+    DO(t, tn_op_embed_grad(t->engine, &l->dy, &l->work, shards, l->rows, &t->err));
+    if (t->status != TN_OK)
+        return false;
+    for (size_t u = 0; w->has_frozen_row && u < l->work.n_unique; u++)
+        if (l->work.unique[u] == w->frozen_row)
+            memset(l->rows + u * c, 0, c * sizeof *l->rows);
+    return true;
+}
+
+/* A table that is a matrix of the step too. */
+static void table_grad_by_parts(tn_tape *t, tn_weight *w, const int32_t *ids, const tn_tensor *dy, const tn_shards *shards,
+                                bool again)
+{
+    size_t c = (size_t)dy->dim[1];
+    for (size_t s = 0; s < shards->n && t->status == TN_OK; s++) {
+        size_t from = shards->start[s], end = shards->start[s + 1];
+        lookups l = {.ids = ids + from, .dy = lines_of(dy, from, end)};
+        if (!has_rows(t, s))
+            continue;
+        float *part = part_of(t, w, s);
+        if (!again)
+            memset(part, 0, tn_tensor_size(&w->value) * sizeof *part);
+        if (!look_back(t, w, &(tn_shards){1, (const size_t[]){0, end - from}}, &l))
+            return;
+        for (size_t u = 0; u < l.work.n_unique; u++) {
+            float *row = part + (size_t)l.work.unique[u] * c;
+            tn_engine_kernels(t->engine)->add(row, l.rows + u * c, row, c);
+        }
+    }
+}
 
 static void table_grad(tn_tape *t, tn_weight *w, const int32_t *ids, const tn_tensor *dy, const tn_shards *shards)
 {
-    size_t n = (size_t)dy->dim[0], c = (size_t)dy->dim[1];
+    size_t c = (size_t)dy->dim[1];
+    lookups l = {.ids = ids, .dy = *dy};
+    bool again;
     if (!w->trained)
         return;
-    TN_ASSERT(w->n_uses == 1);
-    tn_embed_work work = {.sort = take(t, 2 * n, sizeof(uint64_t)),
-                          .order = take(t, n, sizeof(uint32_t)),
-                          .start = take(t, n + 1, sizeof(uint32_t)),
-                          .unique = take(t, n, sizeof(int32_t))};
-    if (t->status != TN_OK)
+    if (needs_parts(t, w, &again)) {
+        table_grad_by_parts(t, w, ids, dy, shards, again);
         return;
-    tn_op_embed_sort(ids, n, &work);
-    float *rows = take(t, work.n_unique * c, sizeof *rows);
-    DO(t, tn_op_embed_grad(t->engine, dy, &work, shards, rows, &t->err));
-    if (t->status != TN_OK)
+    }
+    if (!look_back(t, w, shards, &l))
         return;
-    for (size_t u = 0; w->has_frozen_row && u < work.n_unique; u++)
-        if (work.unique[u] == w->frozen_row)
-            memset(rows + u * c, 0, c * sizeof *rows);
     if (w->sparse) {
-        w->grad = rows;
-        w->grad_row = work.unique;
-        w->n_grad_rows = (int32_t)work.n_unique;
+        w->grad = l.rows;
+        w->grad_row = l.work.unique;
+        w->n_grad_rows = (int32_t)l.work.n_unique;
         return;
     }
     memset(w->grad, 0, tn_tensor_size(&w->value) * sizeof *w->grad);
-    for (size_t u = 0; u < work.n_unique; u++)
-        memcpy(w->grad + (size_t)work.unique[u] * c, rows + u * c, c * sizeof *rows);
+    for (size_t u = 0; u < l.work.n_unique; u++)
+        memcpy(w->grad + (size_t)l.work.unique[u] * c, l.rows + u * c, c * sizeof(float));
 }
 
 static void embed_backward(tn_tape *t, struct node *n)
@@ -1000,26 +1097,116 @@ tn_var *tn_tape_embed(tn_tape *t, const int32_t *ids, const int32_t *type_ids, c
 
 /* ---- the loss and the way back ---- */
 
+/* What a line of the outputs weighs in the mean. */
+static float weight_of(double divisor)
+{
+    return divisor > 0 ? (float)(1 / divisor) : 0;
+}
+
+static double sum_of(tn_tape *t, const float *loss, const tn_shards *shards, double divisor)
+{
+    return t->status == TN_OK && divisor > 0 ? (double)tn_op_shard_sum(t->engine, loss, shards) / divisor : 0;
+}
+
+static void count_lines(const uint8_t *right, int64_t n, tn_loss *out)
+{
+    for (int64_t i = 0; i < n; i++) {
+        out->n_correct += right[i] == 1;
+        out->n_counted += right[i] != 2;
+    }
+}
+
+/* Class weights and smoothing as two numbers a class: as the target, and as any class. */
+static const float *weigh_classes(tn_tape *t, const tn_loss_options *o, size_t width, float *soft_sum)
+{
+    if (!o->class_weight && !(o->smoothing > 0))
+        return NULL;
+    float *own = take(t, 2 * width, sizeof *own), *soft = own + width;
+    double sum = 0;
+    for (size_t i = 0; own && i < width; i++) {
+        double w = o->class_weight ? (double)o->class_weight[i] : 1;
+        own[i] = (float)((1 - o->smoothing) * w);
+        soft[i] = (float)(o->smoothing / (double)width * w);
+        sum += (double)soft[i];
+    }
+    *soft_sum = (float)sum;
+    return own;
+}
+
+static void class_loss(tn_tape *t, tn_loss_args *a, const tn_shards *shards, const int32_t *label,
+                       const tn_loss_options *o, tn_loss *out)
+{
+    int64_t n = a->outputs->dim[0];
+    size_t width = (size_t)a->outputs->dim[1];
+    float soft_sum = 0;
+    const float *own = weigh_classes(t, o, width, &soft_sum);
+    double divisor = o->divisor[0];
+    for (int64_t i = 0; !(o->divisor[0] > 0) && i < n; i++)
+        divisor += label[i] < 0 ? 0 : o->class_weight ? (double)o->class_weight[label[i]] : 1;
+    a->weight = weight_of(divisor);
+    DO(t, tn_op_cross_entropy(t->engine, a, label, own, own ? own + width : NULL, soft_sum, &t->err));
+    out->loss = sum_of(t, a->loss, shards, divisor);
+    count_lines(a->right, n, out);
+}
+
+static void single_loss(tn_tape *t, tn_loss_args *a, const tn_shards *shards, const tn_targets *target,
+                        const tn_loss_options *o, tn_loss *out)
+{
+    bool flags = target->kind == TN_TARGET_FLAGS;
+    double divisor = o->divisor[0] > 0 ? o->divisor[0] : (double)tn_tensor_size(a->outputs);
+    a->weight = weight_of(divisor);
+    DO(t, (flags ? tn_op_flag_losses : tn_op_value_losses)(t->engine, a, target->value, &t->err));
+    out->loss = sum_of(t, a->loss, shards, divisor);
+    count_lines(a->right, a->outputs->dim[0], out);
+}
+
+/* Half of the mean of first tokens and half of that of last ones; a row is right when both are, or do not count. */
+static void span_loss(tn_tape *t, tn_loss_args *a, const tn_targets *target, const tn_loss_options *o, tn_loss *out)
+{
+    const tn_rows *rows = &t->step.rows;
+    tn_shards shards = {(size_t)rows->n_shards, t->row_start};
+    float *scratch = take_floats(t, a->outputs->dim[0], 2);
+    uint8_t *first_right = take(t, (size_t)rows->n_rows, sizeof *first_right);
+    double divisor[2];
+    if (t->status != TN_OK)
+        return;
+    tn_targets_count(target, rows->n_rows, rows->start, 2, NULL, divisor);
+    for (int end = 0; end < 2; end++) {
+        divisor[end] = o->divisor[end] > 0 ? o->divisor[end] : divisor[end];
+        a->weight = weight_of(divisor[end]) / 2;
+        DO(t, tn_op_span_end(t->engine, a, rows, end, end ? target->last : target->first, scratch, &t->err));
+        out->loss += sum_of(t, a->loss, &shards, divisor[end]) / 2;
+        if (end == 0)
+            memcpy(first_right, a->right, (size_t)rows->n_rows * sizeof *first_right);
+    }
+    for (int32_t b = 0; b < rows->n_rows; b++) {
+        out->n_counted += first_right[b] != 2 || a->right[b] != 2;
+        out->n_correct += (first_right[b] == 1 && a->right[b] > 0) || (first_right[b] == 2 && a->right[b] == 1);
+    }
+}
+
 void tn_tape_loss(tn_tape *t, tn_var *outputs, const tn_targets *target, const tn_loss_options *o, tn_loss *out)
 {
     *out = (tn_loss){0};
-    float *loss = outputs ? take_floats(t, outputs->value.dim[0], 1) : NULL;
-    if (outputs && t->step.record)
+    if (!outputs || t->status != TN_OK)
+        return;
+    size_t lines = (size_t)outputs->value.dim[0];
+    tn_loss_args a = {.outputs = &outputs->value, .loss = take(t, lines, sizeof *a.loss), .right = take(t, lines, sizeof *a.right)};
+    if (t->step.record)
         outputs->grad = buffer_take(t, tn_tensor_size(&outputs->value));
-    if (t->status != TN_OK || !outputs)
+    if (t->status != TN_OK)
         return;
-    if (target->kind != TN_TARGET_CLASS) {
-        t->status = tn_fail(&t->err, TN_EINVALID, "this loss is not built in yet");
-        return;
-    }
-    int32_t n = o->divisor[0] > 0 ? (int32_t)o->divisor[0] : (int32_t)outputs->value.dim[0];
-    tn_tensor grad = grad_view(outputs, outputs->grad);
-    DO(t, tn_op_cross_entropy(t->engine, &outputs->value, target->label, n, loss, outputs->grad ? &grad : NULL,
-                              &out->n_correct, &t->err));
+    tn_tensor gradient = grad_view(outputs, outputs->grad);
+    a.gradient = outputs->grad ? &gradient : NULL;
     tn_shards shards = shards_of(t, outputs);
-    if (t->status == TN_OK)
-        out->loss = (double)tn_op_shard_sum(t->engine, loss, &shards) / n;
-    out->n_counted = (int32_t)outputs->value.dim[0];
+    switch (target->kind) {
+    case TN_TARGET_CLASS:
+    case TN_TARGET_TOKENS: class_loss(t, &a, &shards, target->label, o, out); break;
+    case TN_TARGET_FLAGS:
+    case TN_TARGET_VALUES: single_loss(t, &a, &shards, target, o, out); break;
+    case TN_TARGET_SPANS: span_loss(t, &a, target, o, out); break;
+    case TN_TARGET_NONE: t->status = tn_fail(&t->err, TN_EINVALID, "no targets, no loss"); break;
+    }
 }
 
 tn_status tn_tape_backward(tn_tape *t, tn_err *err)

@@ -50,6 +50,7 @@ enum { TN_ADAPTERS_MAX = 3 };
 typedef enum {
     TN_OF_TOKEN,
     TN_OF_ROW,
+    TN_OF_CHOICE, /* a token among those that were chosen */
     TN_OF_COPY, /* of a table that all tokens look at: a copy for each shard, so that sums over its lines are by shard too */
 } tn_line;
 
@@ -139,6 +140,9 @@ tn_var *tn_tape_dropout(tn_tape *t, tn_var *x, double p);
 /// The first token of each row, or the mean of its tokens: [B,C].
 tn_var *tn_tape_first(tn_tape *t, tn_var *x);
 tn_var *tn_tape_mean(tn_tape *t, tn_var *x);
+
+/// Lines of tokens that are chosen, ascending: [n,C]. One choice a step.
+tn_var *tn_tape_choose(tn_tape *t, tn_var *x, const int32_t *chosen, int32_t n);
 
 typedef struct {
     double loss;                  /* the mean: sums by shard, folded, over their divisors */
