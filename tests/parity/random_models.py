@@ -38,16 +38,16 @@ SHAPES = {
 }
 
 
-def config_of(name):
+def config_of(name, **fields):
     kind, arguments = SHAPES[name]
-    return getattr(transformers, kind)(**arguments, initializer_range=0.1, num_labels=LABELS)
+    return getattr(transformers, kind)(**{"initializer_range": 0.1, "num_labels": LABELS, **arguments, **fields})
 
 
-def make(name, folder, bare=False):
+def make(name, folder, bare=False, kind=transformers.AutoModelForSequenceClassification, **fields):
     """Norms and biases are drawn too: their usual ones and zeros hide what is left out."""
     torch.manual_seed(0)
-    kind = transformers.AutoModel if bare else transformers.AutoModelForSequenceClassification
-    model = kind.from_config(config_of(name))
+    kind = transformers.AutoModel if bare else kind
+    model = kind.from_config(config_of(name, **fields))
     with torch.no_grad():
         for n, p in model.named_parameters():
             if p.ndim == 1:
