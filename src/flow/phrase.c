@@ -10,6 +10,7 @@
 #include "rules/catalog.h"
 #include "text/unicode.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,7 +134,7 @@ tn_status tn_words_cut(tn_str s, uint32_t first_line, tn_arena *a, tn_words *out
             cp = c;
         }
         uint32_t low[2];
-        tn_word w = {{lower + n, n_lower - n}, from, i, clause, sentence, line, tn_uc_lower(first, low) != 1 || low[0] != first, 0};
+        tn_word w = {{lower + n, n_lower - n}, from, i, clause, sentence, line, tn_uc_lower(first, low) != 1 || low[0] != first, 0, 0};
         if (out->len >= MAX_WORDS)
             return tn_fail(err, TN_ELIMIT, "more than %d words", MAX_WORDS);
         if (!TN_PUSH(out, w))
@@ -169,6 +170,7 @@ typedef struct {
 typedef struct {
     tn_str field, value;
     int weight;
+    uint64_t kind;      /* of a row of the field "word": its bit */
     const token *token; /* [n] */
     uint32_t n;
 } pattern;
@@ -248,6 +250,23 @@ static void put_in_bucket(book *b, uint32_t at, uint32_t id)
         b->no_memory = true;
 }
 
+static uint64_t kind_of(tn_str field, tn_str value)
+{
+    static const char *const name[] = {
+#define X(name) #name,
+        TN_WORD_KINDS(X)
+#undef X
+    };
+    static_assert(TN_COUNT(name) <= 64, "a bit each");
+    size_t i = 0;
+    if (!tn_str_is(field, "word"))
+        return 0;
+    while (i < TN_COUNT(name) && !tn_str_is(value, name[i]))
+        i++;
+    TN_ASSERT(i < TN_COUNT(name)); /* phrase_test reads the whole catalogue */
+    return UINT64_C(1) << i;
+}
+
 static void add_pattern(book *b, tn_str field, tn_str value, int weight, tn_str phrase, bool capital)
 {
     tn_str part;
@@ -276,7 +295,7 @@ static void add_pattern(book *b, tn_str field, tn_str value, int weight, tn_str 
             b->no_memory |= !TN_PUSH(&b->tokens, token_of(b, part, '|'));
     }
     uint32_t n = (uint32_t)b->tokens.len, id = (uint32_t)b->patterns.len;
-    pattern p = {field, value, weight, keep(b, b->tokens.ptr, n * sizeof *b->tokens.ptr), n};
+    pattern p = {field, value, weight, kind_of(field, value), keep(b, b->tokens.ptr, n * sizeof *b->tokens.ptr), n};
     if (b->no_memory || !n || !TN_PUSH(&b->patterns, p)) {
         b->no_memory |= n > 0;
         return;
@@ -460,7 +479,7 @@ static bool near(const tn_words *w, const uint8_t *mark, const tn_phrase_hit *h,
     return false;
 }
 
-tn_status tn_phrases_find(const tn_words *w, tn_arena *a, tn_phrase_hits *out, tn_err *err)
+tn_status tn_phrases_find(tn_words *w, tn_arena *a, tn_phrase_hits *out, tn_err *err)
 {
     book b = {.arena = a, .bucket = tn_arena_alloc(a, (N_BUCKETS + 1) * sizeof(uint32_t))};
     uint8_t *mark = tn_arena_alloc(a, w->len + 1);
@@ -479,7 +498,9 @@ tn_status tn_phrases_find(const tn_words *w, tn_arena *a, tn_phrase_hits *out, t
                 if (!end)
                     continue;
                 unsigned m = mark_of(p->field);
-                if (m)
+                if (p->kind)
+                    w->ptr[i].kinds |= p->kind;
+                else if (m)
                     mark[m == NOT || m == THERE ? end - 1 : i] |= (uint8_t)m;
                 else if (!TN_PUSH(out, ((tn_phrase_hit){p->field, p->value, p->weight, (uint32_t)i, (uint32_t)end - 1, false, false})))
                     b.no_memory = true;

@@ -20,15 +20,9 @@ static tn_str word(const tn_reader *r, size_t i)
     return i < r->words.len ? r->words.ptr[i].lower : TN_STR("");
 }
 
-static bool word_in(const tn_reader *r, size_t i, const char *const *list)
+static bool is_kind(const tn_reader *r, size_t i, unsigned kind)
 {
-    for (; i < r->words.len && *list; list++) {
-        size_t n = strlen(*list);
-        tn_str w = r->words.ptr[i].lower;
-        if ((*list)[n - 1] == '*' ? w.len >= n - 1 && memcmp(w.ptr, *list, n - 1) == 0 : tn_str_is(w, *list))
-            return true;
-    }
-    return false;
+    return i < r->words.len && r->words.ptr[i].kinds >> kind & 1;
 }
 
 static bool same_clause(const tn_reader *r, size_t a, size_t b)
@@ -41,11 +35,11 @@ static bool same_sentence(const tn_reader *r, size_t a, size_t b)
     return a < r->words.len && b < r->words.len && r->words.ptr[a].sentence == r->words.ptr[b].sentence;
 }
 
-/* A word of the list within `before` words in front of i or `behind` words after it, in the same sentence. */
-static bool near(const tn_reader *r, size_t i, size_t before, size_t behind, const char *const *list)
+/* A word of the kind within `before` words in front of i or `behind` words after it, in the same sentence. */
+static bool near(const tn_reader *r, size_t i, size_t before, size_t behind, unsigned kind)
 {
     for (size_t k = i >= before ? i - before : 0; k <= i + behind && k < r->words.len; k++)
-        if (same_sentence(r, i, k) && word_in(r, k, list))
+        if (same_sentence(r, i, k) && is_kind(r, k, kind))
             return true;
     return false;
 }
@@ -255,13 +249,11 @@ static double number_word(const tn_reader *r, size_t i, size_t *last)
 /* A number in digits or in words, with the word behind it as its unit; "within a second" is one. */
 static bool quantity_at(const tn_reader *r, size_t i, number *out)
 {
-    static const char *const one[] = {"a", "an", "one", "eine", "einer", "einem", "une", "un", "una", "um", "uma", "een", "một", "bir", NULL};
-    static const char *const bound[] = {"under", "within", "below", "than", "in", "most", "every", "per", "unter", "innerhalb", "als", "weniger", "höchstens", "moins", "d'une", "de", "menos", "meno", "dưới", "binnen", "<", NULL};
     size_t last = i;
     if (number_at(r, i, out))
         return true;
     double v = number_word(r, i, &last);
-    if (!v && word_in(r, i, one) && i && same_clause(r, i - 1, i) && word_in(r, i - 1, bound))
+    if (!v && is_kind(r, i, TN_W_article) && i && same_clause(r, i - 1, i) && is_kind(r, i - 1, TN_W_before_one))
         v = 1;
     if (!v || !same_clause(r, last, last + 1))
         return false;
@@ -387,7 +379,7 @@ static const char *modality_of(tn_str tag)
     tn_catalog_row row;
     for (bool more = tn_catalog_first("operations", &row); more; more = tn_catalog_next(&row))
         if (tn_str_is(tn_catalog_get(&row, "operation"), "modality") && tn_str_eq(tn_catalog_get(&row, "task"), tag)) {
-            static const char *const name[] = {"text", "image", "audio", "video", "tabular", "image-text"};
+    static const char *const name[] = {"text", "image", "audio", "video", "tabular", "image-text"};
             for (size_t i = 0; i < TN_COUNT(name); i++)
                 if (tn_str_is(tn_catalog_get(&row, "object"), name[i]))
                     return name[i];
@@ -602,7 +594,6 @@ static void read_language_codes(tn_reader *r)
 
 static void read_languages(tn_reader *r)
 {
-    static const char *const apart[] = {"not", "except", "excluding", "besides", "unlike", NULL};
     const tn_phrase_hit *before = NULL;
     bool elsewhere = false;
     for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "language", h));)
@@ -613,7 +604,7 @@ static void read_languages(tn_reader *r)
         tn_brief_part part = part_of(r, h->first);
         if ((part == TN_WHY || part == TN_WHEN) && (elsewhere || tn_brief_fact(r->brief, "language", NULL)))
             continue;
-        if (h->negated || (h->first && same_clause(r, h->first - 1, h->first) && word_in(r, h->first - 1, apart)))
+        if (h->negated || (h->first && same_clause(r, h->first - 1, h->first) && is_kind(r, h->first - 1, TN_W_apart)))
             continue;
         /* An adjective on an office or on people names no language, unless text of theirs follows ("Korean user feedback"). */
         bool of_people = false, of_text = false;
@@ -739,7 +730,6 @@ static void read_phases(tn_reader *r)
 
 static void read_environment(tn_reader *r)
 {
-    static const char *const place_words[] = {"on", "onto", "in", "into", "for", "to", "inside", "from", "a", "each", "every", "auf", "im", "sur", "dans", "en", "nel", "su", "op", "trên", "runs", NULL};
     const tn_phrase_hit *weak = NULL;
     for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "environment", h));) {
         bool production = tn_str_is(h->value, "production");
@@ -749,7 +739,7 @@ static void read_environment(tn_reader *r)
         if (production && part_of(r, h->first) == TN_WHY && h->weight < 3)
             continue;
         /* "person, e-mail, phone" are things to find; "on the phone" is a place. */
-        if (tn_str_is(h->value, "edge") && part_of(r, h->first) == TN_WHAT && h->first == h->last && r->brief->part[TN_WHERE].len && !near(r, h->first, 3, 0, place_words))
+        if (tn_str_is(h->value, "edge") && part_of(r, h->first) == TN_WHAT && h->first == h->last && r->brief->part[TN_WHERE].len && !near(r, h->first, 3, 0, TN_W_place))
             continue;
         if (production && h->weight < 2) {
             weak = weak && part_of(r, weak->first) == TN_WHERE ? weak : h;
@@ -845,14 +835,6 @@ static void keep_least(tn_reader *r, const char *field, double v, size_t first, 
     add_words(r, field, number_text(r, v), first, last);
 }
 
-static bool unit_in(tn_str unit, const char *const *list)
-{
-    for (; *list; list++)
-        if (tn_str_is(unit, *list))
-            return true;
-    return false;
-}
-
 static double rounded(double v)
 {
     return (double)(int64_t)(v * 10000 + 0.5) / 10000;
@@ -861,50 +843,31 @@ static double rounded(double v)
 /* What a size in megabytes says: the limit of memory or of the model, or how much data there is ("40 GB of scans"). */
 static bool is_memory(const tn_reader *r, size_t i, const number *n)
 {
-    static const char *const not_memory[] = {"text*", "data", "corpus", "statutes", "logs", "articles", "recordings", "storage", "traffic", "documents", "pages", "legal", "scans", "footage", "files", "archive",
-                                             "csv", "books", "mail", "crawl", "web", "code", "plain", "raw", "uncompressed", "of", "images", "photos", "video*", "audio", "speech", NULL};
-    static const char *const memory[] = {"ram", "memory", "model*", "fit", "fits", "vram", "gpu", "footprint", "size", "card", "speicher", "arbeitsspeicher", "mémoire", "memoria", "memória", "geheugen", "bộ", "pod*", "heap",
-                                         "flash", "device", "рам", "озу", "память", "памяти", "内存", "显存", "bellek", "pamięci", "memori", "app", "file", "graphics", "container*", "weights", "instance*", "limit", "disk", "download*",
-                                         "max*", "most", "under", "below", "less", "with", "each", "than", "within", "up", "server", "board", "box", "machine", "unter", "höchstens", "moins", "menos", "meno", "dưới", "grafik*", "checkpoint", NULL};
-    static const char *const card[] = {"a10*", "a100", "a40", "a30", "l4", "l40s", "t4", "v100", "h100", "h200", "rtx*", "gpu", "gpus", "3090", "4090", "4080", "a6000", "nvidia", "jetson", "p100", NULL};
     size_t next = n->last + 1;
     bool of = tn_str_is(word(r, next), "of") && same_clause(r, n->last, next);
-    bool data = of ? !near(r, next, 0, 2, memory) : same_clause(r, n->last, next) && word_in(r, next, not_memory);
+    bool data = of ? !near(r, next, 0, 2, TN_W_memory) : same_clause(r, n->last, next) && is_kind(r, next, TN_W_stored);
     /* In brackets behind a card's name ("A10, 24 GB"), with "RAM" or "model" near, or as a limit. */
     bool bracket = r->words.ptr[i].from && r->brief->text.ptr[r->words.ptr[i].from - 1] == '(';
-    return !data && (bracket || near(r, i, 4, 3, card) || near(r, i, 8, 4, memory));
+    return !data && (bracket || near(r, i, 4, 3, TN_W_card) || near(r, i, 8, 4, TN_W_memory));
 }
 
 /* What a length of time limits: an answer, the computing, or nothing ("ten-second clips", "two hours a day by hand"). */
 static const char *limited_time(const tn_reader *r, size_t i, const number *n, double times)
 {
-    static const char *const limit[] = {"under", "below", "within", "most", "less", "max", "maximum", "maximal", "<", "<=", "≤", "limit", "latency", "p95", "p99", "p50", "answer*", "per", "request", "each", "a",
-                                        "reply", "respon*", "faster", "tops", "fine", "budget", "every", "for", "than", "up", "cycle", "behind", "time", "ok", "unter", "höchstens", "moins", "máximo", "quicker", "longer", "sub",
-                                        "menos", "meno", "dưới", "內", "内", "以", "real", "latence", "latencia", "latenz", "latenza", "to", "in", "an", "par", "por", "pro", "at", "không", "di", "maks*", "binnen", "innerhalb", "response*",
-                                        "verdict", "result*", "back", NULL};
-    static const char *const bound[] = {"under", "below", "within", "latency", "most", "<", "max", "p95", "p99", "limit", "than", "answer*", "respon*", "reply", "back", "verdict", NULL};
-    static const char *const length[] = {"clip*", "recording*", "long", "audio", "video*", "snippet*", "segment*", "window*", "sample*", "first", "utterance*", "microphone", "excerpt*", "pieces", "old", "ago", NULL};
-    static const char *const compute[] = {"gpu*", "train*", "compute", "fine-tun*", "finetun*", "cpu", "rechenzeit", "entraînement", "entrenamiento", "run", "a100*", "h100*", "t4", "v100", "budget", "machine", NULL};
-    static const char *const material[] = {"recordings", "recorded", "audio", "speech", "transcribed", "studio", "calls", "footage", "labelled", "video", "data", "by", "manual*", "staff", NULL};
-    bool bounded = near(r, i, 4, 0, bound);
+    bool bounded = near(r, i, 4, 0, TN_W_bound);
     if (times >= 60) {
-        static const char *const item[] = {"per", "each", "answer*", "request*", "document*", "page*", "item", "image", "reply", "respon*", "result*", "an", NULL};
-        if (times <= 3600 && part_of(r, i) != TN_WHY && near(r, i, 6, 6, compute) && !near(r, n->last, 0, 4, material))
+        if (times <= 3600 && part_of(r, i) != TN_WHY && near(r, i, 6, 6, TN_W_compute) && !near(r, n->last, 0, 4, TN_W_material))
             return "budget_minutes";
-        return times == 60 && bounded && near(r, i, 6, 6, item) && !near(r, n->last, 0, 4, material) && part_of(r, i) != TN_WHY ? "max_latency_ms" : NULL;
+        return times == 60 && bounded && near(r, i, 6, 6, TN_W_item) && !near(r, n->last, 0, 4, TN_W_material) && part_of(r, i) != TN_WHY ? "max_latency_ms" : NULL;
     }
     if (times < 1)
         return "max_latency_ms";
-    bool of_length = !bounded && (near(r, n->last, 0, 2, length) || near(r, i, 3, 0, length));
-    return near(r, i, 6, 6, limit) && !of_length && n->value <= 3600 ? "max_latency_ms" : NULL;
+    bool of_length = !bounded && (near(r, n->last, 0, 2, TN_W_length) || near(r, i, 3, 0, TN_W_length));
+    return near(r, i, 6, 6, TN_W_limit) && !of_length && n->value <= 3600 ? "max_latency_ms" : NULL;
 }
 
 static void read_limits(tn_reader *r)
 {
-    static const char *const frames[] = {"frame", "bilder", NULL}, *const throughput[] = {"requests", "queries", "tokens", "words", "times", "samples", "calls", "users", "messages", "characters", "transactions", "events", NULL};
-    static const char *const a_second[] = {"second", "sec", "s", "sekunde", NULL};
-    static const char *const params[] = {"parameter*", "params", "param", "paramètres", "parámetros", "weights", NULL};
-    static const char *const up_to[] = {"up", "under", "below", "most", "max", "maximum", "<", "<=", "less", "than", "smaller", "fewer", "no", "unter", "höchstens", "moins", "bis", "within", "limit", "until", "cap", "tối", "menos", "exceed", "larger", "bigger", NULL};
     for (size_t i = 0; i < r->words.len; i++) {
         number n;
         tn_str measure = TN_STR("");
@@ -917,19 +880,19 @@ static void read_limits(tn_reader *r)
             if (field)
                 keep_least(r, field, rounded(n.value * times * (strcmp(field, "max_latency_ms") == 0 ? 1000 : 1 / 60.0)), i, n.last);
         }
-        bool rate = tn_str_is(measure, "rate") || (n.unit.len > 3 && !unit_in(n.unit, throughput) && (n.unit.ptr[n.unit.len - 1] == 's' || unit_in(n.unit, frames)) &&
-                                                   word_in(r, n.last + 1, (const char *const[]){"per", "a", "pro", "par", "por", "each", "/", NULL}) && word_in(r, n.last + 2, a_second));
+        bool rate = tn_str_is(measure, "rate") || (n.unit.len > 3 && !is_kind(r, n.last, TN_W_throughput) && (n.unit.ptr[n.unit.len - 1] == 's' || is_kind(r, n.last, TN_W_frame)) &&
+                                                   is_kind(r, n.last + 1, TN_W_each) && is_kind(r, n.last + 2, TN_W_second));
         if (rate)
             keep_least(r, "max_latency_ms", rounded(1000 / n.value), i, n.last);
         if (tn_str_is(measure, "mb") && is_memory(r, i, &n))
             keep_least(r, "max_memory_mb", n.value * times, i, n.last);
         bool billions = n.own_unit && (tn_str_is(n.unit, "b") || tn_str_is(n.unit, "bn"));
-        if (billions || near(r, i, 4, 4, params)) {
+        if (billions || near(r, i, 4, 4, TN_W_parameter)) {
             double v = billions ? n.value * 1000 : n.value / 1e6;
-            if (near(r, i, 5, 0, up_to) && v >= 0.001)
+            if (near(r, i, 5, 0, TN_W_up_to) && v >= 0.001)
                 keep_least(r, "max_params_m", v, i, n.last);
         }
-        if ((tn_str_is(n.unit, "gpu") || tn_str_is(n.unit, "gpu-")) && near(r, n.last, 0, 1, (const char *const[]){"hours", "hour", "minutes", NULL}))
+        if ((tn_str_is(n.unit, "gpu") || tn_str_is(n.unit, "gpu-")) && near(r, n.last, 0, 1, TN_W_hours))
             keep_least(r, "budget_minutes", tn_str_starts(word(r, n.last + 1), "hour") ? n.value * 60 : n.value, i, n.last + 1);
     }
 }
@@ -938,17 +901,11 @@ static void read_limits(tn_reader *r)
 
 static void read_metrics(tn_reader *r)
 {
-    static const char *const present[] = {"now", "today", "currently", "current", "present", "get", "gets", "has", "got", "reaches", "reached", "vendor", "baseline", "dropped", "drops", "heute", "aktuell", "published",
-                                          "reports", "existing", "rises", "rise", "increase", "increases", "more", "gain", "better", "than", "points", "point", "only", "still", "was", "were", NULL};
-    static const char *const firm[] = {"least", "above", "over", "must", "reach*", "minimum", "min", ">=", ">", "≥", "≤", "<", "<=", "under", "below", "target", "target*", "need*", "should", "at", "required", "require*", "exceed",
-                                       "exceeds", "aim", "goal", "want", "mindestens", "moins", "menos", "meno", "minst", "minimo", "mínimo", "tối", "ít", "至", "以", "decide*", "better", "or", "most", "within", "enough",
-                                       "useful", "accept*", "worth", "=", "otherwise", "stop", "up", "wenigstens", "über", "unter", "supérieur*", "superior*", "beat", "minimaal", "не", "выше", "ниже", "moreover", "en", "az",
-                                       "minimal", "co", "najmniej", "setidaknya", "しきい値", "이상", "이하", "超", "than", NULL};
     size_t used[8], n_used = 0;
     for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "metric", h));) {
         size_t best = SIZE_MAX, best_distance = SIZE_MAX;
         number found = {0};
-        if (h->weight < 2 && !near(r, h->first, 6, 6, firm))
+        if (h->weight < 2 && !near(r, h->first, 6, 6, TN_W_firm))
             continue;
         for (size_t i = h->first >= 6 ? h->first - 6 : 0; i <= h->last + 7 && i < r->words.len; i++) {
             number n;
@@ -958,7 +915,7 @@ static void read_metrics(tn_reader *r)
             bool scale = tn_str_is(h->value, "bleu") || tn_str_is(h->value, "chrf") || tn_str_is(h->value, "mae") || tn_str_is(h->value, "rmse") || tn_str_is(h->value, "mos") || tn_str_is(h->value, "perplexity") ||
                          tn_str_is(h->value, "psnr") || tn_str_is(h->value, "fid") || tn_str_is(h->value, "mase");
             bool fraction = n.value <= 1 && n.value > 0;
-            bool bare = !share && !fraction && !scale && n.value > 1 && n.value <= 100 && near(r, i, 3, 0, firm) && (!n.own_unit && !n.unit.len);
+            bool bare = !share && !fraction && !scale && n.value > 1 && n.value <= 100 && near(r, i, 3, 0, TN_W_firm) && (!n.own_unit && !n.unit.len);
             if (!share && !fraction && !scale && !bare)
                 continue;
             bool items = false;
@@ -984,12 +941,12 @@ static void read_metrics(tn_reader *r)
         }
         if (best == SIZE_MAX || best_distance > 9)
             continue;
-        bool target = near(r, best, 4, 2, firm);
-        if (!target && near(r, best, 4, 3, present))
+        bool target = near(r, best, 4, 2, TN_W_firm);
+        if (!target && near(r, best, 4, 3, TN_W_present))
             continue;
-        if (near(r, best, 2, 3, (const char *const[]){"points", "point", "pp", "gain", NULL}) || near(r, best, 3, 0, (const char *const[]){"has", "get", "gets", "dropped", "from", "currently", "today", "now", NULL}))
+        if (near(r, best, 2, 3, TN_W_gain) || near(r, best, 3, 0, TN_W_was))
             continue;
-        static const char *const falls[] = {"wer", "cer", "mae", "rmse", "mape", "mase", "wape", "smape", "ter", "crps", "abs_rel", "der", "perplexity", "fid", "false_positive_rate", "eer", "log_loss"};
+    static const char *const falls[] = {"wer", "cer", "mae", "rmse", "mape", "mase", "wape", "smape", "ter", "crps", "abs_rel", "der", "perplexity", "fid", "false_positive_rate", "eer", "log_loss"};
         const char *op = ">=";
         for (size_t k = 0; k < TN_COUNT(falls); k++)
             if (tn_str_is(h->value, falls[k]))
@@ -1027,9 +984,6 @@ static bool is_blank(char c)
 /* A name of a class: up to five words, no number in front, no verb of the prose around it. */
 static bool is_name(const tn_reader *r, tn_str name)
 {
-    static const char *const no[] = {"we", "the", "is", "are", "was", "it", "which", "that", "must", "should", "can", "will", "have", "has", "of", "to", "from", "with", "our", "by", "on", "this", "they", "i", "at", "every",
-                                     "each", "about", "for", "in", "so", "etc", "per", "then", "because", "who", "only", "labelled", "labeled", "annotated", "e.g", "not", "nicht", NULL};
-    static const char *const not_first[] = {"live", "sensor", "tabular", "model", "english", "low-resource", NULL}; /* they describe the data */
     if (!name.len || name.len > 60 || memchr(name.ptr, '\n', name.len) == name.ptr)
         return false;
     for (size_t i = 0; i < name.len; i++)
@@ -1051,7 +1005,7 @@ static bool is_name(const tn_reader *r, tn_str name)
     if (low >= r->words.len || r->words.ptr[low].from >= from + name.len)
         return false;
     for (size_t i = low; i < r->words.len && r->words.ptr[i].from < from + name.len; i++)
-        if ((i == low && word_in(r, i, not_first)) || (word_in(r, i, no) && !(i > low && (word_in(r, i, (const char *const[]){"with", "of", "to", "in", "for", NULL})))))
+        if ((i == low && is_kind(r, i, TN_W_describes)) || (is_kind(r, i, TN_W_no_name) && !(i > low && (is_kind(r, i, TN_W_within)))))
             return false;
     return true;
 }
@@ -1093,7 +1047,7 @@ static bool cut_names(const tn_reader *r, size_t from, size_t to, size_t least, 
         if (!skip)
             continue;
         tn_str name = tn_str_trim(tn_str_sub(s, start, i));
-        static const char *const lead[] = {"and ", "or ", "und ", "oder ", "et ", "ou ", "y ", "a ", "an ", "the ", "either "};
+    static const char *const lead[] = {"and ", "or ", "und ", "oder ", "et ", "ou ", "y ", "a ", "an ", "the ", "either "};
         for (size_t k = 0; k < TN_COUNT(lead); k++)
             if (tn_str_starts(name, lead[k]))
                 name = tn_str_trim(tn_str_sub(name, strlen(lead[k]), name.len));
@@ -1316,26 +1270,25 @@ static bool read_strokes(tn_reader *r, double count)
 /* "whether the clause complies, conflicts, or is unrelated": three outcomes or more behind "whether" or "if". */
 static bool read_outcomes(tn_reader *r)
 {
-    static const char *const opens[] = {"whether", "if", "ob", "si", "se", NULL}, *const verb[] = {"is", "are", "it", "was", "ist", "sind", "est", "es", "è", NULL};
     tn_str s = r->brief->text;
     for (size_t i = 0; i + 1 < r->words.len; i++) {
-        if (!word_in(r, i, opens) || !of_the_task(r, i))
+        if (!is_kind(r, i, TN_W_whether) || !of_the_task(r, i))
             continue;
         name_list list = {.n = 0};
         size_t end = list_end(r, r->words.ptr[i].to, ':'), first = i + 1;
         bool joined = false, ok = true;
         for (size_t k = i + 1; ok && k < r->words.len && r->words.ptr[k].to <= end && same_sentence(r, k, i); k++) {
             bool last = k + 1 >= r->words.len || r->words.ptr[k + 1].to > end || !same_sentence(r, k + 1, i) || r->words.ptr[k + 1].clause != r->words.ptr[k].clause;
-            if (word_in(r, k, (const char *const[]){"or", "oder", "ou", "o", NULL}) && k == first) {
+            if (is_kind(r, k, TN_W_or) && k == first) {
                 joined = true;
                 first = k + 1;
                 continue;
             }
-            bool before_or = k + 1 < r->words.len && word_in(r, k + 1, (const char *const[]){"or", "oder", "ou", NULL});
+            bool before_or = k + 1 < r->words.len && is_kind(r, k + 1, TN_W_or);
             if (!last && !before_or)
                 continue;
             size_t from = list.n ? first : k;
-            while (from < k && word_in(r, from, verb))
+            while (from < k && is_kind(r, from, TN_W_copula))
                 from++;
             ok = k - from < 3 && list.n < TN_COUNT(list.name);
             if (ok)
@@ -1428,26 +1381,20 @@ static bool read_polarity(tn_reader *r)
 /* "Count pallets in", "extract skills and job titles from": the things between the verb and the preposition. */
 static bool read_objects(tn_reader *r)
 {
-    static const char *const preposition[] = {"in", "on", "from", "at", "with", "within", "using", "around", "across", "under", "by", "inside", "for", "over", "into", "out", "to", "im", "auf", "aus", "dans", "sur", "en", "de", "nelle",
-                                              "da", "em", "sobre", "trong", "that", "which", "and", "before", NULL};
-    static const char *const generic[] = {"entities", "entity", "information", "objects", "object", "things", "fields", "field", "data", "values", "text", "texts", "it", "them", "everything", "anything", "what", "where",
-                                          "which", "how", "whether", "if", "when", "out", "images", "photos", "areas", "regions", "any", "similar", "mentions", "named", "personal", "key", "relevant", "whatever", "terms",
-                                          "keywords", "facts", "passages", "each", "every", "all", "a", "an", "new", NULL};
-    static const char *const lead[] = {"the", "our", "their", "all", "its", "both", NULL};
     name_list list;
     for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "objects", h));) {
         size_t first = h->last + 1, last;
-        while (first < r->words.len && (word_in(r, first, lead) || tn_str_ends(word(r, first), "'")))
+        while (first < r->words.len && (is_kind(r, first, TN_W_lead) || tn_str_ends(word(r, first), "'")))
             first++;
         if (first < r->words.len && r->words.ptr[first].to < r->brief->text.len && r->brief->text.ptr[r->words.ptr[first].to] == '\'') /* "customers' addresses" */
             first++;
-        if (h->negated || !of_the_task(r, h->first) || !same_sentence(r, h->first, first) || word_in(r, first, generic) || word_in(r, first, preposition) || word_in(r, first, (const char *const[]){"or", NULL}))
+        if (h->negated || !of_the_task(r, h->first) || !same_sentence(r, h->first, first) || is_kind(r, first, TN_W_generic) || is_kind(r, first, TN_W_preposition) || is_kind(r, first, TN_W_or))
             continue;
         bool verb = false;
         for (const tn_phrase_hit *o = NULL; (o = next_hit(r, "objects", o));)
             verb |= o->first == first;
         for (last = first; last + 1 < r->words.len && same_sentence(r, last + 1, first) && last < first + 12; last++)
-            if (word_in(r, last + 1, preposition) && !(word_in(r, last + 1, (const char *const[]){"and", NULL})))
+            if (is_kind(r, last + 1, TN_W_preposition) && !(is_kind(r, last + 1, TN_W_and)))
                 break;
         size_t from = r->words.ptr[first].from, to = r->words.ptr[last].to;
         if (verb || !cut_names(r, from, to, 1, &list) || names_languages(r, &list))
@@ -1494,28 +1441,22 @@ static void read_labels(tn_reader *r)
 /* "Our 60 leaflets", "on 2,000 sonnets": things with a number that are there, in the task; no unit, class, model or rate. */
 static bool owned_plural(const tn_reader *r, size_t i, const number *n)
 {
-    static const char *const have[] = {"our", "my", "the", "have", "hold", "with", "on", "from", "of", "over", "are", "own", "has", "'ve", "these", "about", "roughly", "around", "some", "using", "unsere", "unseren", "aus", "nos", "nuestras", "nuestros", "nossos", "nostri", "onze", NULL};
-    static const char *const no[] = {"users", "people", "customers", "employees", "stores", "shops", "sites", "countries", "languages", "models", "gpus", "cores", "steps", "times", "times*", "hours", "minutes", "seconds", "days", "weeks", "months", "years",
-                                     "euros", "dollars", "pounds", "francs", "parameters", "classes", "labels", "topics", "categories", "intents", "tags", "teams", "species", "points", "levels", "words", "lines", "sentences", "gigs", "megs", "epochs",
-                                     "seeds", "folds", "columns", "fields", "requests", "nodes", "servers", "machines", "cards", "vehicles", "branches", "lawyers", "editors", "gauges", "entries", "this", "is", "was", "as", "percent", "students", "patients", "cameras",
-                                     "stations", "locations", "offices", "lines", "types", "kinds", "hits", "candidates", "results", "members", "visitors", "guests", "clerks", "reviewers", "annotators", "experts", "less", "cross", "series", "cities", "tokens", NULL};
     tn_str noun = n->unit;
     size_t at = n->last;
-    if (n->own_unit || part_of(r, i) == TN_WHY || part_of(r, i) == TN_WHERE || part_of(r, i) == TN_WHEN || n->value < 20 || n->value != (double)(int64_t)n->value || (n->value < 1000 && i && same_clause(r, i - 1, i) && !word_in(r, i - 1, have)))
+    if (n->own_unit || part_of(r, i) == TN_WHY || part_of(r, i) == TN_WHERE || part_of(r, i) == TN_WHEN || n->value < 20 || n->value != (double)(int64_t)n->value || (n->value < 1000 && i && same_clause(r, i - 1, i) && !is_kind(r, i - 1, TN_W_owns)))
         return false;
     if (!(noun.len > 3 && noun.ptr[noun.len - 1] == 's') && same_clause(r, at, at + 1))
         noun = word(r, ++at);
     tn_str measure;
     double times;
-    return noun.len > 3 && noun.ptr[noun.len - 1] == 's' && !word_in(r, at, no) && !word_in(r, n->last, no) && !unit_of(noun, &measure, &times) && !unit_of(n->unit, &measure, &times) &&
-           !near(r, at, 0, 2, (const char *const[]){"per", "a", "day", "week", "year", "daily", NULL});
+    return noun.len > 3 && noun.ptr[noun.len - 1] == 's' && !is_kind(r, at, TN_W_no_items) && !is_kind(r, n->last, TN_W_no_items) && !unit_of(noun, &measure, &times) && !unit_of(n->unit, &measure, &times) &&
+           !near(r, at, 0, 2, TN_W_daily);
 }
 
 /* "14,200 labelled e-mails", "a csv of tickets", "no data yet": data that exist, or a statement that none do. The value
  * is the number of items when it is stated. */
 static void read_data(tn_reader *r)
 {
-    static const char *const rate[] = {"per", "day", "week", "hour", "year", "month", "second", "minute", "daily", "monthly", "ads", "jahr", "tag", NULL};
     if (tn_json_get(r->brief->front, "data"))
         tn_reader_add(r, "data", TN_STR("front matter"), 0, 0);
     for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "data", h));)
@@ -1535,7 +1476,7 @@ static void read_data(tn_reader *r)
                 continue;
             if (h->first > i + 5)
                 break;
-            if (h->first < i || !same_clause(r, i, h->first) || near(r, h->last, 0, 3, rate) || part == TN_WHY)
+            if (h->first < i || !same_clause(r, i, h->first) || near(r, h->last, 0, 3, TN_W_rate) || part == TN_WHY)
                 continue;
             if (part == TN_WHEN || (h->weight >= 2 && n.value < 20))
                 continue;
@@ -1547,7 +1488,7 @@ static void read_data(tn_reader *r)
 
 /* ---- rules that the brief touches ---- */
 
-static const char *const rule_order[] = {"govern-pii", "govern-responsible", "govern-ethics", "govern-userdata", "govern-licence", "govern-compatible",
+    static const char *const rule_order[] = {"govern-pii", "govern-responsible", "govern-ethics", "govern-userdata", "govern-licence", "govern-compatible",
                                          "govern-provenance", "constraint-evaluate", "data-splits", "data-leak", "constraint-overfit", "constraint-pretrained", "constraint-compute", "data-fit",
                                          "who-open", "format-phases", "data-versions", "eval-baselines", "eval-criteria", "eval-evidence", "eval-benchmark", "eval-kpi", "style-no-hype"};
 
@@ -1555,8 +1496,6 @@ static const char *const rule_order[] = {"govern-pii", "govern-responsible", "go
  * few thousand texts to learn a language from. */
 static void read_size(tn_reader *r, const char *id)
 {
-    static const char *const small[] = {"laptop*", "raspberry", "phone*", "smartphone*", "microcontroller*", "esp32", "arduino", "browser", "notebook", "tablet*", "watch*", "smartwatch*", "pi", NULL};
-    static const char *const desktop[] = {"3050", "3060", "3070", "3080", "4060", "4070", "4080", "2080", "1080", "2060", "gtx*", "t4", "8gb", "6gb", "12gb", "laptop*", "colab", NULL};
     const tn_phrase_hit *scratch = NULL;
     for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "rule", h));)
         if (tn_str_is(h->value, "constraint-pretrained"))
@@ -1571,10 +1510,10 @@ static void read_size(tn_reader *r, const char *id)
             continue;
         bool tiny = false, one = false;
         for (size_t k = 0; k < r->words.len; k++) {
-            tiny |= word_in(r, k, small) && part_of(r, k) != TN_WHY;
-            one |= word_in(r, k, desktop);
+            tiny |= is_kind(r, k, TN_W_small) && part_of(r, k) != TN_WHY;
+            one |= is_kind(r, k, TN_W_desktop);
         }
-        bool too_big = (tiny && n.value >= 7 && near(r, i, 5, 0, (const char *const[]){"run", "train", "fine-tune", "use", "deploy", "pretrain", "a", "the", NULL})) || (scratch && (one || tiny));
+        bool too_big = (tiny && n.value >= 7 && near(r, i, 5, 0, TN_W_runs)) || (scratch && (one || tiny));
         bool too_few = scratch && rows > 0 && rows < 100000;
         if (strcmp(id, "data-fit") == 0 ? too_few : too_big)
             add_words(r, "rule", tn_str_of(id), i, i);
