@@ -301,6 +301,29 @@ static void add_candidate(candidates *c, tn_str tags, int weight, size_t first, 
     }
 }
 
+/* Whether the catalogue has the row (operation, object, task): "swallows", or what is known of a task or a metric. */
+static bool known(const char *what, tn_str object, tn_str task)
+{
+    tn_catalog_row row;
+    for (bool more = tn_catalog_first("operations", &row); more; more = tn_catalog_next(&row))
+        if (tn_str_is(tn_catalog_get(&row, "operation"), what) && tn_str_eq(tn_catalog_get(&row, "object"), object) && tn_str_eq(tn_catalog_get(&row, "task"), task))
+            return true;
+    return false;
+}
+
+static bool any_task_is(const tn_reader *r, const char *what)
+{
+    for (const tn_fact *f = NULL; (f = tn_brief_fact(r->brief, "task", f));)
+        if (known("is", tn_str_of(what), f->value))
+            return true;
+    return false;
+}
+
+static bool is_classification(tn_str tag)
+{
+    return known("is", TN_STR("classification"), tag);
+}
+
 static tn_str operation(tn_str op, tn_str object)
 {
     tn_catalog_row row;
@@ -361,11 +384,7 @@ static void gather(const tn_reader *r, candidates *c, bool what_only)
 
 static bool swallows(tn_str a, tn_str b)
 {
-    tn_catalog_row row;
-    for (bool more = tn_catalog_first("operations", &row); more; more = tn_catalog_next(&row))
-        if (tn_str_is(tn_catalog_get(&row, "operation"), "swallows") && tn_str_eq(tn_catalog_get(&row, "object"), a) && tn_str_eq(tn_catalog_get(&row, "task"), b))
-            return true;
-    return false;
+    return known("swallows", a, b);
 }
 
 static int by_place(const void *a, const void *b)
@@ -499,11 +518,7 @@ static void read_actions(tn_reader *r)
     if ((verb && !wanted_too && !only_served) || !task)
         return;
     const tn_phrase_hit *data = labelled(r);
-    static const char *const trainable[] = {"text-classification", "token-classification", "question-answering", "audio-classification", "image-classification", "object-detection",
-                                            "image-segmentation", "video-classification", "tabular-classification", "tabular-regression", "keypoint-detection", NULL};
-    bool learns = false;
-    for (int i = 0; trainable[i]; i++)
-        learns |= has(r, "task", trainable[i]);
+    bool learns = any_task_is(r, "trained");
     size_t from = (size_t)(task->words.ptr - r->brief->text.ptr);
     if (data && learns && !refused_training && !wanted_too) { /* also when the rest of the wish is only to serve it */
         add_hit(r, "action", &(tn_phrase_hit){.value = TN_STR("fine-tune"), .first = data->first, .last = data->last});
@@ -523,12 +538,6 @@ static void read_actions(tn_reader *r)
 }
 
 /* ---- problem ---- */
-
-static bool is_classification(tn_str tag)
-{
-    return tn_str_is(tag, "text-classification") || tn_str_is(tag, "image-classification") || tn_str_is(tag, "audio-classification") || tn_str_is(tag, "tabular-classification") ||
-           tn_str_is(tag, "zero-shot-classification") || tn_str_is(tag, "video-classification");
-}
 
 static void read_problem(tn_reader *r)
 {
@@ -912,8 +921,7 @@ static void read_metrics(tn_reader *r)
             if ((i >= h->first && i <= h->last) || !same_sentence(r, i, h->first) || !number_at(r, i, &n))
                 continue;
             bool share = tn_str_is(n.unit, "%") || tn_str_is(n.unit, "percent") || tn_str_is(n.unit, "prozent") || tn_str_is(n.unit, "per") || tn_str_is(n.unit, "pct");
-            bool scale = tn_str_is(h->value, "bleu") || tn_str_is(h->value, "chrf") || tn_str_is(h->value, "mae") || tn_str_is(h->value, "rmse") || tn_str_is(h->value, "mos") || tn_str_is(h->value, "perplexity") ||
-                         tn_str_is(h->value, "psnr") || tn_str_is(h->value, "fid") || tn_str_is(h->value, "mase");
+            bool scale = known("metric", TN_STR("scale"), h->value);
             bool fraction = n.value <= 1 && n.value > 0;
             bool bare = !share && !fraction && !scale && n.value > 1 && n.value <= 100 && near(r, i, 3, 0, TN_W_firm) && (!n.own_unit && !n.unit.len);
             if (!share && !fraction && !scale && !bare)
@@ -946,11 +954,7 @@ static void read_metrics(tn_reader *r)
             continue;
         if (near(r, best, 2, 3, TN_W_gain) || near(r, best, 3, 0, TN_W_was))
             continue;
-    static const char *const falls[] = {"wer", "cer", "mae", "rmse", "mape", "mase", "wape", "smape", "ter", "crps", "abs_rel", "der", "perplexity", "fid", "false_positive_rate", "eer", "log_loss"};
-        const char *op = ">=";
-        for (size_t k = 0; k < TN_COUNT(falls); k++)
-            if (tn_str_is(h->value, falls[k]))
-                op = "<=";
+        const char *op = known("metric", TN_STR("falls"), h->value) ? "<=" : ">=";
         tn_str name = h->value;
         if (tn_str_is(name, "mae") && tn_str_is(found.unit, "%"))
             name = TN_STR("mape");
@@ -967,18 +971,23 @@ static void read_metrics(tn_reader *r)
 
 /* ---- labels ---- */
 
-static bool takes_labels(const tn_reader *r)
-{
-    for (const tn_fact *f = NULL; (f = tn_brief_fact(r->brief, "task", f));)
-        if (is_classification(f->value) || tn_str_is(f->value, "token-classification") || tn_str_is(f->value, "object-detection") || tn_str_is(f->value, "image-segmentation") ||
-            tn_str_is(f->value, "zero-shot-object-detection"))
-            return true;
-    return false;
-}
-
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+/* The first word that starts at byte `at` or behind it. */
+static size_t word_at(const tn_reader *r, size_t at)
+{
+    size_t low = 0, high = r->words.len;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (r->words.ptr[mid].from < at)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
 }
 
 /* A name of a class: up to five words, no number in front, no verb of the prose around it. */
@@ -994,14 +1003,7 @@ static bool is_name(const tn_reader *r, tn_str name)
         words += is_blank(name.ptr[i]);
     if (words > 4 || (words > 1 && name.ptr[0] >= '0' && name.ptr[0] <= '9'))
         return false;
-    size_t from = (size_t)(name.ptr - r->brief->text.ptr), low = 0, high = r->words.len;
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-        if (r->words.ptr[mid].from < from)
-            low = mid + 1;
-        else
-            high = mid;
-    }
+    size_t from = (size_t)(name.ptr - r->brief->text.ptr), low = word_at(r, from);
     if (low >= r->words.len || r->words.ptr[low].from >= from + name.len)
         return false;
     for (size_t i = low; i < r->words.len && r->words.ptr[i].from < from + name.len; i++)
@@ -1016,11 +1018,29 @@ typedef struct {
     size_t from, to; /* bytes */
 } name_list;
 
+/* The bytes of a blank at i and the word behind it that joins names ("and", "or", "vs."), with the blank behind that. */
+static size_t joint_at(const tn_reader *r, size_t i, size_t to)
+{
+    tn_str s = r->brief->text;
+    size_t w = word_at(r, i + 1), end = w < r->words.len ? r->words.ptr[w].to : 0;
+    if (!is_kind(r, w, TN_W_joint) || r->words.ptr[w].from != i + 1)
+        return 0;
+    end += end < to && s.ptr[end] == '.';
+    return end < to && s.ptr[end] == ' ' ? end + 1 - i : 0;
+}
+
+/* "and the others" is "others"; a word alone stays. */
+static tn_str without_article(const tn_reader *r, tn_str name)
+{
+    size_t from = (size_t)(name.ptr - r->brief->text.ptr), end = from + name.len, w = word_at(r, from);
+    while (is_kind(r, w, TN_W_before_name) && w + 1 < r->words.len && r->words.ptr[w + 1].from < end && r->words.ptr[w].from == from)
+        from = r->words.ptr[++w].from;
+    return tn_str_sub(r->brief->text, from, end);
+}
+
 /* Cuts text[from, to) at commas, slashes, semicolons and the last "and"/"or": names, all of them, or nothing. */
 static bool cut_names(const tn_reader *r, size_t from, size_t to, size_t least, name_list *out)
 {
-    static const char *const joint[] = {" and ", " or ", " und ", " oder ", " et ", " ou ", " y ", " o ", " e ", " en ", " và ", " hoặc ", " dan ", " atau ", " ve ", " veya ", " i ", " lub ", " albo ", " и ", " или ",
-                                        " vs ", " vs. ", " versus "};
     tn_str s = r->brief->text;
     bool slash = false;
     out->n = 0;
@@ -1041,16 +1061,11 @@ static bool cut_names(const tn_reader *r, size_t from, size_t to, size_t least, 
         else if (to - i > 3 && (memcmp(s.ptr + i, "\xE3\x80\x81", 3) == 0 || memcmp(s.ptr + i, "\xEF\xBC\x8C", 3) == 0))
             skip = 3;
         else if (s.ptr[i] == ' ' && !slash)
-            for (size_t k = 0; k < TN_COUNT(joint) && !skip; k++)
-                if (to - i > strlen(joint[k]) && strncasecmp(s.ptr + i, joint[k], strlen(joint[k])) == 0)
-                    skip = strlen(joint[k]);
+            skip = joint_at(r, i, to);
         if (!skip)
             continue;
         tn_str name = tn_str_trim(tn_str_sub(s, start, i));
-    static const char *const lead[] = {"and ", "or ", "und ", "oder ", "et ", "ou ", "y ", "a ", "an ", "the ", "either "};
-        for (size_t k = 0; k < TN_COUNT(lead); k++)
-            if (tn_str_starts(name, lead[k]))
-                name = tn_str_trim(tn_str_sub(name, strlen(lead[k]), name.len));
+        name = without_article(r, name);
         while (name.len > 1 && (name.ptr[0] == '"' || name.ptr[0] == '\'' || name.ptr[0] == '`'))
             name = tn_str_sub(name, 1, name.len);
         while (name.len > 1 && strchr("\"'`:.", name.ptr[name.len - 1]))
@@ -1116,20 +1131,6 @@ static bool sentence_has(const tn_reader *r, const char *field, size_t i)
         if (same_sentence(r, h->first, i))
             return true;
     return false;
-}
-
-/* The first word that starts at byte `at` or behind it. */
-static size_t word_at(const tn_reader *r, size_t at)
-{
-    size_t low = 0, high = r->words.len;
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-        if (r->words.ptr[mid].from < at)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
 }
 
 static bool of_the_task(const tn_reader *r, size_t i)
@@ -1409,13 +1410,12 @@ static bool read_objects(tn_reader *r)
 static void read_labels(tn_reader *r)
 {
     double count = 0;
-    if (!takes_labels(r))
+    if (!any_task_is(r, "labelled"))
         return;
     bool classes = false, things = false;
     for (const tn_fact *f = NULL; (f = tn_brief_fact(r->brief, "task", f));) {
         classes |= is_classification(f->value) && !tn_str_is(f->value, "zero-shot-classification");
-        things |= tn_str_is(f->value, "object-detection") || tn_str_is(f->value, "image-segmentation") || tn_str_is(f->value, "token-classification") ||
-                  tn_str_is(f->value, "zero-shot-object-detection");
+        things |= known("is", TN_STR("things"), f->value);
     }
     if (first_of(r, "problem", "regression") && classes && !first_of(r, "problem", "multi-label") && !first_of(r, "classes", NULL))
         return;
@@ -1558,18 +1558,6 @@ static void read_rules(tn_reader *r)
 
 /* ---- what is missing ---- */
 
-static bool wants_language(const tn_reader *r)
-{
-    static const char *const human[] = {"text-classification", "token-classification", "question-answering", "table-question-answering", "zero-shot-classification", "translation", "summarization", "text-generation",
-                                        "fill-mask", "sentence-similarity", "feature-extraction", "text-ranking", "multiple-choice", "text-to-speech", "automatic-speech-recognition", "image-to-text",
-                                        "image-text-to-text", "visual-question-answering", "document-question-answering", "visual-document-retrieval", "zero-shot-image-classification", "audio-text-to-text",
-                                        "video-text-to-text", "table-to-text", "tabular-to-text", "text-retrieval", "text-to-image", "text-to-video", NULL};
-    for (int i = 0; human[i]; i++)
-        if (has(r, "task", human[i]))
-            return true;
-    return false;
-}
-
 void tn_reader_note_missing(tn_reader *r)
 {
     const tn_brief *b = r->brief;
@@ -1594,7 +1582,7 @@ void tn_reader_note_missing(tn_reader *r)
         {"goal", job && !tn_brief_fact(b, "goal", NULL)},
         {"environment", job && !tn_brief_fact(b, "environment", NULL)},
         {"phase", job && !tn_brief_fact(b, "phase", NULL)},
-        {"language", job && wants_language(r) && !tn_brief_fact(b, "language", NULL)},
+        {"language", job && any_task_is(r, "language") && !tn_brief_fact(b, "language", NULL)},
         {"labels", job && labels && !named},
         {"label-cardinality", job && unclear},
         {"data", job && !tn_brief_fact(b, "data", NULL)},
