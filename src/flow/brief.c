@@ -277,6 +277,39 @@ static const char *wrong_form(const tn_json *v)
     return NULL;
 }
 
+/* Keys that describe the file and its people: kept in front_text, without effect. */
+static const char *const descriptive[] = {
+    "title", "subtitle", "name", "id", "author", "authors", "owner", "owners", "contact", "date", "created", "updated", "modified", "version", "revision", "status", "state",
+    "tags", "tag", "keywords", "category", "categories", "topic", "type", "kind", "priority", "deadline", "due", "summary", "abstract", "description", "note", "notes", "comment",
+    "comments", "subject", "from", "to", "cc", "source", "sources", "link", "links", "url", "ref", "refs", "reference", "references", "ticket", "issue", "project", "team",
+    "department", "unit", "group", "company", "organisation", "organization", "client", "customer", "sponsor", "requester", "reviewer", "reviewers", "approved", "approver",
+    "confidential", "confidentiality", "classification", "layout", "slug", "draft", "aliases", "locale", "location", "place", "toc", "theme", "css", "published", "permalink"};
+
+/* Letters to put in, take out, change or swap until a is b: 0, 1, or more (then 2). */
+static unsigned letters_apart(tn_str a, tn_str b)
+{
+    size_t front = 0, back = 0;
+    while (front < a.len && front < b.len && a.ptr[front] == b.ptr[front])
+        front++;
+    while (back < a.len - front && back < b.len - front && a.ptr[a.len - 1 - back] == b.ptr[b.len - 1 - back])
+        back++;
+    size_t left_a = a.len - front - back, left_b = b.len - front - back;
+    bool swapped = left_a == 2 && left_b == 2 && a.ptr[front] == b.ptr[front + 1] && a.ptr[front + 1] == b.ptr[front];
+    return left_a + left_b == 0 ? 0 : (left_a <= 1 && left_b <= 1) || swapped ? 1 : 2;
+}
+
+/* Money and days are no limit that a run could keep: "900 EUR, 10 days" is kept as a remark. */
+static bool is_remark(const tn_json *v)
+{
+    static const char *const limit[] = {"min", "hour", "hrs", "GB", "GiB", "MB", "MiB", "gb", "mb", "second"};
+    if (!tn_str_is(tn_json_key(v), "budget") || tn_json_type(v) != TN_JSON_STRING)
+        return false;
+    for (size_t i = 0; i < TN_COUNT(limit); i++)
+        if (tn_str_find(tn_json_str(v), tn_str_of(limit[i]), 0) != SIZE_MAX)
+            return false;
+    return true;
+}
+
 static tn_status check_front(const tn_json *front, const char *path, tn_err *err)
 {
     static const char *const known[] = {"data", "model", "recipe", "budget", "use", "target", "language"};
@@ -285,17 +318,27 @@ static tn_status check_front(const tn_json *front, const char *path, tn_err *err
     if (tn_json_type(front) != TN_JSON_OBJECT)
         return tn_fail(err, TN_EFORMAT, "%s:1: front matter must be keys and values (data: reviews.csv)", path);
     for (const tn_json *c = tn_json_first(front); c; c = tn_json_next(c)) {
-        bool ok = false;
+        tn_str key = tn_json_key(c);
+        bool ok = false, described = tn_str_starts(key, "x-") || tn_str_starts(key, "x_");
+        const char *meant = NULL;
         for (size_t i = 0; i < TN_COUNT(known); i++)
-            ok |= tn_str_is(tn_json_key(c), known[i]);
+            ok |= tn_str_is(key, known[i]);
+        for (size_t i = 0; i < TN_COUNT(descriptive); i++)
+            described |= tn_phrase_same(key, tn_str_of(descriptive[i]));
+        for (size_t i = 0; i < TN_COUNT(known) && !meant; i++)
+            meant = letters_apart(key, tn_str_of(known[i])) < 2 || tn_phrase_same(key, tn_str_of(known[i])) || (key.len >= 4 && tn_str_starts(tn_str_of(known[i]), "lang") && tn_str_starts(key, "lang")) ? known[i] : NULL;
+        if (!ok && described)
+            continue;
+        if (!ok && meant)
+            return tn_fail(err, TN_EFORMAT, "%s:%u: front matter has no key \"%.*s\"; did you mean \"%s\"?", path, tn_json_line(c), TN_ARG(key), meant);
         if (!ok)
             return tn_fail(err, TN_EFORMAT,
-                           "%s:%u: front matter has no key \"%.*s\"; the keys are data, model, recipe, budget, use, target, "
-                           "language",
-                           path, tn_json_line(c), TN_ARG(tn_json_key(c)));
-        const char *wanted = wrong_form(c);
+                           "%s:%u: front matter has no key \"%.*s\"; keys with effect are data, model, recipe, budget, use, target, language; "
+                           "title, author, date, tags and the like are kept, and so is any key that begins with x-",
+                           path, tn_json_line(c), TN_ARG(key));
+        const char *wanted = is_remark(c) ? NULL : wrong_form(c);
         if (wanted)
-            return tn_fail(err, TN_EFORMAT, "%s:%u: %.*s must be %s", path, tn_json_line(c), TN_ARG(tn_json_key(c)), wanted);
+            return tn_fail(err, TN_EFORMAT, "%s:%u: %.*s must be %s", path, tn_json_line(c), TN_ARG(key), wanted);
     }
     return TN_OK;
 }

@@ -40,8 +40,10 @@ typedef struct {
 extern const char tn_brief_template[];
 
 /// Reads a brief; texts point into `text`, which must outlive it, or into the arena. `path` is for messages.
-/// Front matter keys: data, model, recipe, budget, use, target, language; an unknown key is an error that lists them, and
-/// a value of another form is an error that says which: nothing that was stated is passed over.
+/// Front matter keys: data, model, recipe, budget, use, target, language; a value of another form is an error that says
+/// which. Keys that only describe the file or its people (title, author, date, tags, status, deadline and the like; those
+/// that begin with x-) are kept in front_text without effect; so is a budget in money or days. Any other key is an error,
+/// with "did you mean" when a letter parts it from a known one: nothing that was stated is passed over.
 /// Heads and facts are looked for in the first 64 KiB of the prose; what follows belongs to the last part.
 /// Fails with TN_EFORMAT (not UTF-8, broken front matter), TN_ELIMIT over 1 MiB, TN_ENOMEM.
 tn_status tn_brief_parse(tn_str text, const char *path, tn_arena *a, tn_brief *out, tn_err *err);

@@ -158,6 +158,12 @@ static void bad_briefs_are_refused(void **state)
         {"Task: \xFF", TN_EFORMAT},
         {"---\ndata: [\n---\nTask: x", TN_EFORMAT},
         {"---\nmodell: x\n---\nTask: x", TN_EFORMAT},
+        {"---\nDATA: x.csv\n---\nTask: x", TN_EFORMAT},
+        {"---\ntitle: a\ndtaa: x.csv\n---\nTask: x", TN_EFORMAT},
+        {"---\nlang: vi\n---\nTask: x", TN_EFORMAT},
+        {"---\ntargets: {f1: 0.8}\n---\nTask: x", TN_EFORMAT},
+        {"---\nepochs: 3\n---\nTask: x", TN_EFORMAT},
+        {"---\nbudget: 10 minutes\n---\nTask: x", TN_EFORMAT},
         {"---\n- a\n---\nTask: x", TN_EFORMAT},
         {"---\ndata: x", TN_EFORMAT},
         {"---\nuse: fun\n---\nTask: x", TN_EFORMAT},
@@ -195,6 +201,22 @@ static void front_matter_states_what_prose_cannot(void **state)
     tn_arena_free(a);
 }
 
+static void what_only_describes_the_file_is_kept(void **state)
+{
+    tn_arena *a = tn_arena_new(0);
+    tn_brief b;
+    tn_err err;
+    tn_str text = TN_STR("---\ntitle: Sorting mail\nAuthor: the desk\ndate: 2026-03-01\ntags: [nlp]\nstatus: draft\nx-cost-centre: 7\nbudget: 900 EUR, 10 days\n---\nTask: spam filter\n");
+    ASSERT_OK(tn_brief_parse(text, "b", a, &b, &err), &err);
+    assert_true(tn_str_find(b.front_text, TN_STR("x-cost-centre: 7"), 0) != SIZE_MAX);
+    assert_null(tn_brief_fact(&b, "budget_minutes", NULL));
+    ASSERT_STR(b.part[TN_WHAT], "spam filter");
+    tn_brief_free(&b);
+    ASSERT_FAILS(tn_brief_parse(TN_STR("---\nlangauge: vi\n---\nTask: x"), "b", a, &b, &err), TN_EFORMAT, &err);
+    assert_non_null(strstr(err.msg, "did you mean \"language\"?"));
+    tn_arena_free(a);
+}
+
 static tn_status parse_example(void)
 {
     tn_arena *a = tn_arena_new(0);
@@ -222,6 +244,7 @@ int main(void)
         cmocka_unit_test(the_template_is_the_documents_and_says_nothing),
         cmocka_unit_test(parts_are_found_in_any_order_and_dress),
         cmocka_unit_test(bad_briefs_are_refused),
+        cmocka_unit_test(what_only_describes_the_file_is_kept),
         cmocka_unit_test(front_matter_states_what_prose_cannot),
         cmocka_unit_test(every_failed_allocation_is_reported),
     };
