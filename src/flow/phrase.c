@@ -319,9 +319,13 @@ static void add_phrases(book *b)
         tn_str_cut(&rest, '\t', &value);
         tn_str_cut(&rest, '\t', &weight);
         if (tn_str_is(field, "@")) {
-            TN_ASSERT(b->n_classes < TN_COUNT(b->class));
-            b->class[b->n_classes].token = token_of(b, rest, ';');
-            b->class[b->n_classes++].name = value;
+            size_t c = 0; /* a class goes on in a further row that begins with itself */
+            while (c < b->n_classes && !tn_str_eq(b->class[c].name, value))
+                c++;
+            TN_ASSERT(c < TN_COUNT(b->class));
+            b->class[c].token = token_of(b, rest, ';');
+            b->class[c].name = value;
+            b->n_classes += c == b->n_classes;
             continue;
         }
         int w = weight.len == 1 && weight.ptr[0] - '0' < 10u ? weight.ptr[0] - '0' : 2;
