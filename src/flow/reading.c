@@ -269,20 +269,39 @@ static tn_str number_text(tn_reader *r, double v)
 
 /* ---- the task ---- */
 
+/* What speaks for a task: the weight of its heaviest words, and with it a third of what the others weigh. */
 typedef struct {
     tn_str tag;
-    int weight;
-    size_t first, last;
+    int weight, points;
+    uint32_t n;
+    size_t first, last; /* the heaviest words */
 } candidate;
 
-enum { MAX_CANDIDATES = 64 };
+enum { MAX_CANDIDATES = 64, MOST_WORDS = 5 };
+#ifndef SEVERAL
+#define SEVERAL 60
+#define ALONE 90
+#define SWALLOW 2
+#endif
 
 typedef struct {
     candidate at[MAX_CANDIDATES];
     size_t n;
 } candidates;
 
-static void add_candidate(candidates *c, tn_str tags, int weight, size_t first, size_t last)
+static int points_of(int weight)
+{
+    static const int points[] = {0, 1, 3, 6, 8};
+    return points[weight < 0 ? 0 : weight > 4 ? 4 : weight];
+}
+
+/* The same words again are no further evidence. */
+static bool told_before(const tn_reader *r, const candidate *c, size_t first)
+{
+    return c->n && tn_str_eq(word(r, c->first), word(r, first));
+}
+
+static void add_candidate(const tn_reader *r, candidates *c, tn_str tags, int weight, size_t first, size_t last)
 {
     tn_str tag;
     while (tn_str_cut(&tags, '+', &tag)) {
@@ -291,13 +310,18 @@ static void add_candidate(candidates *c, tn_str tags, int weight, size_t first, 
             k++;
         if (k == MAX_CANDIDATES)
             return;
-        if (k == c->n) {
-            c->at[c->n++] = (candidate){tag, weight, first, last};
-        } else if (weight > c->at[k].weight) {
-            c->at[k].weight = weight;
-            c->at[k].first = first;
-            c->at[k].last = last;
+        c->n += k == c->n;
+        candidate *t = &c->at[k];
+        t->tag = tag;
+        if (weight > t->weight) {
+            t->points += 3 * points_of(weight) - (t->n ? 2 * points_of(t->weight) : 0);
+            t->weight = weight;
+            t->first = first;
+            t->last = last;
+        } else if (t->n < MOST_WORDS && !told_before(r, t, first)) {
+            t->points += points_of(weight);
         }
+        t->n++;
     }
 }
 
@@ -370,7 +394,7 @@ static void gather(const tn_reader *r, candidates *c, bool what_only)
 {
     for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "task", h));)
         if (!h->negated && (!what_only || in_part(r, h->first, TN_WHAT)))
-            add_candidate(c, h->value, h->weight, h->first, h->last);
+            add_candidate(r, c, h->value, h->weight, h->first, h->last);
     for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "op", h));) {
         tn_str task = TN_STR("");
         if (h->negated || (what_only && !in_part(r, h->first, TN_WHAT)))
@@ -378,7 +402,7 @@ static void gather(const tn_reader *r, candidates *c, bool what_only)
         if (!object_of(r, h, &task))
             task = operation(h->value, TN_STR("none"));
         if (task.len)
-            add_candidate(c, task, h->weight, h->first, h->last);
+            add_candidate(r, c, task, h->weight, h->first, h->last);
     }
 }
 
@@ -408,13 +432,13 @@ static const char *modality_of(tn_str tag)
 
 static void read_task(tn_reader *r)
 {
-    candidates c = {.n = 0};
+    candidates c = {0};
     gather(r, &c, true);
     int best = 0;
     for (size_t i = 0; i < c.n; i++)
         best = c.at[i].weight > best ? c.at[i].weight : best;
     if (best < 2) {
-        candidates all = {.n = 0};
+        candidates all = {0};
         gather(r, &all, false);
         int more = 0;
         for (size_t i = 0; i < all.n; i++)
@@ -431,45 +455,42 @@ static void read_task(tn_reader *r)
         tn_phrase_hit as_if = *data;
         as_if.value = TN_STR("classify");
         if (object_of(r, &as_if, &task)) {
-            add_candidate(&c, task, 1, data->first, data->last);
+            add_candidate(r, &c, task, 1, data->first, data->last);
             best = 1;
         }
     }
-    /* The heaviest stand alone, unless the brief says that there is more than one thing to do. */
-    int least = best;
-    for (const tn_phrase_hit *h = NULL; best > 2 && (h = next_hit(r, "several", h));)
-        if (in_part(r, h->first, TN_WHAT))
-            least = 2;
     qsort(c.at, c.n, sizeof *c.at, by_place);
     bool distance = first_of(r, "metric", "mae") || first_of(r, "metric", "rmse") || first_of(r, "metric", "mape"); /* of numbers */
     bool numbers = distance || (first_of(r, "problem", "regression") && !first_of(r, "classes", NULL)), sound = first_of(r, "object", "audio") != NULL;
+    bool several = false, lost[MAX_CANDIDATES] = {false};
+    for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "several", h));)
+        several |= in_part(r, h->first, TN_WHAT);
     for (size_t i = 0; i < c.n; i++) {
         if (numbers && tn_str_is(c.at[i].tag, "tabular-classification"))
             c.at[i].tag = TN_STR("tabular-regression");
-        bool keep = c.at[i].weight >= least;
         if (tn_str_is(c.at[i].tag, "automatic-speech-recognition") && !sound) /* pages are transcribed too */
             for (size_t k = 0; k < c.n; k++)
-                keep = keep && !tn_str_is(c.at[k].tag, "image-to-text");
-        for (size_t k = 0; k < c.n && keep; k++) /* "part-of-speech tagging" is one thing */
-            keep = c.at[k].weight <= c.at[i].weight || c.at[i].weight > 2 || c.at[i].first > c.at[k].last + 2 || c.at[k].first > c.at[i].last + 2;
-        for (size_t k = 0; k < c.n && keep; k++) /* of two that swallow each other the heavier stays, else the first */
-            keep = k == i || c.at[k].weight < least || !swallows(c.at[k].tag, c.at[i].tag) ||
-                   (swallows(c.at[i].tag, c.at[k].tag) && (c.at[i].weight != c.at[k].weight ? c.at[i].weight > c.at[k].weight : i < k));
-        if (!keep)
+                lost[i] |= tn_str_is(c.at[k].tag, "image-to-text");
+    }
+    size_t top = c.n;
+    for (size_t i = 0; i < c.n; i++) {
+        for (size_t k = 0; k < c.n && !lost[i]; k++)
+            lost[i] = k != i && !lost[k] && swallows(c.at[k].tag, c.at[i].tag) && SWALLOW * c.at[k].points >= c.at[i].points &&
+                      !(swallows(c.at[i].tag, c.at[k].tag) && (c.at[i].points != c.at[k].points ? c.at[i].points > c.at[k].points : i < k));
+        if (!lost[i] && (top == c.n || c.at[i].points > c.at[top].points))
+            top = i;
+    }
+    for (size_t i = 0; top < c.n && i < c.n; i++) {
+        bool together = c.at[i].first == c.at[top].first && c.at[i].last == c.at[top].last && c.at[i].weight == c.at[top].weight;
+        bool apart = c.at[i].first > c.at[top].last || c.at[top].first > c.at[i].last;
+        bool strong = several ? c.at[i].weight > 1 && c.at[i].points * 100 >= c.at[top].points * SEVERAL : c.at[i].weight >= 3 && c.at[i].points * 100 >= c.at[top].points * ALONE;
+        if (i != top && (lost[i] || !(together || (apart && strong))))
             continue;
         add_words(r, "task", c.at[i].tag, c.at[i].first, c.at[i].last);
         const char *modality = modality_of(c.at[i].tag);
         if (modality)
             add_c(r, "modality", modality, c.at[i].first, c.at[i].last);
     }
-    /* Three may swallow each other in a ring: then the heaviest, the first of those, stands for them. */
-    for (size_t i = 0; i < c.n && best > 0 && !tn_brief_fact(r->brief, "task", NULL); i++)
-        if (c.at[i].weight == best) {
-            const char *modality = modality_of(c.at[i].tag);
-            add_words(r, "task", c.at[i].tag, c.at[i].first, c.at[i].last);
-            if (modality)
-                add_c(r, "modality", modality, c.at[i].first, c.at[i].last);
-        }
     const tn_phrase_hit *h = NULL;
     if (!tn_brief_fact(r->brief, "task", NULL))
         while ((h = next_hit(r, "object", h)))
