@@ -278,11 +278,6 @@ typedef struct {
 } candidate;
 
 enum { MAX_CANDIDATES = 64, MOST_WORDS = 5 };
-#ifndef SEVERAL
-#define SEVERAL 60
-#define ALONE 90
-#define SWALLOW 2
-#endif
 
 typedef struct {
     candidate at[MAX_CANDIDATES];
@@ -472,10 +467,12 @@ static void read_task(tn_reader *r)
             for (size_t k = 0; k < c.n; k++)
                 lost[i] |= tn_str_is(c.at[k].tag, "image-to-text");
     }
+    /* What another one implies falls away, unless twice as much speaks for it; what the most speaks for is the task, and
+     * where the brief says that there is more to do, so is what nearly as much speaks for. */
     size_t top = c.n;
     for (size_t i = 0; i < c.n; i++) {
         for (size_t k = 0; k < c.n && !lost[i]; k++)
-            lost[i] = k != i && !lost[k] && swallows(c.at[k].tag, c.at[i].tag) && SWALLOW * c.at[k].points >= c.at[i].points &&
+            lost[i] = k != i && !lost[k] && swallows(c.at[k].tag, c.at[i].tag) && 2 * c.at[k].points >= c.at[i].points &&
                       !(swallows(c.at[i].tag, c.at[k].tag) && (c.at[i].points != c.at[k].points ? c.at[i].points > c.at[k].points : i < k));
         if (!lost[i] && (top == c.n || c.at[i].points > c.at[top].points))
             top = i;
@@ -483,7 +480,7 @@ static void read_task(tn_reader *r)
     for (size_t i = 0; top < c.n && i < c.n; i++) {
         bool together = c.at[i].first == c.at[top].first && c.at[i].last == c.at[top].last && c.at[i].weight == c.at[top].weight;
         bool apart = c.at[i].first > c.at[top].last || c.at[top].first > c.at[i].last;
-        bool strong = several ? c.at[i].weight > 1 && c.at[i].points * 100 >= c.at[top].points * SEVERAL : c.at[i].weight >= 3 && c.at[i].points * 100 >= c.at[top].points * ALONE;
+        bool strong = several && c.at[i].weight > 1 && c.at[i].points * 5 >= c.at[top].points * 3;
         if (i != top && (lost[i] || !(together || (apart && strong))))
             continue;
         add_words(r, "task", c.at[i].tag, c.at[i].first, c.at[i].last);
