@@ -17,6 +17,11 @@ static const tn_metric_info table[] = {
     {"pearson", "Pearson's r", "0 where a side is constant", "pearsonr", "Pearson", false},
     {"spearman", "Spearman's rho", "equal values share their mean rank; 0 where a side is constant", "spearmanr", "Spearman", false},
     {"log_loss", "log-loss", "mean of -ln p, p clipped to [2^-23, 1 - 2^-23]", NULL, NULL, true},
+    {"exact_match", "exact match", "SQuAD's script in all languages: best over the right answers, from 0 to 1", "exact_match", "Exact Match", false},
+    {"answer_f1", "F1 of answers", "SQuAD's script in all languages: words between white space, best over the right answers, from 0 to 1", "f1", "F1", false},
+    {"has_answer_exact", "exact match where there is an answer", "exact_match over the questions that have an answer", NULL, NULL, false},
+    {"has_answer_f1", "F1 where there is an answer", "answer_f1 over the questions that have an answer", NULL, NULL, false},
+    {"no_answer_accuracy", "accuracy where there is none", "share of the questions without answer that get none", NULL, NULL, false},
 };
 
 const tn_metric_info *tn_metric_find(tn_str name)
