@@ -391,6 +391,10 @@ static tn_status write_errors(tn_flow *f, const tn_answers *m, tn_err *err)
         TN_GO(f->task->error(f, m, worst[i], f->arena, &e, err));
         tn_buf_clear(&text);
         TN_GO(tn_pii_redact(e.text.ptr ? e.text : row->text, &text, err));
+        if (!e.text.ptr && row->pair.ptr) {
+            tn_buf_c(&text, "\n");
+            TN_GO(tn_pii_redact(row->pair, &text, err));
+        }
         tn_csv_put(&w, row->id);
         tn_csv_put(&w, tn_buf_view(&text));
         tn_csv_put(&w, e.label);

@@ -14,42 +14,35 @@ enum { FEATURE_CHUNK = 64 }; /* rows between two looks at the interrupt flag and
 
 tn_status tn_flow_features(tn_flow *f, tn_candidate *c, const uint32_t *row, size_t n, tn_err *err)
 {
-    size_t width = (size_t)c->config.hidden_size;
+    size_t width = (size_t)c->config.hidden_size, sides = f->data.pair_column.name.len ? 2 : 1;
     if (!c->feature)
-        c->feature = TN_ARENA_ARRAY(f->arena, float, f->data.n_rows * width);
+        c->feature = TN_ARENA_ARRAY(f->arena, float, f->data.n_rows * sides * width);
     tn_arena *scratch = tn_arena_new(0);
     tn_model *m = NULL;
     tn_status st = TN_OK;
     float *out = scratch ? TN_ARENA_ARRAY(scratch, float, FEATURE_CHUNK * width) : NULL;
     tn_str *text = scratch ? TN_ARENA_ARRAY(scratch, tn_str, FEATURE_CHUNK) : NULL;
     if (!c->feature || !out || !text) {
-        st = tn_fail_nomem(err, f->data.n_rows * width * sizeof(float));
+        st = tn_fail_nomem(err, f->data.n_rows * sides * width * sizeof(float));
         goto done;
     }
     TN_GO(tn_model_open(f->engine, c->dir, &(tn_model_options){.encoder_only = true}, &m, err));
     for (size_t i = 0; i < n; i += FEATURE_CHUNK) {
         size_t k = n - i < FEATURE_CHUNK ? n - i : FEATURE_CHUNK;
-        for (size_t j = 0; j < k; j++)
-            text[j] = f->data.row[row[i + j]].text;
-        TN_GO(tn_interrupt_check(err));
-        TN_GO(tn_model_embed_texts(m, text, k, out, NULL, err));
-        for (size_t j = 0; j < k; j++)
-            memcpy(c->feature + row[i + j] * width, out + j * width, width * sizeof(float));
+        for (size_t side = 0; side < sides; side++) {
+            for (size_t j = 0; j < k; j++)
+                text[j] = side ? f->data.row[row[i + j]].pair : f->data.row[row[i + j]].text;
+            TN_GO(tn_interrupt_check(err));
+            TN_GO(tn_model_embed_texts(m, text, k, out, NULL, err));
+            for (size_t j = 0; j < k; j++)
+                memcpy(c->feature + (row[i + j] * sides + side) * width, out + j * width, width * sizeof(float));
+        }
         tn_progress_show(f->progress, "reading with", i + k, n, c->id);
     }
 done:
     tn_model_close(m);
     tn_arena_free(scratch);
     return st;
-}
-
-float *tn_flow_gather(const tn_flow *f, const tn_candidate *c, const uint32_t *row, size_t n)
-{
-    size_t width = (size_t)c->config.hidden_size;
-    float *x = TN_ARENA_ARRAY(f->arena, float, n * width);
-    for (size_t i = 0; x && i < n; i++)
-        memcpy(x + i * width, c->feature + row[i] * width, width * sizeof(float));
-    return x;
 }
 
 /* The rule of the plan: best mean score of the probe; within one standard error the smaller encoder. */

@@ -277,7 +277,14 @@ static void make_task(maker *m)
     const tn_plan_data *d = m->in->data;
     put_fact(m, s, "tag", "task", NULL, NULL);
     put_fact(m, s, "modality", "modality", NULL, NULL);
-    put_fact(m, s, "problem", "problem", has_problem(m->in->brief) ? "single-label" : NULL, "each row of the data carries one label");
+    if (tn_str_is(tn_plan_problem(m->in->brief), "pair")) {
+        const tn_fact *pair = tn_brief_fact(m->in->brief, "problem", NULL);
+        put_text(m, s, "problem", tn_str_of(m->in->problem ? m->in->problem : "single-label"), d ? "inferred" : "assumed",
+                 d ? "what the label column of the pairs holds" : "pairs that carry one label each", NULL);
+        put_text(m, s, "texts", TN_STR("pair"), origin_of(pair), "two texts a row", pair);
+    } else {
+        put_fact(m, s, "problem", "problem", has_problem(m->in->brief) ? "single-label" : NULL, "each row of the data carries one label");
+    }
     const tn_fact *language = tn_brief_fact(m->in->brief, "language", NULL);
     if (language || (d && d->language[0]))
         put_facts(m, s, "languages", "language", d ? d->language : NULL, "seen in the texts of the data");
@@ -610,7 +617,7 @@ static tn_status check_stated(const maker *m, tn_err *err)
 
 tn_status tn_plan_make(const tn_plan_input *in, tn_arena *a, tn_json **plan, tn_err *err)
 {
-    const tn_flow_task *task = tn_flow_task_find(tn_plan_tag(in->brief), tn_plan_problem(in->brief));
+    const tn_flow_task *task = tn_flow_task_find(tn_plan_tag(in->brief), in->problem ? tn_str_of(in->problem) : tn_plan_problem(in->brief));
     maker m = {.a = a, .in = in, .task = task ? task : &tn_task_single_label, .plan = tn_json_new_object(a), .ok = true};
     if (!tn_brief_fact(in->brief, "task", NULL))
         return tn_fail(err, TN_ERULE,

@@ -46,6 +46,7 @@ typedef struct {
     const char *brief_path;
     const tn_rules *rules;    /* what the project says about the rules, kept in the plan; NULL: nothing */
     const tn_plan_data *data; /* NULL: the brief names none */
+    const char *problem;      /* what the data showed it to be; NULL: as the brief says */
     const tn_plan_candidate *candidate;
     size_t n_candidates;
     int threads;

@@ -116,7 +116,7 @@ static const char *column_in(const tn_flow *f, const tn_json *source, const char
 
 static tn_status check_source(const tn_flow_task *t, const tn_json *source, tn_err *err)
 {
-    static const char *const known[] = {"path", "train", "validation", "test", "text", "label", "id", "group", "time"};
+    static const char *const known[] = {"path", "train", "validation", "test", "text", "pair", "label", "id", "group", "time"};
     for (const tn_json *c = tn_json_first(source); c; c = tn_json_next(c)) {
         bool ok = false, own = false;
         for (size_t i = 0; i < TN_COUNT(known); i++)
@@ -126,7 +126,7 @@ static tn_status check_source(const tn_flow_task *t, const tn_json *source, tn_e
         /* A task's own key may also be a list of columns. */
         if (!(ok || own) || !(tn_json_type(c) == TN_JSON_STRING || (own && tn_json_type(c) == TN_JSON_ARRAY)))
             return tn_fail(err, TN_EFORMAT,
-                           "%u:%u: data takes a path, or {train, validation, test, text, label, id, group, time} with "
+                           "%u:%u: data takes a path, or {train, validation, test, text, pair, label, id, group, time} with "
                            "text values; \"%.*s\" is none of them",
                            tn_json_line(c), tn_json_column(c), TN_ARG(tn_json_key(c)));
     }
@@ -145,7 +145,9 @@ tn_status tn_stage_load(tn_flow *f, const tn_json *source, double validation, do
                         .test = path_under(f, tn_json_get(source, "test")),
                         .text = column_in(f, source, "text", "data/text_column"),
                         .label = column_in(f, source, "label", "data/label_column"),
-                        .id = column_in(f, source, "id", "data/id_column")};
+                        .id = column_in(f, source, "id", "data/id_column"),
+                        .pair = column_in(f, source, "pair", "data/pair_column"),
+                        .pairs = f->pairs};
     if (!s.path && !s.train)
         return tn_fail(err, TN_EINVALID, "data names no file: write `data: FILE`, or `data: {train: FILE, test: FILE}`");
     TN_TRY(f->task->load(f, source, &s, err));

@@ -9,6 +9,7 @@
 #include "flow/trainer.h"
 #include "record/record.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,6 +95,35 @@ static tn_status find_expired(tn_flow *f, tn_err *err)
     return TN_OK;
 }
 
+/* A brief of pairs does not say whether they carry classes (entailment) or numbers (similarity): the label column does.
+ * More than ten numbers, or any that is not whole, are a score. */
+static tn_status tell_kind_of_pairs(tn_flow *f, const tn_json *source, tn_err *err)
+{
+    const tn_flow_task *classes = f->task;
+    tn_err ignored = TN_ERR_INIT;
+    size_t n_before = f->out->findings.list.len, n_distinct = 0;
+    double seen[11];
+    bool broken = false;
+    (void)err;
+    f->task = &tn_task_regression;
+    if (tn_stage_load(f, source, TN_PLAN_VALIDATION_SHARE, TN_PLAN_TEST_SHARE, 0, &ignored) == TN_OK) {
+        for (size_t r = 0; r < f->data.n_rows && n_distinct <= 10; r++) {
+            double v = f->data.row[r].value;
+            size_t k = 0;
+            while (k < n_distinct && seen[k] != v)
+                k++;
+            if (k == n_distinct)
+                seen[n_distinct++] = v;
+            broken |= !(fabs(v) < 1e9) || v != (double)(int64_t)v;
+        }
+        tn_dataset_free(&f->data);
+    }
+    f->out->findings.list.len = n_before; /* they are told again by the load that counts */
+    if (!broken && n_distinct <= 10)
+        f->task = classes;
+    return ignored.status == TN_ENOMEM || ignored.status == TN_EINTR ? tn_fail(err, ignored.status, "%s", ignored.msg) : TN_OK;
+}
+
 /* `text` grows by what a person answers: the run keeps the brief that its plan was made from. */
 static tn_status plan_from_brief(tn_flow *f, tn_str *text, tn_err *err)
 {
@@ -106,9 +136,13 @@ static tn_status plan_from_brief(tn_flow *f, tn_str *text, tn_err *err)
     tn_plan_input in = {.brief = &f->brief, .brief_path = f->o->path, .rules = f->o->rules, .threads = tn_engine_threads(f->engine),
                         .isa = tn_engine_isa(f->engine), .memory = machine_memory()};
     tn_plan_data data = {0};
-    f->task = tn_flow_task_find(tn_plan_tag(&f->brief), tn_plan_problem(&f->brief));
+    f->pairs = tn_str_is(tn_plan_problem(&f->brief), "pair");
+    f->task = tn_flow_task_find(tn_plan_tag(&f->brief), f->pairs ? TN_STR("single-label") : tn_plan_problem(&f->brief));
     if (source && f->task) {
+        if (f->pairs)
+            TN_TRY(tell_kind_of_pairs(f, source, err));
         TN_TRY(tn_stage_load(f, source, TN_PLAN_VALIDATION_SHARE, TN_PLAN_TEST_SHARE, 0, err));
+        in.problem = f->pairs ? f->task->problem : NULL;
         TN_TRY(tn_stage_candidates(f, model ? tn_json_text(model) : TN_STR("select"), err));
         const tn_dataset *d = &f->data;
         tn_profile profile;
@@ -139,7 +173,9 @@ static tn_status plan_from_brief(tn_flow *f, tn_str *text, tn_err *err)
               tn_json_set(f->arena, where, "reason", tn_json_new_str(f->arena, TN_STR("the brief's folder, where relative paths start")));
     free(base);
     tn_json *section = (tn_json *)tn_json_get(f->plan, "data"); /* the tree is ours: tn_plan_make built it */
-    return ok && tn_json_set(f->arena, section, "base", where) ? TN_OK : tn_fail_nomem(err, 64);
+    if (!ok || !tn_json_set(f->arena, section, "base", where))
+        return tn_fail_nomem(err, 64);
+    return in.data && f->task->describe ? f->task->describe(f, section, err) : TN_OK;
 }
 
 static const tn_flow_task *task_of_plan(const tn_flow *f)
@@ -327,7 +363,7 @@ static void say_understood(const tn_flow *f)
 static tn_status stages(tn_flow *f, tn_err *err)
 {
     char labels[48] = "";
-    if (f->n_labels)
+    if (f->n_labels > 1)
         snprintf(labels, sizeof labels, ", %zu %s", f->n_labels, f->data.n_labels == f->n_labels ? "classes" : "labels");
     tn_progress_say(f->progress, "Data: %zu rows%s; train %zu, validation %zu, test %zu, removed as copies %zu", f->data.n_rows, labels,
                     f->n_row[TN_SPLIT_TRAIN], f->n_row[TN_SPLIT_VALIDATION], f->n_row[TN_SPLIT_TEST], f->n_row[TN_SPLIT_REMOVED]);

@@ -27,7 +27,7 @@ typedef struct {
     bool probed;
     double probe_mean, probe_se; /* of the task's probe metric, by cross-validation on the training rows; NAN: not measured */
     void *own;              /* the task's: its probe */
-    float *feature;         /* [data.n_rows, hidden], rows of train and validation only; NULL before the experiment */
+    float *feature;         /* [data.n_rows, hidden], of pairs [data.n_rows, 2, hidden]; rows of train and validation only; NULL before the experiment */
 } tn_candidate;
 
 typedef struct {
@@ -41,6 +41,7 @@ typedef struct {
     char plan_digest[65];
     const char *base;       /* folder that relative data paths start from */
     tn_brief brief;
+    bool pairs;             /* the brief speaks of two texts a row */
     const struct tn_flow_task *task; /* flow/task.h; set before the rows are loaded */
     tn_dataset data;
     void *own;              /* the task's, beside the rows */
@@ -74,10 +75,8 @@ tn_status tn_stage_evaluate(tn_flow *f, tn_err *err);
 /// deploy/, cards, lock, report.
 tn_status tn_stage_deploy(tn_flow *f, tn_err *err);
 
-/// Shared: features of rows by a candidate's encoder, into feature[row * hidden].
+/// Shared: embeddings of the texts of rows by a candidate's encoder, into c->feature: [row, hidden], of pairs [row, 2, hidden].
 tn_status tn_flow_features(tn_flow *f, tn_candidate *c, const uint32_t *row, size_t n, tn_err *err);
-/// Those features of rows, [n, hidden] end to end, for a probe; in the arena of the run. NULL when out of memory.
-float *tn_flow_gather(const tn_flow *f, const tn_candidate *c, const uint32_t *row, size_t n);
 /// Labels and texts of rows, in the arena. Each may be NULL.
 tn_status tn_flow_rows(const tn_flow *f, const uint32_t *row, size_t n, tn_arena *a, int32_t **label, tn_str **text,
                        tn_err *err);

@@ -2,9 +2,8 @@
 #include "flow/task.h"
 
 #include <math.h>
-#include <string.h>
 
-static const tn_flow_task *const tasks[] = {&tn_task_single_label};
+static const tn_flow_task *const tasks[] = {&tn_task_single_label, &tn_task_multi_label, &tn_task_regression};
 
 const tn_flow_task *tn_flow_task_find(tn_str tag, tn_str problem)
 {
@@ -84,38 +83,4 @@ void tn_task_write_intervals(const tn_flow_task *t, const tn_interval *interval,
         if (!isnan(interval[m].value))
             tn_record_interval(t->metric[m], &interval[m], w);
     tn_jw_end_object(w);
-}
-
-tn_status tn_task_encode_texts(tn_flow *f, const tn_model *m, const uint32_t *row, size_t n, tn_arena *a, tn_examples *out, tn_err *err)
-{
-    size_t *start = TN_ARENA_ARRAY(a, size_t, n + 1);
-    TN_VEC(int32_t) ids = {0};
-    tn_arena *scratch = tn_arena_new(0);
-    int64_t limit = 0;
-    tn_status st = tn_plan_i64(f->plan, "recipe/max_tokens", 8, 8192, &limit, err);
-    if (st == TN_OK && (!start || !scratch))
-        st = tn_fail_nomem(err, n * sizeof *start);
-    tn_encode_options options = {.max_length = (uint32_t)(limit < tn_model_max_tokens(m) ? limit : tn_model_max_tokens(m))};
-    for (size_t i = 0; st == TN_OK && i < n; i++) {
-        uint32_t *id = NULL;
-        size_t n_ids = 0;
-        tn_arena_reset(scratch);
-        st = tn_tokenizer_ids(tn_model_tokenizer(m), f->data.row[row[i]].text, &options, scratch, &id, &n_ids, err);
-        start[i] = ids.len;
-        for (size_t k = 0; st == TN_OK && k < n_ids; k++)
-            if (!TN_PUSH(&ids, (int32_t)id[k]))
-                st = tn_fail_nomem(err, ids.cap * 2 * sizeof(int32_t));
-    }
-    int32_t *all = st == TN_OK ? TN_ARENA_ARRAY(a, int32_t, ids.len) : NULL;
-    if (st == TN_OK && !all)
-        st = tn_fail_nomem(err, ids.len * sizeof *all);
-    if (st == TN_OK) {
-        start[n] = ids.len;
-        if (ids.len)
-            memcpy(all, ids.ptr, ids.len * sizeof *all);
-        *out = (tn_examples){.n_rows = (int32_t)n, .start = start, .ids = all};
-    }
-    TN_VEC_FREE(&ids);
-    tn_arena_free(scratch);
-    return st;
 }

@@ -97,6 +97,12 @@ typedef struct tn_flow_task {
     tn_status (*head)(tn_flow *f, tn_model_options *o, tn_err *err);
     /// Rows as ids and targets, cut to recipe/max_tokens. A row may become several examples (windows).
     tn_status (*examples)(tn_flow *f, const tn_model *m, const uint32_t *row, size_t n, tn_arena *a, tn_examples *out, tn_err *err);
+    /// What validation rows are measured by along the way: the criterion must be among its scores. NULL: the loop's own scores
+    /// (train/loop.h), where they have it.
+    tn_status (*evaluator)(tn_flow *f, const uint32_t *row, size_t n, tn_evaluator *out, tn_err *err);
+    /// After training, before the model is saved: changes its weights for good (a scale that was taken out of the targets).
+    /// NULL: nothing.
+    tn_status (*finish)(tn_flow *f, tn_model *m, tn_err *err);
     /// After training, with the best weights and the validation rows still at hand: decides what is not a weight
     /// (thresholds) and writes it into the model's folder `dir`, which is saved already. NULL: nothing.
     tn_status (*settle)(tn_flow *f, tn_model *m, const char *dir, tn_err *err);
@@ -145,9 +151,6 @@ bool tn_task_is_criterion(const tn_flow_task *t, tn_str metric);
 void tn_task_write_metrics(const tn_flow_task *t, const tn_answers *a, tn_json_writer *w);
 void tn_task_write_intervals(const tn_flow_task *t, const tn_interval *interval, tn_json_writer *w);
 
-/// For tasks over whole texts: rows of texts (and pairs) as ids, without targets. out->start, out->ids in the arena.
-tn_status tn_task_encode_texts(tn_flow *f, const tn_model *m, const uint32_t *row, size_t n, tn_arena *a, tn_examples *out, tn_err *err);
-
-extern const tn_flow_task tn_task_single_label;
+extern const tn_flow_task tn_task_single_label, tn_task_multi_label, tn_task_regression;
 
 #endif

@@ -1,6 +1,6 @@
 /* One label a text. Answers are a tn_outcomes: label, prediction and probabilities of each row; everything else follows
  * from it by src/metric and src/eval. */
-#include "flow/task.h"
+#include "flow/task_texts.h"
 
 #include <math.h>
 
@@ -19,7 +19,7 @@ static const tn_flow_baseline baseline[] = {
 static tn_status load(tn_flow *f, const tn_json *source, const tn_data_source *s, tn_err *err)
 {
     (void)source;
-    TN_TRY(tn_dataset_load(s, &f->data, &f->out->findings, err));
+    TN_TRY(tn_texts_load(f, s, err));
     f->label = f->data.label;
     f->n_labels = f->data.n_labels;
     return TN_OK;
@@ -27,22 +27,20 @@ static tn_status load(tn_flow *f, const tn_json *source, const tn_data_source *s
 
 /* ---- probe and baselines ---- */
 
+/* Of the training rows. */
+static tn_status lesson_of(tn_flow *f, tn_lesson *out, tn_err *err)
+{
+    int32_t *label;
+    TN_TRY(tn_flow_rows(f, f->row[TN_SPLIT_TRAIN], f->n_row[TN_SPLIT_TRAIN], f->arena, &label, NULL, err));
+    *out = (tn_lesson){.kind = TN_LEARN_CLASSES, .n_outputs = (int32_t)f->n_labels, .label = label};
+    return TN_OK;
+}
+
 static tn_status probe(tn_flow *f, tn_candidate *c, tn_err *err)
 {
-    const uint32_t *train = f->row[TN_SPLIT_TRAIN];
-    size_t n = f->n_row[TN_SPLIT_TRAIN];
-    int32_t *label;
-    tn_probe *p = TN_ARENA_ARRAY(f->arena, tn_probe, 1);
-    TN_TRY(tn_flow_features(f, c, train, n, err));
-    TN_TRY(tn_flow_rows(f, train, n, f->arena, &label, NULL, err));
-    float *x = tn_flow_gather(f, c, train, n);
-    if (!x || !p)
-        return tn_fail_nomem(err, n * sizeof *x);
-    TN_TRY(tn_probe_fit(x, (int32_t)n, c->config.hidden_size, label, (int32_t)f->n_labels, 0, tn_engine_pool(f->engine), f->arena, p, err));
-    c->own = p;
-    c->probe_mean = p->cv_mean;
-    c->probe_se = p->cv_se;
-    return TN_OK;
+    tn_lesson lesson;
+    TN_TRY(lesson_of(f, &lesson, err));
+    return tn_texts_probe(f, c, &lesson, err);
 }
 
 /* Answers from probabilities [n, n_labels], which the answers keep. */
@@ -60,48 +58,17 @@ static tn_status settle(tn_flow *f, tn_answers *a, float *probability, tn_arena 
     return TN_OK;
 }
 
-static tn_status by_majority(tn_flow *f, size_t n, float *p, tn_err *err)
-{
-    int32_t *label;
-    size_t n_train = f->n_row[TN_SPLIT_TRAIN];
-    TN_TRY(tn_flow_rows(f, f->row[TN_SPLIT_TRAIN], n_train, f->arena, &label, NULL, err));
-    tn_majority_predict(label, (int32_t)n_train, (int32_t)f->n_labels, (int32_t)n, p);
-    return TN_OK;
-}
-
-static tn_status by_ngrams(tn_flow *f, const tn_answers *a, float *p, const char **settings, tn_err *err)
-{
-    int32_t *label;
-    tn_str *train, *text;
-    tn_ngram *m = NULL;
-    size_t n_train = f->n_row[TN_SPLIT_TRAIN];
-    TN_TRY(tn_flow_rows(f, f->row[TN_SPLIT_TRAIN], n_train, f->arena, &label, &train, err));
-    TN_TRY(tn_flow_rows(f, a->row, a->n, f->arena, NULL, &text, err));
-    TN_TRY(tn_ngram_fit(train, label, (int32_t)n_train, (int32_t)f->n_labels, tn_engine_pool(f->engine), f->progress, &m, err));
-    tn_status st = tn_ngram_predict(m, text, (int32_t)a->n, p, err);
-    *settings = tn_str_c(f->arena, tn_str_of(tn_ngram_settings(m)));
-    tn_ngram_free(m);
-    return st == TN_OK && !*settings ? tn_fail_nomem(err, 128) : st;
-}
-
-static tn_status by_probe(tn_flow *f, const tn_answers *a, float *p, const char **settings, tn_err *err)
-{
-    tn_candidate *c = &f->candidate[f->chosen];
-    const tn_probe *probe_ = c->own;
-    TN_TRY(tn_flow_features(f, c, a->row, a->n, err));
-    float *x = tn_flow_gather(f, c, a->row, a->n);
-    *settings = tn_str_format(f->arena, "%s untouched, mean of its last states, logistic regression, l2 %g", c->id, probe_->l2).ptr;
-    if (!x || !*settings)
-        return tn_fail_nomem(err, a->n * sizeof *x);
-    return tn_probe_predict(probe_, x, (int32_t)a->n, p, err);
-}
-
 static tn_status answer_baseline(tn_flow *f, size_t which, tn_answers *a, const char **settings, tn_err *err)
 {
+    tn_lesson lesson;
     float *p = TN_ARENA_ARRAY(f->arena, float, (a->n + 1) * f->n_labels);
     if (!p)
         return tn_fail_nomem(err, a->n * f->n_labels * sizeof *p);
-    TN_TRY(which == MAJORITY ? by_majority(f, a->n, p, err) : which == NGRAM ? by_ngrams(f, a, p, settings, err) : by_probe(f, a, p, settings, err));
+    TN_TRY(lesson_of(f, &lesson, err));
+    if (which == MAJORITY)
+        tn_majority_predict(lesson.label, (int32_t)f->n_row[TN_SPLIT_TRAIN], lesson.n_outputs, (int32_t)a->n, p);
+    else
+        TN_TRY(which == NGRAM ? tn_texts_by_ngrams(f, &lesson, a->row, a->n, p, settings, err) : tn_texts_by_probe(f, a->row, a->n, p, settings, err));
     return settle(f, a, p, f->arena, err);
 }
 
@@ -118,7 +85,7 @@ static tn_status head(tn_flow *f, tn_model_options *o, tn_err *err)
 static tn_status examples(tn_flow *f, const tn_model *m, const uint32_t *row, size_t n, tn_arena *a, tn_examples *out, tn_err *err)
 {
     int32_t *label;
-    TN_TRY(tn_task_encode_texts(f, m, row, n, a, out, err));
+    TN_TRY(tn_texts_encode(f, m, row, n, a, out, err));
     TN_TRY(tn_flow_rows(f, row, n, a, &label, NULL, err));
     out->target.label = label;
     return TN_OK;
@@ -126,18 +93,8 @@ static tn_status examples(tn_flow *f, const tn_model *m, const uint32_t *row, si
 
 static tn_status answer(tn_flow *f, tn_model *m, tn_answers *a, tn_arena *arena, const char *what, tn_err *err)
 {
-    tn_str *text;
-    float *p = TN_ARENA_ARRAY(arena, float, (a->n + 1) * f->n_labels);
-    if (!p)
-        return tn_fail_nomem(err, a->n * f->n_labels * sizeof *p);
-    TN_TRY(tn_flow_rows(f, a->row, a->n, arena, NULL, &text, err));
-    for (size_t i = 0; i < a->n; i += 64) {
-        size_t k = a->n - i < 64 ? a->n - i : 64;
-        TN_TRY(tn_interrupt_check(err));
-        TN_TRY(tn_model_predict(m, text + i, k, p + i * f->n_labels, NULL, err));
-        if (what)
-            tn_progress_show(f->progress, what, i + k, a->n, NULL);
-    }
+    float *p;
+    TN_TRY(tn_texts_scores(f, m, a, arena, what, &p, err));
     return settle(f, a, p, arena, err);
 }
 
@@ -266,6 +223,7 @@ const tn_flow_task tn_task_single_label = {
     .baseline_reason = "the cheapest answer, a strong linear model on word and character n-grams, the untouched encoder",
     .row_test = "mcnemar",
     .load = load,
+    .describe = tn_texts_describe,
     .probe = probe,
     .answer_baseline = answer_baseline,
     .head = head,

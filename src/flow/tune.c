@@ -77,10 +77,7 @@ static tn_status read_recipe(const tn_flow *f, tn_recipe *r, tn_err *err)
         return tn_fail(err, TN_EINVALID, "plan: recipe/seeds must be a list of one whole number, such as [0]; a run has one seed, so run once for each");
     r->seed = (uint64_t)v;
     TN_TRY(tn_flow_metric(f, &metric, err));
-    tn_metric_id id;
-    r->best_by = tn_metric_parse(metric, &id) ? tn_metric_name(id) : NULL;
-    if (!r->best_by)
-        return tn_fail(err, TN_EINVALID, "plan: evaluation/metric \"%.*s\" is unknown", TN_ARG(metric));
+    r->best_by = f->task->metric[tn_task_metric(f->task, metric)];
     return tn_recipe_check(r, err);
 }
 
@@ -124,6 +121,7 @@ tn_status tn_stage_tune(tn_flow *f, tn_err *err)
     double start = tn_clock_seconds();
     tn_recipe recipe;
     tn_examples train, validation;
+    tn_evaluator evaluator;
     tn_train_outcome outcome;
     tn_model *m = NULL;
     tn_status st = TN_OK;
@@ -136,6 +134,8 @@ tn_status tn_stage_tune(tn_flow *f, tn_err *err)
     TN_GO(tn_model_open(f->engine, c->dir, &head, &m, err));
     TN_GO(f->task->examples(f, m, f->row[TN_SPLIT_TRAIN], f->n_row[TN_SPLIT_TRAIN], f->arena, &train, err));
     TN_GO(f->task->examples(f, m, f->row[TN_SPLIT_VALIDATION], f->n_row[TN_SPLIT_VALIDATION], f->arena, &validation, err));
+    if (f->task->evaluator)
+        TN_GO(f->task->evaluator(f, f->row[TN_SPLIT_VALIDATION], f->n_row[TN_SPLIT_VALIDATION], &evaluator, err));
     tn_learner learner = tn_learner_of(m);
     const char *dir = tn_folder_path(&f->folder, "tune"), *model = tn_folder_path(&f->folder, "tune/model");
     if (!dir || !model) {
@@ -143,15 +143,17 @@ tn_status tn_stage_tune(tn_flow *f, tn_err *err)
         goto done;
     }
     TN_GO(tn_train_run(&(tn_train_job){.learner = &learner, .recipe = &recipe, .train = &train, .validation = &validation,
-                                       .dir = dir, .resume = true, .progress = f->progress},
+                                       .evaluator = f->task->evaluator ? &evaluator : NULL, .dir = dir, .resume = true, .progress = f->progress},
                        &outcome, err));
-    double macro_f1;
+    double best;
     bool less_is_better;
-    if (validation.n_rows && tn_scores_get(&outcome.best, "macro_f1", &macro_f1, &less_is_better))
-        tn_progress_say(f->progress, "Tuned: %lld steps%s, best at step %lld, validation macro F1 %.3f", (long long)outcome.n_steps,
-                        outcome.stopped_early ? " (stopped early)" : "", (long long)outcome.best_step, macro_f1);
+    if (validation.n_rows && tn_scores_get(&outcome.best, recipe.best_by, &best, &less_is_better))
+        tn_progress_say(f->progress, "Tuned: %lld steps%s, best at step %lld, validation %.*s %.3f", (long long)outcome.n_steps,
+                        outcome.stopped_early ? " (stopped early)" : "", (long long)outcome.best_step, TN_ARG(tn_metric_title_of(tn_str_of(recipe.best_by))), best);
     else
         tn_progress_say(f->progress, "Tuned: %lld steps; no validation rows, so the last weights are kept", (long long)outcome.n_steps);
+    if (f->task->finish)
+        TN_GO(f->task->finish(f, m, err));
     TN_GO(tn_model_save(m, model, err));
     if (f->task->settle)
         TN_GO(f->task->settle(f, m, model, err));

@@ -520,7 +520,7 @@ void tn_model_scores(const tn_model *m, float *logits, int32_t n)
     tn_target_kind kind = tn_model_target(m);
     if ((kind == TN_TARGET_CLASS || kind == TN_TARGET_TOKENS) && width > 1)
         tn_op_softmax(m->engine, logits, n, width);
-    else if (kind == TN_TARGET_CLASS || kind == TN_TARGET_FLAGS || (kind == TN_TARGET_VALUES && width == 1))
+    else if (kind == TN_TARGET_CLASS || kind == TN_TARGET_FLAGS || (kind == TN_TARGET_VALUES && width == 1 && m->config.problem == TN_PROBLEM_UNSET))
         tn_op_sigmoid(logits, (size_t)n * (size_t)width);
 }
 

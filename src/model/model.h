@@ -81,7 +81,8 @@ size_t tn_model_n_logits(const tn_model *m, const tn_batch *b);
 tn_status tn_model_logits(tn_model *m, const tn_batch *b, float *logits, tn_err *err);
 
 /// What the transformers pipeline shows, in place, of `n` lines of outputs: softmax over classes or words, sigmoid of
-/// independent labels. Values and spans stay as they are, but for one value, which gets a sigmoid as it does there.
+/// independent labels. Values and spans stay as they are, but for one value of a folder
+/// that names no problem_type, which gets a sigmoid as it does there.
 void tn_model_scores(const tn_model *m, float *logits, int32_t n);
 
 /// Pooled states of the encoder, [n_rows, hidden_size], as the folder's 1_Pooling and 2_Normalize say (mean when there
