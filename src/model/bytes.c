@@ -130,7 +130,7 @@ static tn_status write_bytes(const tn_model *m, const char *dir, tn_arena *a, tn
     return tn_st_write(path, item, n, &(tn_st_meta){"format", "pt"}, 1, err);
 }
 
-/* Modules that keep their floats in an 8-bit file: matrices of heads, without ".weight". */
+/* Modules that keep their floats in an 8-bit file: matrices of heads, and a table that decodes, without ".weight". */
 static tn_status modules_in_full(const tn_model *m, tn_arena *a, tn_str **name, size_t *n, tn_err *err)
 {
     if (!(*name = TN_ARENA_ARRAY(a, tn_str, m->slot.len)))
@@ -138,7 +138,7 @@ static tn_status modules_in_full(const tn_model *m, tn_arena *a, tn_str **name, 
     *n = 0;
     for (size_t i = 0; i < m->slot.len; i++) {
         const tn_slot *s = &m->slot.ptr[i];
-        if (s->matrix && s->head && tn_str_ends(s->name, ".weight"))
+        if (s->matrix && (s->head || s->words) && tn_str_ends(s->name, ".weight"))
             (*name)[(*n)++] = tn_str_sub(s->name, 0, s->name.len - strlen(".weight"));
     }
     return TN_OK;

@@ -25,6 +25,7 @@ typedef struct {
     bool decay;
     bool head;   /* may be missing from a checkpoint: it is drawn then */
     bool matrix; /* of a linear layer, as opposed to a table */
+    bool words;  /* a table that decodes too: a matrix that lookups read */
     bool ones;   /* drawn as ones, where it is drawn */
     int32_t layer; /* as tn_param.layer */
     char lora;     /* 'A' or 'B': half of an adapter, which no checkpoint of a model has; such slots are the last ones */
@@ -96,7 +97,7 @@ typedef struct {
     size_t offset;
     int n_dims;
     int64_t dim[2];
-    bool decay, head, sparse, matrix, ones;
+    bool decay, head, sparse, matrix, words, ones;
     char lora;
     int32_t layer; /* of an adapter; of others it is where the model is built */
 } tn_slot_spec;
@@ -147,7 +148,7 @@ void tn_bytes_done(tn_model *m);
 /// Whether the slot's weight becomes int8 in an 8-bit file.
 static inline bool tn_bytes_apply(const tn_slot *s)
 {
-    return s->matrix && !s->head && !s->bytes;
+    return s->matrix && !s->words && !s->head && !s->bytes;
 }
 /// A block of floats that lives as long as the model, aligned to 64; NULL when out of memory.
 float *tn_model_own(tn_model *m, size_t n_floats);

@@ -226,7 +226,7 @@ tn_status tn_lora_attach(tn_model *m, tn_err *err)
     for (size_t i = 0; i < n; i++) {
         tn_str module = m->slot.ptr[i].name;
         int32_t rank = o->rank;
-        if (!m->slot.ptr[i].matrix || !strip(&module, ".weight"))
+        if (!m->slot.ptr[i].matrix || m->slot.ptr[i].words || !strip(&module, ".weight"))
             continue;
         if (m->lora->of_folder)
             TN_TRY(rank_of(m, module, &rank, err));

@@ -46,6 +46,7 @@ bool tn_model_add_slot(tn_model *m, tn_slot_spec s, const char *fmt, ...)
                     .decay = s.decay,
                     .head = s.head,
                     .matrix = s.matrix,
+                    .words = s.words,
                     .ones = s.ones,
                     .layer = s.lora   ? s.layer
                              : s.head ? tn_model_n_layers(m) + 1

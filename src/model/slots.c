@@ -46,7 +46,7 @@ bool tn_model_add_words(tn_model *m, tn_weight *w, int64_t n, int64_t c, const c
     char full[192];
     bool decodes = !m->options.encoder_only && m->config.task == TN_TASK_MASKED;
     tn_slot_spec s = {
-        .weight = w, .n_dims = 2, .dim = {n, c}, .decay = true, .sparse = !decodes, .matrix = decodes};
+        .weight = w, .n_dims = 2, .dim = {n, c}, .decay = true, .sparse = !decodes, .matrix = decodes, .words = decodes};
     return tn_model_add_slot(m, s, "%s.weight", full_name(m, name, full));
 }
 

@@ -32,6 +32,8 @@ enum {
     WIDE,   /* for gates */
     NEAR,   /* lines of distances: biases of heads */
     PLACES, /* and states */
+    WORD_BIAS, /* of a decoder */
+    ENDS,      /* of spans */
     N_WEIGHTS
 };
 
@@ -43,7 +45,7 @@ static void net_make(net *n)
 {
     static const int64_t dim[N_WEIGHTS][2] = {{V, C}, {P, C},     {2, C},  {C},    {C}, {C, C}, {C}, {C, C},
                                               {C},    {3 * C, C}, {3 * C}, {C, C}, {C}, {L, C}, {L},
-                                              {2 * C, C}, {D, HEADS}, {D, C}};
+                                              {2 * C, C}, {D, HEADS}, {D, C}, {V}, {2, C}};
     for (int i = 0; i < N_WEIGHTS; i++) {
         tn_weight *w = &n->w[i];
         *w = (tn_weight){.value = {.n_dims = dim[i][1] ? 2 : 1, .dim = {dim[i][0], dim[i][1]}}, .trained = true};
@@ -100,7 +102,7 @@ static const variant variants[] = {
 
 static bool is_used(const variant *v, int weight)
 {
-    return (weight != WIDE || v->more == GATED) && (weight != NEAR || v->more == BIAS) &&
+    return weight < WORD_BIAS && (weight != WIDE || v->more == GATED) && (weight != NEAR || v->more == BIAS) &&
            (weight != PLACES || v->more == STATES);
 }
 
@@ -207,6 +209,157 @@ static void check_gradients(const char *isa)
             if (fabs(slope - squares) > 4e-3 * squares)
                 fail_msg("%s, weight %d: slope %.6g, squared gradient %.6g", variants[k].name, i, slope, squares);
         }
+    net_free(&n);
+    tn_tape_free(t);
+    tn_engine_free(e);
+}
+
+/* ---- losses, and outputs of tokens and of chosen tokens ---- */
+
+static const struct head {
+    const char *name;
+    tn_target_kind kind;
+    bool weights;
+    double smoothing;
+    bool words; /* of chosen tokens: the table of words decodes */
+} heads[] = {
+    {"weights", TN_TARGET_CLASS, true, 0},
+    {"smoothing", TN_TARGET_CLASS, false, 0.2},
+    {"weights, smoothing", TN_TARGET_CLASS, true, 0.3},
+    {"flags", TN_TARGET_FLAGS},
+    {"values", TN_TARGET_VALUES},
+    {"tokens", TN_TARGET_TOKENS},
+    {"tokens, weights", TN_TARGET_TOKENS, true, 0.1},
+    {"spans", TN_TARGET_SPANS},
+    {"words", TN_TARGET_TOKENS, .words = true},
+    {"words, smoothing", TN_TARGET_TOKENS, false, 0.1, true},
+};
+
+/* Rows [first, first + rows) of the batch as a step of their own. `to`: the divisors of the whole batch. */
+static double head_loss(tn_tape *t, net *n, const struct head *h, const tn_step *step, int32_t first, const double to[2])
+{
+    static const float weight[V] = {0.5f, 2, 1, 0.25f, 1, 3, 1, 0.5f, 1, 1, 1, 2, 1};
+    static const float flag[B * L] = {1, 0, 0, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1},
+                       value[B * L] = {1, -2, 0.5f, 3, 0, 0, 1, 1, 1, -1, 0.25f, 2, 0, 0, -3};
+    static const int32_t token[N] = {0, -100, 2, 1, -1, -100, 0, 1, 2, 2, 1, -100, 0, 1};
+    static const int32_t head_of[B] = {0, 2, 3, -5, 9}, tail_of[B] = {1, 0, 5, 1, 1};
+    static const int32_t chosen[] = {2, 3, 6, 9, 12}, word[] = {7, 1, 12, 0, 2}; /* none of the first row */
+    tn_weight *w = n->w;
+    int32_t from = start[first], tokens = step->rows.start[step->rows.n_rows], some[5], n_some = 0, skip = 0;
+    tn_targets target = {h->kind, h->kind == TN_TARGET_TOKENS ? token + from : label + first,
+                         (h->kind == TN_TARGET_FLAGS ? flag : value) + first * L, head_of + first, tail_of + first};
+    tn_loss_options o = {h->weights ? weight : NULL, h->smoothing, {to ? to[0] : 0, to ? to[1] : 0}};
+    tn_loss loss;
+    tn_err err;
+    tn_tape_begin(t, step);
+    tn_var *x = tn_tape_embed(t, ids + from, kind + from, NULL, &w[WORD], &w[POSITION], &w[TYPE]);
+    x = tn_tape_norm(t, x, &w[GAIN], &w[SHIFT], 1e-6);
+    x = tn_tape_linear(t, x, &w[QKV], &(tn_linear_options){.bias = &w[QKV_BIAS]});
+    x = tn_tape_attention(t, x, &(tn_attention_options){.n_heads = HEADS, .dropout = 0.2});
+    for (int i = 0; i < 5; i++) {
+        skip += chosen[i] < from;
+        if (chosen[i] >= from && chosen[i] < from + tokens)
+            some[n_some++] = chosen[i] - from;
+    }
+    if (h->words) {
+        x = tn_tape_choose(t, x, some, n_some);
+        x = tn_tape_linear(t, x, &w[ONE], &(tn_linear_options){.bias = &w[ONE_BIAS], .activation = TN_ACT_GELU, .dropout = 0.3});
+        x = tn_tape_linear(t, x, &w[WORD], &(tn_linear_options){.bias = &w[WORD_BIAS]});
+        target.label = word + skip;
+    } else if (h->kind == TN_TARGET_SPANS) {
+        x = tn_tape_linear(t, x, &w[ENDS], &(tn_linear_options){0});
+    } else {
+        x = h->kind == TN_TARGET_TOKENS ? tn_tape_dropout(t, x, 0.3) : tn_tape_first(t, x);
+        x = tn_tape_linear(t, x, &w[OUT], &(tn_linear_options){.bias = &w[OUT_BIAS]});
+    }
+    tn_tape_loss(t, x, &target, &o, &loss);
+    ASSERT_OK(tn_tape_backward(t, &err), &err);
+    return loss.loss;
+}
+
+static bool head_uses(const struct head *h, int i)
+{
+    return i <= SHIFT || i == QKV || i == QKV_BIAS ||
+           (h->words                          ? i == ONE || i == ONE_BIAS || i == WORD_BIAS
+            : h->kind == TN_TARGET_SPANS ? i == ENDS
+                                         : i == OUT || i == OUT_BIAS);
+}
+
+static void losses_have_gradients(void **state)
+{
+    tn_err err;
+    tn_engine *e;
+    tn_tape *t;
+    net n;
+    ASSERT_OK(tn_engine_new(1, NULL, &e, &err), &err);
+    ASSERT_OK(tn_tape_new(e, &t, &err), &err);
+    net_make(&n);
+    n.w[WORD].sparse = false;
+    n.w[WORD].grad = malloc(V * C * sizeof(float));
+    const tn_step step = {.rows = {B, start, 4, shard, 100}, .record = true, .dropout = true, .seed = 3, .step = 9};
+    for (size_t k = 0; k < TN_COUNT(heads); k++)
+        for (int i = 0; i < N_WEIGHTS; i++) {
+            tn_weight *w = &n.w[i];
+            size_t size = tn_tensor_size(&w->value);
+            float grad[3 * C * C], before[3 * C * C];
+            if (!head_uses(&heads[k], i))
+                continue;
+            head_loss(t, &n, &heads[k], &step, 0, NULL);
+            memcpy(grad, w->grad, size * sizeof *grad);
+            memcpy(before, w->value.data, size * sizeof *before);
+            double squares = 0, loss[2];
+            for (size_t j = 0; j < size; j++)
+                squares += (double)grad[j] * grad[j];
+            assert_true(squares > 1e-9);
+            double h = 4e-3 / sqrt(squares);
+            h = h < 0.02 / sqrt(squares) ? h : 0.02;
+            for (int side = 0; side < 2; side++) {
+                for (size_t j = 0; j < size; j++)
+                    w->value.data[j] = before[j] + (float)(side ? -h : h) * grad[j];
+                loss[side] = head_loss(t, &n, &heads[k], &step, 0, NULL);
+            }
+            memcpy(w->value.data, before, size * sizeof *before);
+            double slope = (loss[0] - loss[1]) / (2 * h);
+            if (fabs(slope - squares) > 4e-3 * squares)
+                fail_msg("%s, weight %d: slope %.6g, squared gradient %.6g", heads[k].name, i, slope, squares);
+        }
+    /* As ranks would do it: two with two shards each, and the whole batch's divisors. */
+    static const int32_t half[2][3] = {{0, 1, 3}, {0, 1, 2}}, four[] = {0, 1, 3, 4, 5};
+    static float grad[2][N_WEIGHTS][3 * C * C];
+    for (size_t k = 0; k < TN_COUNT(heads); k++) {
+        /* Ten tokens count, of the classes 0, 1, 2 three, four and three; of spans all ends but one on each side. */
+        double to[2] = {heads[k].words                                         ? 5
+                        : heads[k].kind == TN_TARGET_CLASS && heads[k].weights ? 0.5 + 1 + 2 + 2 + 0.5
+                        : heads[k].kind == TN_TARGET_CLASS                     ? B
+                        : heads[k].kind == TN_TARGET_TOKENS                    ? heads[k].weights ? 3 * 0.5 + 4 * 2 + 3 : 10
+                        : heads[k].kind == TN_TARGET_SPANS                     ? 4
+                                                                               : B * L,
+                        4};
+        double loss[3];
+        for (int rank = 0; rank < 3; rank++) {
+            int32_t first = rank == 1 ? 3 : 0, rows = rank == 0 ? 3 : rank == 1 ? 2 : B, own[B + 1];
+            for (int32_t i = 0; i <= rows; i++)
+                own[i] = start[first + i] - start[first];
+            tn_step part = step;
+            part.rows = (tn_rows){rows, own, rank < 2 ? 2 : 4, rank < 2 ? half[rank] : four, 100 + first};
+            loss[rank] = head_loss(t, &n, &heads[k], &part, first, rank < 2 ? to : NULL);
+            for (int i = 0; i < N_WEIGHTS; i++) {
+                size_t size = tn_tensor_size(&n.w[i].value);
+                if (!head_uses(&heads[k], i) || i == TYPE || i == POSITION || (i == WORD && !heads[k].words))
+                    continue;
+                if (rank < 2)
+                    memcpy(grad[rank][i], n.w[i].grad, size * sizeof(float));
+                for (size_t j = 0; rank == 2 && j < size; j++)
+                    grad[0][i][j] += grad[1][i][j];
+                if (rank == 2 && memcmp(grad[0][i], n.w[i].grad, size * sizeof(float)) != 0)
+                    fail_msg("%s, weight %d: ranks do not add up", heads[k].name, i);
+            }
+        }
+        assert_true(fabs(loss[0] + loss[1] - loss[2]) < 1e-6);
+    }
+    free(n.w[WORD].grad);
+    n.w[WORD].grad = NULL;
+    n.w[WORD].sparse = true;
     net_free(&n);
     tn_tape_free(t);
     tn_engine_free(e);
@@ -412,6 +565,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_are_those_of_central_differences),
+        cmocka_unit_test(losses_have_gradients),
         cmocka_unit_test(shards_change_only_the_order_of_sums),
         cmocka_unit_test(shards_of_ranks_add_up),
         cmocka_unit_test(a_frozen_row_has_no_gradient),
