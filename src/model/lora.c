@@ -243,6 +243,22 @@ tn_status tn_lora_attach(tn_model *m, tn_err *err)
 
 /* ---- reading ---- */
 
+/* With biases, peft writes its own wrappings into names: "X.base_layer.bias", "X.modules_to_save.bias". */
+static tn_status unwrap(const tn_model *m, tn_str *name, tn_err *err)
+{
+    static const char *const wrapping[] = {".base_layer.", ".modules_to_save.default.", ".modules_to_save."};
+    for (size_t i = 0; i < TN_COUNT(wrapping); i++) {
+        size_t at = tn_str_find(*name, tn_str_of(wrapping[i]), 0);
+        if (at == SIZE_MAX)
+            continue;
+        *name = tn_str_format(m->work, "%.*s.%.*s", TN_ARG(tn_str_sub(*name, 0, at)),
+                              TN_ARG(tn_str_sub(*name, at + strlen(wrapping[i]), name->len)));
+        if (!name->ptr)
+            return tn_fail_nomem(err, 64);
+    }
+    return TN_OK;
+}
+
 tn_status tn_lora_bind(tn_model *m, const tn_map *slots, const tn_st_entry **bound, tn_err *err)
 {
     for (size_t i = 0; m->lora && i < m->lora->file.n; i++) {
@@ -251,7 +267,10 @@ tn_status tn_lora_bind(tn_model *m, const tn_map *slots, const tn_st_entry **bou
         if (!tn_str_starts(name, PREFIX))
             return tn_fail(err, TN_EFORMAT, "adapter: tensor \"%.*s\" does not begin with %s", TN_ARG(name), PREFIX);
         tn_str rest = tn_str_sub(name, sizeof PREFIX - 1, name.len);
+        TN_TRY(unwrap(m, &rest, err));
         bool of_adapter = tn_str_ends(name, A) || tn_str_ends(name, B);
+        if (tn_str_find(rest, TN_STR(".original_module."), 0) != SIZE_MAX)
+            continue; /* what the head was before peft trained its copy */
         const uint64_t *at = NULL;
         for (int with_prefix = 0; with_prefix < 2 && !at; with_prefix++) {
             tn_str full = tn_str_format(m->work, "%s%s%.*s", of_adapter ? PREFIX : "", with_prefix ? m->family->prefix : "", TN_ARG(rest));

@@ -4,11 +4,14 @@
  *   train_cli train MODEL ROWS OUT [KEY=VALUE ...]
  *
  * ROWS: a row a line, "label id id id ...". Keys: steps epochs batch lr schedule warmup decay clip dropout seed shards
- * eval patience checkpoint threads isa, order=FILE (a line a batch, row numbers), valid=ROWS, save=0, resume=1.
- * OUT/steps.jsonl and the rest as src/train/loop.h says, OUT/model the trained folder. Prints a JSON line:
+ * eval patience checkpoint layer_decay passes smoothing freeze (layers below it) threads isa; lora (rank) alpha lora_dropout
+ * rslora targets=NAME,NAME; order=FILE (a line a batch, row numbers), valid=ROWS, save=0, resume=1.
+ * OUT/steps.jsonl and the rest as src/train/loop.h says, OUT/model the trained folder. With lora: OUT/first and OUT/adapter,
+ * the adapters before and after, and OUT/model is merged. Prints a JSON line:
  * tokens a second from the third step to the last, and the peak of memory. */
 #include "base/clock.h"
 #include "base/file.h"
+#include "model/lora.h"
 #include "train/loop.h"
 
 #include <inttypes.h>
@@ -113,8 +116,10 @@ static void timed_changed(void *self)
 typedef struct {
     tn_recipe recipe;
     int n_threads;
+    tn_lora_options lora;
     bool save, resume;
-    const char *isa, *order, *valid;
+    int32_t freeze;
+    const char *isa, *order, *valid, *targets;
 } settings;
 
 static tn_status set(settings *s, const char *text, tn_err *err)
@@ -137,6 +142,11 @@ static tn_status set(settings *s, const char *text, tn_err *err)
         {"clip", .f64 = &r->max_grad_norm},  {"dropout", .flag = &r->dropout},
         {"shards", .i32 = &r->n_shards},     {"eval", .i64 = &r->eval_every},
         {"patience", .i32 = &r->patience},   {"checkpoint", .i64 = &r->checkpoint_every},
+        {"layer_decay", .f64 = &r->layer_decay}, {"passes", .i32 = &r->n_passes},
+        {"smoothing", .f64 = &r->label_smoothing}, {"freeze", .i32 = &s->freeze},
+        {"lora", .i32 = &s->lora.rank},      {"alpha", .f64 = &s->lora.alpha},
+        {"lora_dropout", .f64 = &s->lora.dropout}, {"rslora", .flag = &s->lora.rslora},
+        {"targets", .text = &s->targets},
         {"threads", .i32 = &s->n_threads},   {"isa", .text = &s->isa},
         {"order", .text = &s->order},        {"valid", .text = &s->valid},
         {"save", .flag = &s->save},          {"resume", .flag = &s->resume},
@@ -176,6 +186,12 @@ static void report(const timed *t, const tn_train_outcome *o, const char *isa, i
            tn_peak_memory());
 }
 
+static tn_status save_adapter(const tn_model *m, const char *base, const char *out, const char *name, tn_arena *a, tn_err *err)
+{
+    char *dir = tn_path_join(a, out, name);
+    return dir ? tn_model_save_adapter(m, tn_str_of(base), TN_STR(""), dir, err) : tn_fail_nomem(err, 0);
+}
+
 static tn_status train(int argc, char **argv, tn_arena *a, tn_err *err)
 {
     settings s = {.recipe = TN_RECIPE_INIT, .save = true};
@@ -198,11 +214,18 @@ static tn_status train(int argc, char **argv, tn_arena *a, tn_err *err)
     tn_model *m = NULL;
     tn_progress bar = {0};
     tn_train_outcome out;
-    tn_model_options o = {.train = true, .n_labels = n_labels, .label = label, .seed = s.recipe.seed};
+    tn_model_options o = {.train = true, .n_labels = n_labels, .label = label, .seed = s.recipe.seed, .freeze = s.freeze,
+                          .lora = s.lora.rank ? &s.lora : NULL};
+    tn_str targets = tn_str_of(s.targets ? s.targets : ""), target[8];
+    while (s.targets && s.lora.n_targets < TN_COUNT(target) && tn_str_cut(&targets, ',', &target[s.lora.n_targets]))
+        s.lora.n_targets++;
+    s.lora.target = target;
     tn_status st;
     tn_interrupt_install();
     TN_GO(tn_engine_new(s.n_threads, s.isa, &e, err));
     TN_GO(tn_model_open(e, argv[0], &o, &m, err));
+    if (o.lora)
+        TN_GO(save_adapter(m, argv[0], argv[2], "first", a, err));
     timed t = {.inner = tn_learner_of(m)};
     tn_learner l = t.inner;
     l.self = &t, l.backward = timed_backward, l.logits = timed_logits, l.params_changed = timed_changed;
@@ -215,6 +238,10 @@ static tn_status train(int argc, char **argv, tn_arena *a, tn_err *err)
                         .resume = s.resume,
                         .progress = &bar};
     TN_GO(tn_train_run(&job, &out, err));
+    if (o.lora) {
+        TN_GO(save_adapter(m, argv[0], argv[2], "adapter", a, err));
+        TN_GO(tn_model_merge(m, err));
+    }
     if (s.save) {
         char *dir = tn_path_join(a, argv[2], "model");
         TN_GO(dir ? tn_model_save(m, dir, err) : tn_fail_nomem(err, 0));

@@ -23,43 +23,9 @@ from transformers import AutoModelForSequenceClassification, get_linear_schedule
 from transformers.models.modernbert import modeling_modernbert
 
 import random_models
+from parity_rows import check, failures, is_norm, loss_of_batch, make_rows
 
 STEPS, BATCH, LABELS = 50, 8, random_models.LABELS
-failed = False
-
-
-def check(name, ok, detail):
-    global failed
-    failed |= not ok
-    print(("ok    " if ok else "FAIL  ") + name + ": " + detail, flush=True)
-
-
-def make_rows(vocab, longest, n=120):
-    """Rows whose label shows in one of their ids; ids of a Zipf-like law, so that tables have rare rows."""
-    rng = np.random.default_rng(0)
-    rows = []
-    for _ in range(n):
-        length = int(np.clip(rng.lognormal(2.5, 0.6), 2, longest))
-        ids = (rng.pareto(0.7, length) * 20).astype(np.int64) % vocab
-        label = int(rng.integers(0, LABELS))
-        ids[0] = min(vocab - 1, 101)
-        ids[1] = (5 + label) % vocab
-        rows.append((label, ids))
-    return rows
-
-
-def is_norm(name):
-    return "norm" in name.lower()
-
-
-def loss_of_batch(model, rows, batch):
-    longest = max(len(rows[i][1]) for i in batch)
-    ids = torch.full((len(batch), longest), model.config.pad_token_id or 0)
-    mask = torch.zeros(len(batch), longest, dtype=torch.long)
-    for k, i in enumerate(batch):
-        ids[k, : len(rows[i][1])] = torch.from_numpy(rows[i][1])
-        mask[k, : len(rows[i][1])] = 1
-    return model(input_ids=ids, attention_mask=mask, labels=torch.tensor([rows[i][0] for i in batch])).loss
 
 
 def rotate_in_full(q, k, cos, sin, unsqueeze_dim=1):
@@ -172,7 +138,7 @@ def main():
             shutil.rmtree(start, ignore_errors=True)
             subprocess.run([args.cli, "init", source, start, str(LABELS)], check=True)
             one(args.cli, os.path.basename(os.path.normpath(source)), start, 64, work, 5e-5, 0.0)
-    sys.exit(failed)
+    sys.exit(failures())
 
 
 main()
