@@ -388,8 +388,15 @@ static tn_status check_limits(tn_flow *f, const bench *x, tn_err *err)
 /* Only now, evaluated, the checkpoint becomes the artefact (format-phases). */
 static tn_status release_model(tn_flow *f, tn_err *err)
 {
-    const char *from = tn_folder_path(&f->folder, "tune/model"), *to = tn_folder_path(&f->folder, "deploy/model");
-    return from && to ? tn_file_replace_dir(from, to, err) : tn_fail_nomem(err, 64);
+    static const char *const part[][2] = {{"tune/adapter", "deploy/adapter"}, {"tune/model", "deploy/model"}};
+    for (size_t i = 0; i < TN_COUNT(part); i++) {
+        const char *from = tn_folder_path(&f->folder, part[i][0]), *to = tn_folder_path(&f->folder, part[i][1]);
+        if (!from || !to)
+            return tn_fail_nomem(err, 64);
+        if (i == 1 || tn_file_is_dir(from)) /* adapters are there when the recipe asked for them */
+            TN_TRY(tn_file_replace_dir(from, to, err));
+    }
+    return TN_OK;
 }
 
 tn_status tn_stage_deploy(tn_flow *f, tn_err *err)

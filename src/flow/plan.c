@@ -401,8 +401,11 @@ static void make_approach(maker *m, const tn_plan_candidate *c)
         put_text(m, s, "method", TN_STR("fine-tune"), "inferred", "asked for by the brief; whether it was worth it is measured against the untouched encoder", asked);
     else
         put_text(m, s, "method", TN_STR("fine-tune"), "assumed", "compared with the untouched encoder and a probe on it, which cost less", NULL);
-    put(m, s, "rigor_traded", tn_json_new_str(m->a, TN_STR("one seed, one recipe, no search: minutes instead of hours; intervals come from the test rows")),
-        "assumed", "research rigour against production pragmatism, stated", NULL);
+    bool seeds_given = tn_json_len(tn_brief_front(m->in->brief, "recipe", "seeds", NULL)) > 1, searched = tn_brief_front(m->in->brief, "recipe", "search", NULL);
+    const char *traded = searched      ? "a search over recipes by successive halving: most of them are stopped early; intervals come from the test rows"
+                         : seeds_given ? "several seeds, one recipe, no search; the test is opened by the best of them alone"
+                                       : "one seed, one recipe, no search: minutes instead of hours; intervals come from the test rows";
+    put(m, s, "rigor_traded", tn_json_new_str(m->a, tn_str_of(traded)), "assumed", "research rigour against production pragmatism, stated", NULL);
 
     tn_json *r = section(m, "recipe");
     uint64_t batch_size = n < 5000 ? 16 : 32;
@@ -421,17 +424,29 @@ static void make_approach(maker *m, const tn_plan_candidate *c)
     put_recipe(m, r, "learning_rate", tn_json_new_f64(m->a, c && c->hidden_size <= 384 ? 1e-4 : 3e-5), "small encoders take a larger rate than the usual 2e-5 to 5e-5");
     put_recipe(m, r, "schedule", tn_json_new_str(m->a, TN_STR("linear")), "warm-up, then linear decay to zero");
     put_recipe(m, r, "warmup_ratio", tn_json_new_f64(m->a, 0.1), "a fresh head must settle before the encoder moves");
+    put_recipe(m, r, "layer_decay", tn_json_new_f64(m->a, 1), "the same rate in all layers; 0.9 gives each layer 0.9 times the rate of the one above it");
+    put_recipe(m, r, "freeze", tn_json_new_str(m->a, TN_STR("none")), "all weights learn; or embeddings, encoder, or how many of the first layers stay as they are");
     put_recipe(m, r, "weight_decay", tn_json_new_f64(m->a, 0), "the Trainer's default; above zero every row of the word table moves, seen or not");
     put_recipe(m, r, "max_grad_norm", tn_json_new_f64(m->a, 1.0), "the Trainer's default");
     put_recipe(m, r, "dropout", tn_json_new_bool(m->a, true), "as the checkpoint's config says");
+    put_recipe(m, r, "label_smoothing", tn_json_new_f64(m->a, 0), "the Trainer's default");
+    put_recipe(m, r, "class_weights", tn_json_new_str(m->a, TN_STR("none")), "each text counts the same; balanced gives rare classes the weight of frequent ones");
+    put_recipe(m, r, "lora", tn_json_new_str(m->a, TN_STR("none")), "all weights are trained; {rank: 8, alpha: 16} trains adapters on the frozen encoder, and the head");
     put_recipe(m, r, "max_tokens", tn_json_new_i64(m->a, c && c->max_tokens < 256 ? c->max_tokens : 256), "the share of texts it cuts is in data/profile.json");
-    put_recipe(m, r, "shards", tn_json_new_i64(m->a, 4), "sums over a batch are cut in four, so that ranks and threads give the same bytes");
+    const tn_json *passes = tn_brief_front(m->in->brief, "recipe", "accumulation", NULL);
+    int64_t n_passes = 1;
+    if (!tn_json_i64(passes, &n_passes) || n_passes < 4)
+        n_passes = 4;
+    put_recipe(m, r, "accumulation", tn_json_new_i64(m->a, 1), "passes that a batch is computed in: less memory, the same bytes");
+    put_recipe(m, r, "shards", tn_json_new_i64(m->a, n_passes), "sums over a batch are cut in four, so that ranks and threads give the same bytes");
     put_recipe(m, r, "evaluations_per_epoch", tn_json_new_i64(m->a, 1), "validation after each pass");
     put_recipe(m, r, "patience", tn_json_new_i64(m->a, 2), "passes without a better validation metric before it stops");
     tn_json *seeds = tn_json_new_array(m->a);
     m->ok = m->ok && tn_json_push(seeds, tn_json_new_i64(m->a, 0));
     put_settings(m, r, "recipe");
-    put_recipe(m, r, "seeds", seeds, "one run; the interval comes from the test rows, not from seeds");
+    put_recipe(m, r, "seeds", seeds, "one run; the interval comes from the test rows, not from seeds. Of several, the best on validation meets the test");
+    put_recipe(m, r, "search", tn_json_new_str(m->a, TN_STR("none")),
+               "one recipe; {over: {learning_rate: [3e-5, 1e-4]}, steps: 50} tries others on the validation rows, by successive halving");
 }
 
 /* A metric of the brief that the task can be judged by, in the task's words; NULL when it cannot. */

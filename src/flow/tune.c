@@ -1,9 +1,15 @@
-/* Tuning: the criterion is written and hashed, then the chosen encoder is trained by the plan's recipe. The loop keeps
- * its own records and checkpoint in tune/; this file only feeds it. */
-#include "flow/task.h"
+/* Tuning: the criterion is written and hashed, then the chosen encoder is trained by the plan's recipe, or by the one that
+ * a search found. The loop keeps its own records and checkpoint in tune/; this file only feeds it.
+ *
+ * Several seeds are several trainings, in tune/seed-N; the best on the validation rows becomes the run's: its records are
+ * copied to tune/, its weights are tune/model, and it alone meets the test. All of them are in tune/seeds.json. */
+#include "flow/recipe.h"
 
 #include "base/sha256.h"
 
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 tn_status tn_flow_metric(const tn_flow *f, tn_str *metric, tn_err *err)
@@ -45,45 +51,11 @@ static tn_status write_criteria(tn_flow *f, tn_err *err)
     return tn_folder_write(&f->folder, "criteria.json", &b, err);
 }
 
-static tn_status read_recipe(const tn_flow *f, tn_recipe *r, tn_err *err)
-{
-    int64_t v, epochs, per_epoch;
-    tn_str schedule, metric;
-    *r = TN_RECIPE_INIT;
-    TN_TRY(tn_plan_i64(f->plan, "recipe/epochs", 1, 1000, &epochs, err));
-    r->epochs = (int32_t)epochs;
-    TN_TRY(tn_plan_i64(f->plan, "recipe/batch_size", 1, 4096, &v, err));
-    r->batch_size = (int32_t)v;
-    TN_TRY(tn_plan_i64(f->plan, "recipe/shards", 1, 64, &v, err));
-    r->n_shards = (int32_t)v;
-    TN_TRY(tn_plan_f64(f->plan, "recipe/learning_rate", 0, 1, &r->learning_rate, err));
-    TN_TRY(tn_plan_f64(f->plan, "recipe/warmup_ratio", 0, 1, &r->warmup_ratio, err));
-    TN_TRY(tn_plan_f64(f->plan, "recipe/weight_decay", 0, 1, &r->weight_decay, err));
-    TN_TRY(tn_plan_f64(f->plan, "recipe/max_grad_norm", 0, 1e6, &r->max_grad_norm, err));
-    TN_TRY(tn_plan_i64(f->plan, "recipe/patience", 0, 1000, &v, err));
-    r->patience = (int32_t)v;
-    TN_TRY(tn_plan_i64(f->plan, "recipe/evaluations_per_epoch", 1, 1000, &per_epoch, err));
-    if (per_epoch > 1) {
-        int64_t steps = ((int64_t)f->n_row[TN_SPLIT_TRAIN] + r->batch_size - 1) / r->batch_size;
-        r->eval_every = steps / per_epoch > 0 ? steps / per_epoch : 1;
-    }
-    TN_TRY(tn_plan_str(f->plan, "recipe/schedule", &schedule, err));
-    if (!tn_schedule_parse(schedule, &r->schedule))
-        return tn_fail(err, TN_EINVALID, "plan: recipe/schedule is linear, cosine or constant, not \"%.*s\"", TN_ARG(schedule));
-    if (!tn_json_bool(tn_plan_at(f->plan, "recipe/dropout"), &r->dropout))
-        return tn_fail(err, TN_EINVALID, "plan: recipe/dropout must be true or false");
-    const tn_json *seeds = tn_plan_at(f->plan, "recipe/seeds");
-    if (tn_json_len(seeds) != 1 || !tn_json_i64(tn_json_first(seeds), &v) || v < 0)
-        return tn_fail(err, TN_EINVALID, "plan: recipe/seeds must be a list of one whole number, such as [0]; a run has one seed, so run once for each");
-    r->seed = (uint64_t)v;
-    TN_TRY(tn_flow_metric(f, &metric, err));
-    r->best_by = f->task->metric[tn_task_metric(f->task, metric)];
-    return tn_recipe_check(r, err);
-}
-
 /* Rule constraint-compute: what cannot fit is refused before the first step. */
-static tn_status check_memory(tn_flow *f, const tn_recipe *r, tn_err *err)
+static tn_status check_memory(tn_flow *f, const tn_recipe *whole, tn_err *err)
 {
+    tn_recipe pass = *whole, *r = &pass; /* what is in memory at once */
+    r->batch_size = (whole->batch_size + whole->n_passes - 1) / whole->n_passes;
     const tn_candidate *c = &f->candidate[f->chosen];
     tn_plan_candidate facts = {.id = c->id, .n_parameters = c->n_parameters, .n_encoder = c->n_encoder,
                                .hidden_size = c->config.hidden_size, .mean_tokens = c->mean_tokens};
@@ -101,10 +73,12 @@ static tn_status check_memory(tn_flow *f, const tn_recipe *r, tn_err *err)
 
 tn_status tn_stage_check(tn_flow *f, tn_err *err)
 {
-    tn_recipe recipe;
+    tn_flow_recipe recipe;
     tn_str text;
     int64_t v;
-    TN_TRY(read_recipe(f, &recipe, err));
+    size_t n_trials;
+    TN_TRY(tn_flow_recipe_read(f, f->plan, &recipe, err));
+    TN_TRY(tn_flow_search_check(f, &n_trials, &v, err));
     TN_TRY(tn_flow_check_exceptions(f, err));
     TN_TRY(tn_plan_i64(f->plan, "recipe/max_tokens", 8, 8192, &v, err));
     TN_TRY(tn_plan_str(f->plan, "evaluation/criterion", &text, err));
@@ -116,47 +90,153 @@ tn_status tn_stage_check(tn_flow *f, tn_err *err)
     return TN_OK;
 }
 
+/* ---- seeds ---- */
+
+static const char *dir_of_seed(tn_flow *f, const tn_flow_recipe *r, size_t i)
+{
+    char name[48];
+    snprintf(name, sizeof name, "tune/seed-%" PRIu64, r->seed[i]);
+    return tn_folder_path(&f->folder, r->n_seeds > 1 ? name : "tune");
+}
+
+static double score_of(const tn_flow_recipe *r, const tn_train_outcome *o, bool *less)
+{
+    double value = NAN;
+    (void)tn_scores_get(&o->best, r->train.best_by, &value, less);
+    return value;
+}
+
+/* The best on validation, the first of equals; the first of all without validation. */
+static size_t best_seed(const tn_flow_recipe *r, const tn_train_outcome *out)
+{
+    size_t best = 0;
+    for (size_t i = 1; i < r->n_seeds; i++) {
+        bool less = false;
+        double a = score_of(r, &out[best], &less), b = score_of(r, &out[i], &less);
+        if (less ? b < a : b > a)
+            best = i;
+    }
+    return best;
+}
+
+static tn_status write_seeds(tn_flow *f, const tn_flow_recipe *r, const tn_train_outcome *out, size_t best, tn_err *err)
+{
+    double sum = 0, squares = 0, n = (double)r->n_seeds;
+    bool less = false;
+    tn_buf b = TN_BUF_INIT;
+    tn_json_writer w;
+    for (size_t i = 0; i < r->n_seeds; i++)
+        sum += score_of(r, &out[i], &less);
+    for (size_t i = 0; i < r->n_seeds; i++)
+        squares += (score_of(r, &out[i], &less) - sum / n) * (score_of(r, &out[i], &less) - sum / n);
+    double deviation = sqrt(squares / (n - 1));
+    tn_jw_init(&w, &b, 2);
+    tn_jw_begin_object(&w);
+    tn_jw_key(&w, "metric"), tn_jw_c(&w, r->train.best_by);
+    tn_jw_key(&w, "split"), tn_jw_c(&w, "validation");
+    tn_jw_key(&w, "chosen"), tn_jw_u64(&w, r->seed[best]);
+    tn_jw_key(&w, "mean"), tn_jw_f64(&w, sum / n);
+    tn_jw_key(&w, "deviation"), tn_jw_f64(&w, deviation);
+    tn_jw_key(&w, "seeds");
+    tn_jw_begin_array(&w);
+    for (size_t i = 0; i < r->n_seeds; i++) {
+        tn_jw_begin_object(&w);
+        tn_jw_key(&w, "seed"), tn_jw_u64(&w, r->seed[i]);
+        tn_jw_key(&w, "steps"), tn_jw_i64(&w, out[i].n_steps);
+        tn_jw_key(&w, "best_step"), tn_jw_i64(&w, out[i].best_step);
+        tn_jw_key(&w, "loss"), tn_jw_f64(&w, out[i].best.loss);
+        for (int k = 0; k < out[i].best.n; k++)
+            tn_jw_key(&w, out[i].best.score[k].name), tn_jw_f64(&w, out[i].best.score[k].value);
+        tn_jw_end_object(&w);
+    }
+    tn_jw_end_array(&w);
+    tn_jw_end_object(&w);
+    tn_buf_char(&b, '\n');
+    tn_progress_say(f->progress, "Seeds: %s on validation %.3f, deviation %.3f over %zu; seed %" PRIu64 " is the best", r->train.best_by, sum / n, deviation,
+                    r->n_seeds, r->seed[best]);
+    return tn_folder_write(&f->folder, "tune/seeds.json", &b, err);
+}
+
+static tn_status copy_records(tn_flow *f, const char *from, tn_err *err)
+{
+    static const char *const name[] = {"steps.jsonl", "evals.jsonl"};
+    const char *to = tn_folder_path(&f->folder, "tune");
+    for (size_t i = 0; i < TN_COUNT(name); i++) {
+        const char *source = tn_path_join(f->arena, from, name[i]), *target = to ? tn_path_join(f->arena, to, name[i]) : NULL;
+        TN_TRY(source && target ? tn_file_copy(source, target, err) : tn_fail_nomem(err, 64));
+    }
+    return TN_OK;
+}
+
+/* Trains each seed; the model of the best is left open. A seed that is trained already is only loaded. */
+static tn_status train_seeds(tn_flow *f, const tn_flow_recipe *r, tn_examples *train, tn_examples *validation, tn_model **m, tn_train_outcome *outcome, tn_err *err)
+{
+    tn_train_outcome *out = TN_ARENA_ARRAY(f->arena, tn_train_outcome, r->n_seeds);
+    size_t best = 0, opened = 0;
+    if (!out)
+        return tn_fail_nomem(err, r->n_seeds * sizeof *out);
+    for (size_t i = 0; i <= r->n_seeds; i++) {
+        size_t which = i < r->n_seeds ? i : (best = best_seed(r, out));
+        tn_flow_training t = {.recipe = *r, .dir = dir_of_seed(f, r, which), .train = train, .validation = validation};
+        if (i == r->n_seeds && *m && opened == best)
+            break;
+        if (!t.dir)
+            return tn_fail_nomem(err, 64);
+        if (i < r->n_seeds && r->n_seeds > 1)
+            tn_progress_say(f->progress, "Seed %" PRIu64 " (%zu of %zu)", r->seed[i], i + 1, r->n_seeds);
+        t.recipe.train.seed = r->seed[which];
+        tn_model_close(*m);
+        TN_TRY(tn_flow_train(f, &t, m, &out[which], err));
+        opened = which;
+    }
+    *outcome = out[best];
+    if (r->n_seeds == 1)
+        return TN_OK;
+    TN_TRY(write_seeds(f, r, out, best, err));
+    return copy_records(f, dir_of_seed(f, r, best), err);
+}
+
+/* What was trained becomes tune/model: adapters are kept as such too, and merged for what follows. */
+static tn_status save(tn_flow *f, tn_model *m, tn_err *err)
+{
+    const tn_candidate *c = &f->candidate[f->chosen];
+    const char *model = tn_folder_path(&f->folder, "tune/model"), *adapter = tn_folder_path(&f->folder, "tune/adapter");
+    if (!model || !adapter)
+        return tn_fail_nomem(err, 64);
+    if (f->task->finish)
+        TN_TRY(f->task->finish(f, m, err));
+    if (tn_model_has_adapters(m)) {
+        TN_TRY(tn_model_save_adapter(m, tn_str_of(c->id), tn_str_of(c->revision), adapter, err));
+        TN_TRY(tn_model_merge(m, err));
+    }
+    TN_TRY(tn_model_save(m, model, err));
+    return f->task->settle ? f->task->settle(f, m, model, err) : TN_OK;
+}
+
 tn_status tn_stage_tune(tn_flow *f, tn_err *err)
 {
     double start = tn_clock_seconds();
-    tn_recipe recipe;
-    tn_examples train, validation;
-    tn_evaluator evaluator;
+    tn_flow_recipe recipe;
+    tn_examples train = {0}, validation = {0};
     tn_train_outcome outcome;
     tn_model *m = NULL;
     tn_status st = TN_OK;
-    const tn_candidate *c = &f->candidate[f->chosen];
+    const tn_json *plan;
     TN_TRY(write_criteria(f, err));
-    TN_TRY(read_recipe(f, &recipe, err));
-    TN_TRY(check_memory(f, &recipe, err));
-    tn_model_options head = {.train = true, .seed = recipe.seed};
-    TN_GO(f->task->head(f, &head, err));
-    TN_GO(tn_model_open(f->engine, c->dir, &head, &m, err));
-    TN_GO(f->task->examples(f, m, f->row[TN_SPLIT_TRAIN], f->n_row[TN_SPLIT_TRAIN], f->arena, &train, err));
-    TN_GO(f->task->examples(f, m, f->row[TN_SPLIT_VALIDATION], f->n_row[TN_SPLIT_VALIDATION], f->arena, &validation, err));
-    if (f->task->evaluator)
-        TN_GO(f->task->evaluator(f, f->row[TN_SPLIT_VALIDATION], f->n_row[TN_SPLIT_VALIDATION], &evaluator, err));
-    tn_learner learner = tn_learner_of(m);
-    const char *dir = tn_folder_path(&f->folder, "tune"), *model = tn_folder_path(&f->folder, "tune/model");
-    if (!dir || !model) {
-        st = tn_fail_nomem(err, 64);
-        goto done;
-    }
-    TN_GO(tn_train_run(&(tn_train_job){.learner = &learner, .recipe = &recipe, .train = &train, .validation = &validation,
-                                       .evaluator = f->task->evaluator ? &evaluator : NULL, .dir = dir, .resume = true, .progress = f->progress},
-                       &outcome, err));
-    double best;
+    TN_TRY(tn_flow_recipe_read(f, f->plan, &recipe, err));
+    TN_TRY(check_memory(f, &recipe.train, err));
+    TN_TRY(tn_flow_search(f, &train, &validation, &plan, err));
+    TN_TRY(tn_flow_recipe_read(f, plan, &recipe, err));
+    TN_GO(train_seeds(f, &recipe, &train, &validation, &m, &outcome, err));
+    double value;
     bool less_is_better;
-    if (validation.n_rows && tn_scores_get(&outcome.best, recipe.best_by, &best, &less_is_better))
+    if (validation.n_rows && tn_scores_get(&outcome.best, recipe.train.best_by, &value, &less_is_better))
         tn_progress_say(f->progress, "Tuned: %lld steps%s, best at step %lld, validation %.*s %.3f", (long long)outcome.n_steps,
-                        outcome.stopped_early ? " (stopped early)" : "", (long long)outcome.best_step, TN_ARG(tn_metric_title_of(tn_str_of(recipe.best_by))), best);
+                        outcome.stopped_early ? " (stopped early)" : "", (long long)outcome.best_step,
+                        TN_ARG(tn_metric_title_of(tn_str_of(recipe.train.best_by))), value);
     else
         tn_progress_say(f->progress, "Tuned: %lld steps; no validation rows, so the last weights are kept", (long long)outcome.n_steps);
-    if (f->task->finish)
-        TN_GO(f->task->finish(f, m, err));
-    TN_GO(tn_model_save(m, model, err));
-    if (f->task->settle)
-        TN_GO(f->task->settle(f, m, model, err));
+    TN_GO(save(f, m, err));
 done:
     tn_model_close(m);
     f->seconds[TN_STAGE_TUNE] = tn_clock_seconds() - start;

@@ -33,7 +33,7 @@ tn_status tn_folder_empty(const char *dir, tn_arena *a, tn_err *err)
                                           "data/profile.json", "data/licences.json", "data/README.md", "experiment/candidates.csv", "experiment/baselines.json",
                                           "tune", "eval/metrics.json", "eval/comparisons.json", "eval/slices.csv", "eval/errors.csv", "eval/openings.log",
                                           "eval/predictions.csv", "eval/baseline-majority.csv", "eval/baseline-ngram.csv", "eval/baseline-probe.csv",
-                                          "deploy/bench.json", "deploy/model"};
+                                          "deploy/bench.json", "deploy/model", "deploy/adapter"};
     for (size_t i = 0; i < TN_COUNT(written); i++) {
         const char *path = tn_path_join(a, dir, written[i]);
         if (!path)

@@ -110,6 +110,7 @@ typedef struct {
     tn_journal steps, evals;
     tn_buf line;
     tn_train_state s;
+    bool paused;
     double started; /* for the progress line only */
     uint64_t tokens_at_start;
 } run;
@@ -389,6 +390,10 @@ static tn_status run_steps(run *u, tn_err *err)
         }
         if (u->s.finished)
             return TN_OK;
+        if (u->job->stop_at > 0 && u->s.step >= u->job->stop_at) {
+            u->paused = true;
+            return written == u->s.step && u->s.step > 0 ? TN_OK : checkpoint(u, err);
+        }
         if (tn_interrupt_check(err) != TN_OK)
             return stop_interrupted(u, err);
         TN_TRY(train_step(u, err));
@@ -526,10 +531,12 @@ tn_status tn_train_run(const tn_train_job *job, tn_train_outcome *out, tn_err *e
     tn_status st = open_run(&u, err);
     if (st == TN_OK)
         st = run_steps(&u, err);
-    if (st == TN_OK)
+    if (st == TN_OK && !u.paused)
         st = load_best(&u, err);
-    if (st == TN_OK)
+    if (st == TN_OK) {
         *out = u.s.out;
+        out->paused = u.paused;
+    }
     tn_journal_close(&u.steps);
     tn_journal_close(&u.evals);
     tn_batcher_free(u.batcher);

@@ -129,6 +129,7 @@ typedef struct {
     const tn_evaluator *evaluator; /* NULL: the loop's own scores */
     const tn_batch_order *order;   /* NULL but for parity runs */
     const char *dir;
+    int64_t stop_at;       /* > 0: pause after so many steps; the next call, with resume, goes on */
     bool resume;           /* go on from dir/checkpoint when there is one; otherwise start afresh there */
     tn_progress *progress; /* may be NULL */
 } tn_train_job;
@@ -141,6 +142,7 @@ typedef struct {
     double last_loss;
     uint64_t n_tokens; /* seen in all steps */
     bool stopped_early;
+    bool paused; /* at stop_at: the parameters are those of the last step, whichever was the best */
 } tn_train_outcome;
 
 /// Trains, and leaves the best weights in the learner's parameters. A run that had finished is only loaded.

@@ -79,7 +79,7 @@ def one(cli, shape, work):
     settings = {
         "all-linear": dict(task_type="SEQ_CLS", r=4, lora_alpha=8, target_modules="all-linear"),
         "rslora": dict(task_type="SEQ_CLS", r=3, lora_alpha=5, target_modules=linear[:1], use_rslora=True),
-        "ranks of their own, biases": dict(task_type="SEQ_CLS", r=4, target_modules=linear, rank_pattern={linear[-1]: 2}, bias="all", exclude_modules=r".*(pooler|head)\..*"),
+        "ranks of their own, biases": dict(task_type="SEQ_CLS", r=4, target_modules=linear, rank_pattern={linear[-1]: 2}, bias="all", exclude_modules=r".*(pooler|head|classifier)\..*"),
     }
     for name, setting in settings.items():
         torch.manual_seed(0)
