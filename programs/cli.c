@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "hub/at_hand.h"
+#include "model/lora.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -152,6 +153,30 @@ tn_status cli_texts(const cli *c, tn_str **texts, size_t *n, tn_err *err)
         memcpy(*texts, list.ptr, list.len * sizeof *list.ptr);
 done:
     TN_VEC_FREE(&list);
+    return st;
+}
+
+tn_status cli_base(const cli *c, const char *dir, const char **base, tn_err *err)
+{
+    tn_str name, revision;
+    const char *stated = cli_get(c, "base");
+    *base = NULL;
+    if (!tn_lora_is_folder(dir))
+        return TN_OK;
+    if (stated)
+        return cli_model_dir(c, stated, base, err);
+    TN_TRY(tn_lora_base(dir, c->arena, &name, &revision, err));
+    const char *beside = tn_path_join(c->arena, dir, name.ptr);
+    const char *spec = revision.len ? tn_str_format(c->arena, "%.*s@%.*s", TN_ARG(name), TN_ARG(revision)).ptr : name.ptr;
+    if (!beside || !spec)
+        return tn_fail_nomem(err, name.len);
+    if (tn_file_is_dir(name.ptr) || tn_file_is_dir(beside)) {
+        *base = tn_file_is_dir(name.ptr) ? name.ptr : beside;
+        return TN_OK;
+    }
+    tn_status st = cli_model_dir(c, spec, base, err);
+    if (st != TN_OK)
+        tn_fail_prefix(err, "%s is an adapter on %s", dir, spec);
     return st;
 }
 

@@ -52,6 +52,9 @@ tn_status cli_int(const cli *c, const char *option, int64_t min, int64_t max, in
 tn_status cli_engine(const cli *c, tn_engine **out, tn_err *err);
 /// The folder of a model named by a folder, a run (its deploy/model), or a Hub id[@revision] that is in the cache.
 tn_status cli_model_dir(const cli *c, const char *name, const char **dir, tn_err *err);
+/// For tn_model_options.base: the folder of the model that an adapter's folder stands on (--base, or what it names: a folder,
+/// from here or from the adapter's own place, or a Hub id and revision in the cache); NULL for any other folder.
+tn_status cli_base(const cli *c, const char *dir, const char **base, tn_err *err);
 /// The name of a folder without slashes at its end; NULL when out of memory.
 const char *cli_folder(const cli *c, const char *name);
 /// A path as a shell wants it, for sentences that are pasted: in quotes when it holds more than plain characters.
@@ -69,6 +72,7 @@ tn_status cli_texts(const cli *c, tn_str **texts, size_t *n, tn_err *err);
     {"text", 't', "TEXT", "the text itself"}, {"file", 'f', "FILE", "one text a line, or JSON lines; - reads stdin"},  \
     {"input", 0, "FORMAT", "lines or jsonl (objects with \"text\"); default by the file's ending"}
 
+#define CLI_BASE_OPTION {"base", 0, "MODEL", "of an adapter (LoRA): the model that it stands on, instead of the one that it names"}
 #define CLI_HUB_OPTIONS                                                                                                \
     {"hub", 0, NULL, "models of the Hub's cache too, and first"}, {"hub-cache", 0, "DIR", "look for models in this cache only"}
 

@@ -28,17 +28,18 @@ static void write_row(const float *row, int32_t width, bool json, tn_buf *out)
 
 static tn_status run(cli *c, tn_err *err)
 {
-    const char *dir;
+    const char *dir, *base;
     tn_str *texts;
     size_t n, n_cut = 0, cut;
     tn_engine *engine = NULL;
     tn_model *model = NULL;
     tn_buf out = TN_BUF_INIT;
     TN_TRY(cli_model_dir(c, c->arg[0], &dir, err));
+    TN_TRY(cli_base(c, dir, &base, err));
     TN_TRY(cli_texts(c, &texts, &n, err));
     tn_status st = TN_OK;
     TN_GO(cli_engine(c, &engine, err));
-    TN_GO(tn_model_open(engine, dir, &(tn_model_options){.encoder_only = true}, &model, err));
+    TN_GO(tn_model_open(engine, dir, &(tn_model_options){.encoder_only = true, .base = base}, &model, err));
     int32_t width = tn_model_config(model)->hidden_size;
     float *vector = TN_ARENA_ARRAY(c->arena, float, (size_t)width * CHUNK);
     if (!vector) {
@@ -66,7 +67,7 @@ done:
     return st;
 }
 
-static const cli_option options[] = {CLI_TEXT_OPTIONS, {NULL, 0, NULL, NULL}};
+static const cli_option options[] = {CLI_TEXT_OPTIONS, CLI_BASE_OPTION, {NULL, 0, NULL, NULL}};
 
 const cli_command cmd_embed = {
     "embed", "MODEL --text T | --file F", "texts to vectors, pooled and normalised as the model's folder says",

@@ -1,6 +1,7 @@
 #include "commands.h"
 
 #include "flow/export.h"
+#include "model/lora.h"
 
 static void say(const tn_json *measured, const char *name, tn_buf *out)
 {
@@ -32,14 +33,40 @@ static tn_status report(const cli *c, const tn_json *record, tn_err *err)
     return cli_write(NULL, &b, err);
 }
 
+/* An adapter and its base become one plain folder. */
+static tn_status merge(cli *c, const char *out, tn_err *err)
+{
+    tn_engine *engine = NULL;
+    tn_model *m = NULL;
+    const char *dir, *base;
+    tn_status st;
+    TN_TRY(cli_model_dir(c, c->arg[0], &dir, err));
+    if (!tn_lora_is_folder(dir))
+        return tn_fail(err, TN_EINVALID, "%s is no adapter (adapter_config.json without config.json): there is nothing to merge", dir);
+    TN_TRY(cli_base(c, dir, &base, err));
+    TN_TRY(cli_engine(c, &engine, err));
+    TN_GO(tn_model_open(engine, dir, &(tn_model_options){.base = base}, &m, err));
+    TN_GO(tn_model_merge(m, err));
+    TN_GO(tn_model_save(m, out, err));
+    tn_progress_say(&c->progress, "written: %s (%s with the adapter's weights added)", out, base);
+done:
+    tn_model_close(m);
+    tn_engine_free(engine);
+    return st;
+}
+
 static tn_status run(cli *c, tn_err *err)
 {
     tn_export_options o = {.out = cli_get(c, "out"), .data = cli_get(c, "data"), .text = cli_get(c, "text-column"), .tolerance = 0.01,
                            .anyway = cli_get(c, "anyway") != NULL, .progress = &c->progress};
     const tn_json *record = NULL;
     const char *tolerance = cli_get(c, "tolerance");
-    if (!cli_get(c, "int8") || !o.out)
-        return tn_fail(err, TN_EINVALID, "usage: tenet export MODEL --int8 --out DIR [--data VALIDATION]");
+    if (cli_get(c, "merge") && o.out && !cli_get(c, "int8")) {
+        const char *out = cli_folder(c, o.out);
+        return out ? merge(c, out, err) : tn_fail_nomem(err, 256);
+    }
+    if (!cli_get(c, "int8") || cli_get(c, "merge") || !o.out)
+        return tn_fail(err, TN_EINVALID, "usage: tenet export MODEL --int8 --out DIR [--data VALIDATION], or tenet export ADAPTER --merge --out DIR");
     if (tolerance && (!tn_str_to_f64(tn_str_of(tolerance), &o.tolerance) || !(o.tolerance >= 0 && o.tolerance <= 1)))
         return tn_fail(err, TN_EINVALID, "--tolerance is a share of the metric from 0 to 1, as in 0.01; %s is none", tolerance);
     TN_TRY(cli_model_dir(c, c->arg[0], &o.model, err));
@@ -59,6 +86,8 @@ static tn_status run(cli *c, tn_err *err)
 
 static const cli_option options[] = {
     {"int8", 0, NULL, "8-bit weights and activations in linear layers"},
+    {"merge", 0, NULL, "an adapter (LoRA) and the model it stands on become one folder"},
+    CLI_BASE_OPTION,
     {"out", 'o', "DIR", "the folder to write; replaced when it is there"},
     {"data", 'd', "FILE", "rows on which the loss is measured: the validation part, or all where no splits are named"},
     {"text-column", 0, "NAME", "the column with the text"},
@@ -68,9 +97,10 @@ static const cli_option options[] = {
 };
 
 const cli_command cmd_export = {
-    "export", "MODEL --int8 --out DIR", "a smaller and faster folder of the same model, with what that costs measured",
+    "export", "MODEL --int8|--merge --out DIR", "a smaller and faster folder of the same model, with what that costs measured; or an adapter merged",
     "Answers of 8-bit weights are not those of f32. With --data both models answer the same rows, and macro F1 (for an\n"
     "encoder: the cosine of each text's two vectors) may lose --tolerance at most, or nothing is written. The folder holds\n"
     "the record int8.json; predict, embed and serve take it as any other. transformers reads it with the package\n"
-    "compressed-tensors (CompressedTensorsConfig(dequantize=True)), and refuses it without.",
+    "compressed-tensors (CompressedTensorsConfig(dequantize=True)), and refuses it without. --merge adds each weight of an adapter once, rounded\n"
+    "once, to its base; the base and the adapter themselves stay as they are, which is the way back.",
     1, 1, options, run};

@@ -119,7 +119,7 @@ done:
 
 static tn_status run(cli *c, tn_err *err)
 {
-    const char *dir;
+    const char *dir, *base;
     tn_engine *engine = NULL;
     tn_model *m = NULL;
     tn_status st = TN_OK;
@@ -131,8 +131,9 @@ static tn_status run(cli *c, tn_err *err)
         if (cli_get(c, of_data[i]))
             return tn_fail(err, TN_EINVALID, "--%s goes with a data file: tenet predict MODEL DATA -o FILE", of_data[i]);
     TN_TRY(cli_model_dir(c, c->arg[0], &dir, err));
+    TN_TRY(cli_base(c, dir, &base, err));
     TN_GO(cli_engine(c, &engine, err));
-    TN_GO(tn_model_open(engine, dir, &(tn_model_options){0}, &m, err));
+    TN_GO(tn_model_open(engine, dir, &(tn_model_options){.base = base}, &m, err));
     size_t n_fresh;
     tn_model_fresh(m, &n_fresh);
     if (n_fresh) {
@@ -151,6 +152,7 @@ static const cli_option options[] = {
     {"top", 'k', "N", "the N best labels; default 1"},
     {"output", 'o', "FILE", "with a data file: write CSV there instead of stdout"},
     {"text-column", 0, "NAME", "with a data file: the column with the texts; default: found by name"},
+    CLI_BASE_OPTION,
     {NULL, 0, NULL, NULL},
 };
 

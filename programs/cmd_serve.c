@@ -18,7 +18,7 @@ static void say_ready(void *self, uint16_t port)
 
 static tn_status run(cli *c, tn_err *err)
 {
-    const char *dir, *address = cli_get(c, "address") ? cli_get(c, "address") : "127.0.0.1";
+    const char *base, *dir, *address = cli_get(c, "address") ? cli_get(c, "address") : "127.0.0.1";
     int64_t port, queue, batch;
     tn_engine *engine = NULL;
     tn_model *m = NULL;
@@ -29,8 +29,9 @@ static tn_status run(cli *c, tn_err *err)
     TN_TRY(cli_int(c, "max-queue", 1, 100000, 128, &queue, err));
     TN_TRY(cli_int(c, "max-batch", 1, 4096, 64, &batch, err));
     TN_TRY(cli_model_dir(c, c->arg[0], &dir, err));
+    TN_TRY(cli_base(c, dir, &base, err));
     TN_GO(cli_engine(c, &engine, err));
-    TN_GO(tn_model_open(engine, dir, &(tn_model_options){0}, &m, err));
+    TN_GO(tn_model_open(engine, dir, &(tn_model_options){.base = base}, &m, err));
     tn_model_fresh(m, &n_fresh);
     if (n_fresh) {
         st = tn_fail(err, TN_ERULE, "%s has no trained classification head (constraint-evaluate): tune it first (tenet run)", dir);
@@ -50,6 +51,7 @@ static const cli_option options[] = {
     {"port", 'p', "N", "port; default 8080, 0 takes a free one"},
     {"max-queue", 0, "N", "requests that may wait; beyond: 503 with Retry-After. Default 128"},
     {"max-batch", 0, "N", "texts that run together; default 64. Results do not depend on it"},
+    CLI_BASE_OPTION,
     {NULL, 0, NULL, NULL},
 };
 

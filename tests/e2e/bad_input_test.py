@@ -54,7 +54,7 @@ refused(2, "recipe/epochs")
 for old, new, said in [("{epochs: 1,", "{epoch: 9,", 'brief.md:4: recipe has no setting "epoch"'), ("recipe:", "use: fun\nrecipe:", "commercial or research"),
                        ("recipe:", "target: {macrof1: 0.9}\nrecipe:", "macrof1"), ("recipe:", "budget: {minutes: ten}\nrecipe:", "budget must be"),
                        ("{epochs: 1,", "{epochs: 1, learning_rate: 7,", "recipe/learning_rate"),
-                       ("{epochs: 1,", "{epochs: 1, seeds: [0, 1],", "recipe/seeds")]:
+                       ("{epochs: 1,", "{epochs: 1, seeds: [1, 1],", "recipe/seeds")]:
     brief.write_text(text.replace(old, new))
     refused(2, said)
 for budget in ("{minutes: 0.1}", "{memory: 1MB}"):
