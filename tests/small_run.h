@@ -42,11 +42,20 @@ static inline void small_evaluation(const tn_run_folder *f, tn_arena *a, const c
     tn_err err;
     for (int i = 0; i < 8; i++)
         id[i] = tn_str_format(a, "r\"%d,", i);
+    tn_interval interval[TN_N_METRICS];
     ASSERT_OK(tn_classification_score(&o, a, &s, &err), &err);
+    ASSERT_OK(tn_interval_all(&o, &(tn_interval_options){.n_resamples = 20}, interval, &err), &err);
     tn_jw_init(&w, &b, 2);
     tn_jw_begin_object(&w);
     tn_jw_key(&w, "checkpoint_sha256");
     tn_jw_c(&w, weights_sha256);
+    tn_jw_key(&w, "signature");
+    tn_jw_begin_object(&w);
+    for (int m = 0; m < TN_N_METRICS; m++) {
+        tn_jw_key(&w, tn_metric_name((tn_metric_id)m));
+        tn_jw_c(&w, tn_metric_signature((tn_metric_id)m));
+    }
+    tn_jw_end_object(&w);
     tn_jw_key(&w, "labels");
     tn_jw_begin_array(&w);
     tn_jw_str(&w, name[0]);
@@ -55,13 +64,13 @@ static inline void small_evaluation(const tn_run_folder *f, tn_arena *a, const c
     static const char *const split[] = {"test", "validation", "train"};
     for (size_t i = 0; i < TN_COUNT(split); i++) {
         tn_jw_key(&w, split[i]);
-        tn_record_scores(&s, name, NULL, &w);
+        tn_record_scores(&s, name, interval, &w);
     }
     tn_jw_key(&w, "baselines");
     tn_jw_begin_object(&w);
     for (size_t i = 0; i < TN_COUNT(who); i++) {
         tn_jw_key(&w, who[i]);
-        tn_record_scores(&s, name, NULL, &w);
+        tn_record_scores(&s, name, interval, &w);
     }
     tn_jw_end_object(&w);
     tn_jw_end_object(&w);

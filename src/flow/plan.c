@@ -288,7 +288,7 @@ static void make_task(maker *m)
     const tn_fact *language = tn_brief_fact(m->in->brief, "language", NULL);
     if (language || (d && d->language[0]))
         put_facts(m, s, "languages", "language", d ? d->language : NULL, "seen in the texts of the data");
-    if (d) {
+    if (d && d->n_labels) {
         tn_json *labels = tn_json_new_array(m->a);
         for (size_t i = 0; i < d->n_labels; i++)
             m->ok = m->ok && tn_json_push(labels, tn_json_new_str(m->a, d->label[i]));
@@ -348,6 +348,7 @@ static void make_data(maker *m)
                 put_text(m, s, column[i][1], tn_json_str(tn_json_get(source, column[i][0])), "stated", "the brief's front matter", NULL);
         return;
     }
+    bool by_label = d->n_labels > 0; /* numbers have nothing to be even in */
     put_text(m, s, "text_column", tn_str_of(d->text_column), "inferred", d->text_reason, NULL);
     put_text(m, s, "label_column", tn_str_of(d->label_column), "inferred", d->label_reason, NULL);
     if (d->id_column[0])
@@ -356,9 +357,9 @@ static void make_data(maker *m)
     put(m, s, "near_duplicate_similarity", tn_json_new_f64(m->a, 0.8), "assumed",
         "Jaccard similarity of character 5-grams above which two texts count as copies; copies leave the training side", NULL);
     put(m, s, "validation_share", tn_json_new_f64(m->a, d->has_validation ? 0 : TN_PLAN_VALIDATION_SHARE), d->has_validation ? "stated" : "assumed",
-        d->has_validation ? "a validation split is given" : "stratified by label", NULL);
+        d->has_validation ? "a validation split is given" : by_label ? "stratified by label" : "drawn by chance", NULL);
     put(m, s, "test_share", tn_json_new_f64(m->a, d->has_test ? 0 : TN_PLAN_TEST_SHARE), d->has_test ? "stated" : "assumed",
-        d->has_test ? "a test split is given and is kept as it is" : "stratified by label; opened once", NULL);
+        d->has_test ? "a test split is given and is kept as it is" : by_label ? "stratified by label; opened once" : "drawn by chance; opened once", NULL);
     put(m, s, "split_seed", tn_json_new_i64(m->a, 0), "assumed", "any fixed number", NULL);
 }
 
@@ -551,6 +552,12 @@ static void make_compute(maker *m, const tn_plan_candidate *c)
     put_text(m, s, "estimate_for", tn_str_of(c->id), "inferred", "the largest candidate that fits the texts", NULL);
 }
 
+static tn_str assumed_metric(maker *m)
+{
+    const tn_metric_info *x = tn_metric_find(tn_str_of(m->task->criterion[0]));
+    return tn_str_format(m->a, "%s %s every baseline, beyond the 95 %% interval; no fixed threshold", x->title, x->lower_is_better ? "below" : "above");
+}
+
 static void make_assumptions(maker *m)
 {
     tn_json *list = tn_json_new_array(m->a);
@@ -562,7 +569,7 @@ static void make_assumptions(maker *m)
     }
     for (const tn_plan_question *q = questions; q->code; q++)
         if (tn_brief_is_missing(m->in->brief, q->code))
-            m->ok = m->ok && tn_json_push(list, tn_json_new_str(m->a, tn_str_of(q->assumption)));
+            m->ok = m->ok && tn_json_push(list, tn_json_new_str(m->a, strcmp(q->code, "metric") == 0 ? assumed_metric(m) : tn_str_of(q->assumption)));
     set(m, m->plan, "assumptions", list);
 }
 

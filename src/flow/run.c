@@ -151,7 +151,7 @@ static tn_status plan_from_brief(tn_flow *f, tn_str *text, tn_err *err)
             .n_rows = d->n_rows, .n_train = f->n_row[TN_SPLIT_TRAIN], .text_column = text_or(d->text_column.name),
             .label_column = text_or(d->label_column.name), .id_column = text_or(d->id_column.name),
             .text_reason = text_or(d->text_column.why), .label_reason = text_or(d->label_column.why),
-            .label = f->label, .n_labels = f->n_labels, .has_validation = d->given[TN_SPLIT_VALIDATION], .has_test = d->given[TN_SPLIT_TEST],
+            .label = f->label, .n_labels = f->n_labels > 1 ? f->n_labels : f->data.n_labels, .has_validation = d->given[TN_SPLIT_VALIDATION], .has_test = d->given[TN_SPLIT_TEST],
             .language = text_or(profile.language_id)};
         in.data = &data;
         tn_plan_candidate *c = TN_ARENA_ARRAY(f->arena, tn_plan_candidate, f->n_candidates);

@@ -3,6 +3,7 @@
 #include "govern/card.h"
 
 #include "govern/licence.h"
+#include "metric/names.h"
 #include "record/record.h"
 #include "rules/catalog.h"
 
@@ -13,6 +14,8 @@ typedef struct {
     tn_records *r;
     tn_buf *out;
     tn_arena *a;
+    tn_measured measured;
+    tn_str tag; /* pipeline tag */
 } card;
 
 /* "not measured" is only true when there was memory to look. */
@@ -79,6 +82,27 @@ static size_t count(card *c, const char *address)
     return tn_json_len(tn_records_at(c->r, address));
 }
 
+static void look(card *c)
+{
+    tn_records_measured(c->r, &c->measured);
+    c->tag = plan_value(c, "task/tag");
+    if (c->tag.len == 0)
+        c->tag = TN_STR("text-classification");
+}
+
+static const char *kind_of(card *c)
+{
+    static const char *const kind[][3] = {{"single-label", "one label a text", "one label a pair of texts"},
+                                          {"multi-label", "any number of labels a text", "any number of labels a pair of texts"},
+                                          {"regression", "a number a text", "a number a pair of texts"}};
+    tn_str problem = plan_value(c, "task/problem");
+    bool pair = tn_str_is(plan_value(c, "task/texts"), "pair");
+    for (size_t i = 0; i < TN_COUNT(kind); i++)
+        if (tn_str_is(problem, kind[i][0]))
+            return kind[i][pair ? 2 : 1];
+    return tn_str_is(c->tag, "text-classification") ? kind[0][1] : "as the tag says";
+}
+
 /* ---- front matter ---- */
 
 static void yaml_str(card *c, const char *key, tn_str value)
@@ -112,36 +136,58 @@ static void yaml_metric(card *c, const char *type, const char *name, const char 
     tn_buf_printf(c->out, " # %s\n", address);
 }
 
+/* Each of the Hub's types once: micro and macro F1 are both "f1". */
+static void yaml_metrics(card *c)
+{
+    for (size_t i = 0, n = 0; i < c->measured.n_metrics; i++) {
+        const tn_metric_info *m = tn_metric_find(c->measured.metric[i]);
+        bool again = !m || !m->hub;
+        for (size_t k = 0; k < i && !again; k++) {
+            const tn_metric_info *before = tn_metric_find(c->measured.metric[k]);
+            again = before && before->hub && strcmp(before->hub, m->hub) == 0;
+        }
+        if (!again)
+            tn_buf_printf(c->out, "%s- %s\n", n++ ? "" : "metrics:\n", m->hub);
+    }
+}
+
 static void model_front(card *c, tn_str name)
 {
-    text(c, "---\nlibrary_name: transformers\npipeline_tag: text-classification\n");
+    tn_buf_printf(c->out, "---\nlibrary_name: transformers\npipeline_tag: %.*s\n", TN_ARG(c->tag));
     tn_str licence = tn_licence_normalise(tn_records_text(c->r, "lock.json#/model/licence"));
     yaml_str(c, "license", licence.len ? licence : TN_STR("unknown"));
     yaml_list(c, "language", tn_records_at(c->r, "plan.yaml#/task/languages/value"));
     yaml_str(c, "base_model", tn_records_text(c->r, "lock.json#/model/id"));
-    text(c, "base_model_relation: finetune\nmetrics:\n- accuracy\n- f1\n- matthews_correlation\ntags:\n- tenet\n");
+    text(c, "base_model_relation: finetune\n");
+    yaml_metrics(c);
+    text(c, "tags:\n- tenet\n");
     if (tn_records_at(c->r, "eval/metrics.json#/test")) {
         text(c, "model-index:\n- name: ");
         tn_json_write_str(name, c->out);
-        text(c, "\n  results:\n  - task:\n      type: text-classification\n    dataset:\n      type: local\n      name: ");
+        tn_buf_printf(c->out, "\n  results:\n  - task:\n      type: %.*s\n", TN_ARG(c->tag));
+        text(c, "    dataset:\n      type: local\n      name: ");
         tn_json_write_str(tn_records_text(c->r, "lock.json#/data/files/0/path"), c->out);
         text(c, "\n      split: test\n    metrics:\n");
-        yaml_metric(c, "accuracy", "Accuracy", "eval/metrics.json#/test/accuracy");
-        yaml_metric(c, "f1", "Macro F1", "eval/metrics.json#/test/macro_f1");
-        yaml_metric(c, "matthews_correlation", "MCC", "eval/metrics.json#/test/mcc");
+        for (size_t i = 0; i < c->measured.n_metrics; i++) {
+            const tn_metric_info *m = tn_metric_find(c->measured.metric[i]);
+            char address[96];
+            snprintf(address, sizeof address, "eval/metrics.json#/test/%.*s", TN_ARG(c->measured.metric[i]));
+            if (m && m->hub)
+                yaml_metric(c, m->hub, m->hub_name, address);
+        }
     }
     text(c, "---\n");
 }
 
 /* ---- sections ---- */
 
-static void interval(card *c, const char *metric)
+static void interval(card *c, tn_str metric)
 {
-    num(c, TN_SHOW_3, "eval/metrics.json#/test/%s", metric);
+    num(c, TN_SHOW_3, "eval/metrics.json#/test/%.*s", TN_ARG(metric));
     text(c, " (95 % interval ");
-    num(c, TN_SHOW_3, "eval/metrics.json#/test/intervals/%s/low", metric);
+    num(c, TN_SHOW_3, "eval/metrics.json#/test/intervals/%.*s/low", TN_ARG(metric));
     text(c, " to ");
-    num(c, TN_SHOW_3, "eval/metrics.json#/test/intervals/%s/high", metric);
+    num(c, TN_SHOW_3, "eval/metrics.json#/test/intervals/%.*s/high", TN_ARG(metric));
     text(c, ")");
 }
 
@@ -200,7 +246,7 @@ static void model_limits(card *c)
     text(c, "## Limits\n\n");
     size_t k = tn_records_lowest(c->r, "eval/metrics.json#/test/per_class", "f1", 0);
     if (k == SIZE_MAX) {
-        text(c, "- Weakest class: not measured.\n");
+        text(c, c->measured.n_metrics && !c->measured.has_classes ? "" : "- Weakest class: not measured.\n");
     } else {
         text(c, "- Weakest class: ");
         words(c, "eval/metrics.json#/test/per_class/%zu/label", k);
@@ -208,7 +254,10 @@ static void model_limits(card *c)
         num(c, TN_SHOW_3, "eval/metrics.json#/test/per_class/%zu/f1", k);
         text(c, ".\n");
     }
-    k = tn_records_lowest(c->r, "eval/slices.csv", "accuracy", 15); /* fewer rows say nothing */
+    char slice[64] = "accuracy";
+    if (c->measured.slice[0].len)
+        snprintf(slice, sizeof slice, "%.*s", TN_ARG(c->measured.slice[0]));
+    k = tn_records_lowest(c->r, "eval/slices.csv", slice, 15); /* fewer rows say nothing */
     if (k == SIZE_MAX) {
         text(c, "- Weakest slice: not measured.\n");
     } else {
@@ -216,16 +265,17 @@ static void model_limits(card *c)
         words(c, "eval/slices.csv#/%zu/slice", k);
         text(c, " = ");
         words(c, "eval/slices.csv#/%zu/value", k);
-        text(c, ", accuracy ");
-        num(c, TN_SHOW_3, "eval/slices.csv#/%zu/accuracy", k);
+        tn_buf_printf(c->out, ", %.*s ", TN_ARG(tn_metric_title_of(tn_str_of(slice))));
+        num(c, TN_SHOW_3, "eval/slices.csv#/%zu/%s", k, slice);
         text(c, " on ");
         num(c, TN_SHOW_COUNT, "eval/slices.csv#/%zu/n", k);
         text(c, " rows.\n");
     }
-    text(c, "- Gap between training and test rows, macro F1: ");
-    num(c, TN_SHOW_3, "eval/metrics.json#/train/macro_f1");
+    tn_str metric = c->measured.criterion;
+    tn_buf_printf(c->out, "- Gap between training and test rows, %.*s: ", TN_ARG(tn_metric_title_of(metric)));
+    num(c, TN_SHOW_3, "eval/metrics.json#/train/%.*s", TN_ARG(metric));
     text(c, " against ");
-    num(c, TN_SHOW_3, "eval/metrics.json#/test/macro_f1");
+    num(c, TN_SHOW_3, "eval/metrics.json#/test/%.*s", TN_ARG(metric));
     text(c, ".\n- Measured on ");
     num(c, TN_SHOW_COUNT, "eval/metrics.json#/test/n");
     text(c, " test rows of one data set; other sources, products and times are not covered.\n");
@@ -244,8 +294,13 @@ static void model_task(card *c)
 {
     text(c, "## Task definition\n\n");
     words(c, "plan.yaml#/brief/what");
-    text(c, "\n\nPipeline tag `text-classification`, modality text, one label a text. Labels:");
     size_t n = count(c, "plan.yaml#/task/labels/value");
+    tn_buf_printf(c->out, "\n\nPipeline tag `%.*s`, modality text, %s.", TN_ARG(c->tag), kind_of(c));
+    if (n == 0 && c->measured.n_metrics && !c->measured.has_classes) {
+        text(c, "\n\n");
+        return;
+    }
+    text(c, " Labels:");
     for (size_t i = 0; i < n && i < 100; i++) {
         text(c, i ? ", " : " ");
         words(c, "plan.yaml#/task/labels/value/%zu", i);
@@ -261,8 +316,9 @@ static void model_choice(card *c)
         text(c, "Candidates: not measured.\n\n");
         return;
     }
-    text(c, "| model | parameters | licence | fit | tokens a word | words that lose letters | probe macro F1 | chosen | why |\n"
-            "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
+    tn_str probe = tn_records_probe_column(c->r), title = tn_metric_title_of(tn_str_sub(probe, probe.len > 6 ? 6 : 0, probe.len));
+    tn_buf_printf(c->out, "| model | parameters | licence | fit | tokens a word | words that lose letters | probe %.*s | chosen | why |\n", TN_ARG(title));
+    text(c, "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
     for (size_t i = 0; i < n; i++) {
         text(c, "| ");
         words(c, "experiment/candidates.csv#/%zu/model", i);
@@ -277,7 +333,7 @@ static void model_choice(card *c)
         text(c, " | ");
         num(c, TN_SHOW_PERCENT, "experiment/candidates.csv#/%zu/lossy_rate", i);
         text(c, " | ");
-        num(c, TN_SHOW_3, "experiment/candidates.csv#/%zu/probe_macro_f1", i);
+        num(c, TN_SHOW_3, "experiment/candidates.csv#/%zu/%.*s", i, TN_ARG(probe));
         text(c, " | ");
         words(c, "experiment/candidates.csv#/%zu/chosen", i);
         text(c, " | ");
@@ -335,21 +391,45 @@ static void model_approach(card *c)
     text(c, "\n");
 }
 
+static tn_str baseline_title(tn_str name)
+{
+    static const char *const known[][2] = {{"probe", "untouched encoder with a linear probe"}, {"ngram", "word and character n-grams, linear"}, {"majority", "majority class"},
+                                           {"mean", "the mean"}};
+    for (size_t i = 0; i < TN_COUNT(known); i++)
+        if (tn_str_is(name, known[i][0]))
+            return tn_str_of(known[i][1]);
+    return name;
+}
+
 static void model_evaluation(card *c)
 {
-    static const char *const who[][2] = {{"test", "this model"}, {"baselines/probe", "untouched encoder with a linear probe"},
-                                         {"baselines/ngram", "word and character n-grams, linear"}, {"baselines/majority", "majority class"}};
-    text(c, "## Evaluation\n\nMacro F1 ");
-    interval(c, "macro_f1");
-    text(c, ", accuracy ");
-    interval(c, "accuracy");
-    text(c, ".\n\n| model | accuracy | macro F1 | MCC | log-loss |\n| --- | --- | --- | --- | --- |\n");
-    for (size_t i = 0; i < TN_COUNT(who); i++) {
-        static const char *const metric[] = {"accuracy", "macro_f1", "mcc", "log_loss"};
-        tn_buf_printf(c->out, "| %s |", who[i][1]);
-        for (size_t m = 0; m < TN_COUNT(metric); m++) {
+    const tn_measured *m = &c->measured;
+    text(c, "## Evaluation\n\n");
+    if (m->criterion.len) {
+        tn_str title = tn_metric_title_of(m->criterion);
+        /* A sentence begins: "Macro F1". */
+        tn_buf_char(c->out, title.ptr[0] >= 'a' && title.ptr[0] <= 'z' && !tn_str_is(title, "mAP") ? (char)(title.ptr[0] - 32) : title.ptr[0]);
+        tn_buf_printf(c->out, "%.*s ", TN_ARG(tn_str_sub(title, 1, title.len)));
+        interval(c, m->criterion);
+        if (m->second.len) {
+            tn_buf_printf(c->out, ", %.*s ", TN_ARG(tn_metric_title_of(m->second)));
+            interval(c, m->second);
+        }
+        text(c, ".\n\n");
+    }
+    text(c, "| model |");
+    for (size_t i = 0; i < m->n_metrics; i++)
+        tn_buf_printf(c->out, " %.*s |", TN_ARG(tn_metric_title_of(m->metric[i])));
+    text(c, "\n| --- |");
+    for (size_t i = 0; i < m->n_metrics; i++)
+        text(c, " --- |");
+    text(c, "\n");
+    for (size_t i = 0; i <= m->n_baselines; i++) {
+        tn_str who = i ? m->baseline[m->n_baselines - i] : TN_STR("");
+        tn_buf_printf(c->out, "| %.*s |", TN_ARG(i ? baseline_title(who) : TN_STR("this model")));
+        for (size_t k = 0; k < m->n_metrics; k++) {
             text(c, " ");
-            num(c, TN_SHOW_3, "eval/metrics.json#/%s/%s", who[i][0], metric[m]);
+            num(c, TN_SHOW_3, "eval/metrics.json#/%s%.*s/%.*s", i ? "baselines/" : "test", TN_ARG(who), TN_ARG(m->metric[k]));
             text(c, " |");
         }
         text(c, "\n");
@@ -361,27 +441,29 @@ static void model_evaluation(card *c)
     for (size_t i = 0; i < n; i++) {
         text(c, "- ");
         words(c, "eval/comparisons.json#/comparisons/%zu/words", i);
-        text(c, " (McNemar p ");
-        num(c, TN_SHOW_P, "eval/comparisons.json#/comparisons/%zu/mcnemar/p", i);
+        text(c, strcmp(m->row_test, "sign") == 0 ? " (sign test p " : " (McNemar p ");
+        num(c, TN_SHOW_P, "eval/comparisons.json#/comparisons/%zu/%s/p", i, m->row_test);
         text(c, ")\n");
     }
     n = count(c, "eval/metrics.json#/test/per_class");
-    text(c, "\n| class | precision | recall | F1 | test rows |\n| --- | --- | --- | --- | --- |\n");
+    bool by_class = m->has_classes || m->n_metrics == 0;
+    if (by_class)
+        text(c, "\n| class | precision | recall | F1 | test rows |\n| --- | --- | --- | --- | --- |\n");
     for (size_t i = 0; i < n; i++) {
         static const char *const metric[] = {"precision", "recall", "f1"};
         text(c, "| ");
         words(c, "eval/metrics.json#/test/per_class/%zu/label", i);
         text(c, " |");
-        for (size_t m = 0; m < TN_COUNT(metric); m++) {
+        for (size_t k = 0; k < TN_COUNT(metric); k++) {
             text(c, " ");
-            num(c, TN_SHOW_3, "eval/metrics.json#/test/per_class/%zu/%s", i, metric[m]);
+            num(c, TN_SHOW_3, "eval/metrics.json#/test/per_class/%zu/%s", i, metric[k]);
             text(c, " |");
         }
         text(c, " ");
         num(c, TN_SHOW_COUNT, "eval/metrics.json#/test/per_class/%zu/support", i);
         text(c, " |\n");
     }
-    if (n == 0)
+    if (n == 0 && by_class)
         text(c, "| not measured | | | | |\n");
     text(c, "\nSuccess was defined before training (criteria.json): ");
     words(c, "criteria.json#/rule");
@@ -421,9 +503,13 @@ static void model_cost(card *c)
 
 static void snippets(card *c)
 {
-    text(c, "## How to use\n\n```python\nfrom transformers import pipeline\n\nclassify = pipeline(\"text-classification\", model=\"deploy/model\")\n"
-            "classify(\"...\")\n```\n\n```bash\ntenet predict deploy/model --text \"...\"\ntenet serve deploy/model\n```\n\nThe same training in transformers:\n\n"
-            "```python\nfrom transformers import TrainingArguments\n\nargs = TrainingArguments(\n    output_dir=\"out\",\n");
+    bool pair = tn_str_is(plan_value(c, "task/texts"), "pair"), several = tn_str_is(plan_value(c, "task/problem"), "multi-label");
+    tn_buf_printf(c->out, "## How to use\n\n```python\nfrom transformers import pipeline\n\nanswer = pipeline(\"%.*s\", model=\"deploy/model\")\n", TN_ARG(c->tag));
+    tn_buf_printf(c->out, "answer(%s%s)\n```\n\n", pair ? "{\"text\": \"...\", \"text_pair\": \"...\"}" : "\"...\"", several ? ", top_k=None" : "");
+    if (several)
+        text(c, "A label is given from its score in thresholds.json on; `tenet predict MODEL DATA` applies them.\n\n");
+    tn_buf_printf(c->out, "```bash\ntenet predict deploy/model --text \"...\"%s\ntenet serve deploy/model\n```\n\n", pair ? " --pair \"...\"" : "");
+    text(c, "The same training in transformers:\n\n```python\nfrom transformers import TrainingArguments\n\nargs = TrainingArguments(\n    output_dir=\"out\",\n");
     static const char *const argument[][2] = {{"num_train_epochs", "epochs"}, {"per_device_train_batch_size", "batch_size"}, {"learning_rate", "learning_rate"},
                                               {"lr_scheduler_type", "schedule"}, {"warmup_steps", "warmup_ratio"}, {"weight_decay", "weight_decay"},
                                               {"max_grad_norm", "max_grad_norm"}};
@@ -517,6 +603,7 @@ tn_status tn_card_model(const char *dir, tn_arena *a, tn_buf *out, tn_err *err)
 {
     card c = {.out = out, .a = a};
     TN_TRY(tn_records_open(dir, &c.r, err));
+    look(&c);
     tn_str name = model_name(&c);
     model_front(&c, name);
     tn_buf_printf(out, "\n# %.*s\n\nText classification for this task: ", TN_ARG(name));
@@ -549,7 +636,26 @@ static tn_str data_licence(card *c)
 
 static void class_table(card *c)
 {
-    size_t n = count(c, "data/profile.json#/classes");
+    size_t n = count(c, "data/profile.json#/numbers");
+    if (n)
+        text(c, "| split | mean | deviation | lowest | highest |\n| --- | --- | --- | --- | --- |\n");
+    for (size_t i = 0; i < n; i++) {
+        static const char *const what[] = {"mean", "deviation", "low", "high"};
+        text(c, "| ");
+        words(c, "data/profile.json#/numbers/%zu/split", i);
+        text(c, " |");
+        for (size_t k = 0; k < TN_COUNT(what); k++) {
+            text(c, " ");
+            num(c, TN_SHOW_3, "data/profile.json#/numbers/%zu/%s", i, what[k]);
+            text(c, " |");
+        }
+        text(c, "\n");
+    }
+    if (n) {
+        text(c, "\n");
+        return;
+    }
+    n = count(c, "data/profile.json#/classes");
     text(c, "| class | train | validation | test |\n| --- | --- | --- | --- |\n");
     for (size_t i = 0; i < n; i++) {
         static const char *const split[] = {"train", "validation", "test"};
@@ -573,15 +679,16 @@ tn_status tn_card_data(const char *dir, tn_arena *a, tn_buf *out, tn_err *err)
     card c = {.out = out, .a = a};
     double n;
     TN_TRY(tn_records_open(dir, &c.r, err));
+    look(&c);
     tn_str licence = tn_licence_normalise(data_licence(&c)), file = tn_records_text(c.r, "lock.json#/data/files/0/path");
     text(&c, "---\n");
     yaml_list(&c, "language", tn_records_at(c.r, "plan.yaml#/task/languages/value"));
     yaml_str(&c, "license", licence.len ? licence : TN_STR("unknown"));
     yaml_str(&c, "pretty_name", file);
-    text(&c, "task_categories:\n- text-classification\n");
+    tn_buf_printf(out, "task_categories:\n- %.*s\n", TN_ARG(c.tag));
     if (tn_records_number(c.r, "lock.json#/data/rows", &n))
         tn_buf_printf(out, "size_categories:\n- %s\n", size_category(n));
-    tn_buf_printf(out, "---\n\n# %.*s\n\nThe data of one run: texts with one label each. This card is written from the run's records.\n\n## Limits\n\n", TN_ARG(file));
+    tn_buf_printf(out, "---\n\n# %.*s\n\nThe data of one run: %s. This card is written from the run's records.\n\n## Limits\n\n", TN_ARG(file), kind_of(&c));
     text(&c, "- What the texts stand for, who wrote and labelled them, and with what agreement is known only to their owner; a README.md beside the data may say it.\n"
              "- Personal data was looked for by detectors of fixed forms only; names and addresses are not among them.\n- Rows removed as copies: ");
     num(&c, TN_SHOW_COUNT, "data/profile.json#/rows/removed");

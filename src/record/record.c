@@ -270,3 +270,44 @@ void tn_show_number(double v, tn_str text, tn_show how, tn_buf *out)
     case TN_N_SHOWS: TN_ASSERT(!"a form"); break;
     }
 }
+
+/* ---- what was measured ---- */
+
+static size_t keys_of(const tn_json *object, tn_str *out)
+{
+    size_t n = 0;
+    for (const tn_json *v = tn_json_type(object) == TN_JSON_OBJECT ? tn_json_first(object) : NULL; v && n < TN_MEASURED_MAX; v = tn_json_next(v))
+        out[n++] = tn_json_key(v);
+    return n;
+}
+
+void tn_records_measured(tn_records *r, tn_measured *out)
+{
+    *out = (tn_measured){.criterion = tn_records_text(r, "criteria.json#/metric"), .row_test = "mcnemar"};
+    out->n_metrics = keys_of(tn_records_at(r, "eval/metrics.json#/signature"), out->metric);
+    out->n_baselines = keys_of(tn_records_at(r, "eval/metrics.json#/baselines"), out->baseline);
+    if (out->criterion.len == 0 && out->n_metrics)
+        out->criterion = out->metric[0];
+    const tn_json *comparison = tn_json_first(tn_records_at(r, "eval/comparisons.json#/comparisons"));
+    if (tn_json_get(comparison, "sign"))
+        out->row_test = "sign";
+    for (; comparison && out->second.len == 0; comparison = tn_json_next(comparison))
+        if (!tn_str_eq(tn_json_str(tn_json_get(comparison, "metric")), out->criterion))
+            out->second = tn_json_str(tn_json_get(comparison, "metric"));
+    for (size_t i = 0; i < out->n_metrics && out->second.len == 0; i++)
+        if (!tn_str_eq(out->metric[i], out->criterion))
+            out->second = out->metric[i];
+    tn_str column[TN_MEASURED_MAX] = {{0}};
+    size_t n = keys_of(tn_json_first(tn_records_get(r, "eval/slices.csv")), column);
+    for (size_t i = 3; i < n && i < 5; i++) /* behind slice, value, n */
+        out->slice[i - 3] = column[i];
+    out->has_classes = tn_json_len(tn_records_at(r, "eval/metrics.json#/test/per_class")) > 0;
+}
+
+tn_str tn_records_probe_column(tn_records *r)
+{
+    for (const tn_json *v = tn_json_first(tn_json_first(tn_records_get(r, "experiment/candidates.csv"))); v; v = tn_json_next(v))
+        if (tn_str_starts(tn_json_key(v), "probe_"))
+            return tn_json_key(v);
+    return TN_STR("");
+}

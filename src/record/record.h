@@ -25,6 +25,20 @@ tn_str tn_records_text(tn_records *r, const char *address);
 /// Index of the element of the list at an address whose `key` is the lowest number, among those with `n` of at least
 /// min_n (elements without `n` count): the weakest class, the weakest slice. SIZE_MAX when there is none.
 size_t tn_records_lowest(tn_records *r, const char *list, const char *key, double min_n);
+/// What a run was measured by, whatever its task: names of metrics in the order of their signatures, the criterion's first
+/// where two are shown, and who opened the test beside the model.
+enum { TN_MEASURED_MAX = 16 };
+typedef struct {
+    tn_str metric[TN_MEASURED_MAX], baseline[TN_MEASURED_MAX];
+    size_t n_metrics, n_baselines;
+    tn_str criterion, second; /* empty: not measured */
+    tn_str slice[2];          /* metrics that slices.csv has */
+    const char *row_test;     /* key of the test over rows in comparisons.json: "mcnemar", "sign" */
+    bool has_classes;         /* there are figures by class */
+} tn_measured;
+void tn_records_measured(tn_records *r, tn_measured *out);
+/// The probe's column of experiment/candidates.csv, "probe_macro_f1"; empty when there is none.
+tn_str tn_records_probe_column(tn_records *r);
 /// TN_ENOMEM when a look-up failed for want of memory, so that its "absent" was untrue; else TN_OK. Ask once, at the end.
 tn_status tn_records_status(const tn_records *r, tn_err *err);
 /// Why a record that exists could not be read; NULL when it could, or does not exist.

@@ -2,6 +2,7 @@
  * data-record attribute. Pictures are drawn from the same records, and say "not measured" when those are missing. */
 #include "report/report.h"
 
+#include "metric/names.h"
 #include "record/record.h"
 #include "report/svg.h"
 
@@ -14,6 +15,7 @@ typedef struct {
     tn_buf *out;
     tn_arena *a;
     bool no_memory; /* a picture could not be drawn */
+    tn_measured measured;
 } page;
 
 static const char head[] =
@@ -141,8 +143,15 @@ static void joined(page *p, const char *address)
 static void summary(page *p)
 {
     html(p, "<div class=\"cards\">\n");
-    card(p, "macro F1 on the test", TN_SHOW_3, "eval/metrics.json#/test/macro_f1");
-    card(p, "accuracy on the test", TN_SHOW_3, "eval/metrics.json#/test/accuracy");
+    tn_str metric[] = {p->measured.criterion, p->measured.second};
+    for (size_t i = 0; i < TN_COUNT(metric); i++) {
+        char name[96], address[96];
+        if (metric[i].len == 0)
+            continue;
+        snprintf(name, sizeof name, "%.*s on the test", TN_ARG(tn_metric_title_of(metric[i])));
+        snprintf(address, sizeof address, "eval/metrics.json#/test/%.*s", TN_ARG(metric[i]));
+        card(p, name, TN_SHOW_3, address);
+    }
     card(p, "p95 latency, one text", TN_SHOW_MS, "deploy/bench.json#/latency/p95_ms");
     card(p, "texts a second, batches of 32", TN_SHOW_COUNT, "deploy/bench.json#/throughput/rows_per_s");
     html(p, "</div>\n");
@@ -169,7 +178,7 @@ static void headline(page *p)
     char address[96];
     snprintf(address, sizeof address, "eval/metrics.json#/test/%.*s", TN_ARG(metric));
     (void)tn_records_number(p->r, address, &value);
-    bool has_threshold = tn_records_number(p->r, "criteria.json#/threshold", &threshold), reached = !has_threshold || value >= threshold;
+    bool has_threshold = tn_records_number(p->r, "criteria.json#/threshold", &threshold), reached = !has_threshold || (tn_str_is(words_at(p, "criteria.json#/op"), "<=") ? value <= threshold : value >= threshold);
     html(p, n_better == n_all && reached ? "<b>The criterion fixed before training is met</b>: " : "<b>The criterion fixed before training is not met</b>: ");
     tn_buf_printf(p->out, "better than %zu of %zu baselines beyond the 95 %% interval", n_better, n_all);
     if (has_threshold)
@@ -189,8 +198,8 @@ static void verdicts(page *p)
     for (size_t i = 0; i < n; i++) {
         html(p, "<li>");
         say(p, words_at(p, "eval/comparisons.json#/comparisons/%zu/words", i));
-        html(p, " (McNemar p ");
-        num(p, TN_SHOW_P, "eval/comparisons.json#/comparisons/%zu/mcnemar/p", i);
+        html(p, strcmp(p->measured.row_test, "sign") == 0 ? " (sign test p " : " (McNemar p ");
+        num(p, TN_SHOW_P, "eval/comparisons.json#/comparisons/%zu/%s/p", i, p->measured.row_test);
         html(p, ", Holm-adjusted ");
         num(p, TN_SHOW_P, "eval/comparisons.json#/comparisons/%zu/p_holm", i);
         html(p, ")</li>\n");
@@ -221,18 +230,24 @@ static void exceptions(page *p)
 
 static void limits(page *p)
 {
-    html(p, "<h2 id=\"limits\">Limits first</h2>\n<div class=\"box\"><ul>\n<li>Weakest class: ");
+    html(p, "<h2 id=\"limits\">Limits first</h2>\n<div class=\"box\"><ul>\n");
     size_t k = tn_records_lowest(p->r, "eval/metrics.json#/test/per_class", "f1", 0);
-    if (k == SIZE_MAX) {
+    bool by_class = p->measured.has_classes || p->measured.n_metrics == 0;
+    if (by_class)
+        html(p, "<li>Weakest class: ");
+    if (k == SIZE_MAX && by_class) {
         not_measured(p);
-    } else {
+    } else if (by_class) {
         html(p, "<b>");
         say(p, words_at(p, "eval/metrics.json#/test/per_class/%zu/label", k));
         html(p, "</b>, F1 ");
         num(p, TN_SHOW_3, "eval/metrics.json#/test/per_class/%zu/f1", k);
     }
-    html(p, "</li>\n<li>Weakest slice of at least 15 test rows: ");
-    k = tn_records_lowest(p->r, "eval/slices.csv", "accuracy", 15);
+    char slice[64] = "accuracy";
+    if (p->measured.slice[0].len)
+        snprintf(slice, sizeof slice, "%.*s", TN_ARG(p->measured.slice[0]));
+    html(p, by_class ? "</li>\n<li>Weakest slice of at least 15 test rows: " : "<li>Weakest slice of at least 15 test rows: ");
+    k = tn_records_lowest(p->r, "eval/slices.csv", slice, 15);
     if (k == SIZE_MAX) {
         not_measured(p);
     } else {
@@ -240,16 +255,20 @@ static void limits(page *p)
         say(p, words_at(p, "eval/slices.csv#/%zu/slice", k));
         html(p, ": ");
         say(p, words_at(p, "eval/slices.csv#/%zu/value", k));
-        html(p, "</b>, accuracy ");
-        num(p, TN_SHOW_3, "eval/slices.csv#/%zu/accuracy", k);
+        html(p, "</b>, ");
+        tn_html_text(p->out, tn_metric_title_of(tn_str_of(slice)));
+        html(p, " ");
+        num(p, TN_SHOW_3, "eval/slices.csv#/%zu/%s", k, slice);
         html(p, " on ");
         num(p, TN_SHOW_COUNT, "eval/slices.csv#/%zu/n", k);
         html(p, " rows");
     }
-    html(p, "</li>\n<li>Seen and unseen texts differ: macro F1 ");
-    num(p, TN_SHOW_3, "eval/metrics.json#/train/macro_f1");
+    html(p, "</li>\n<li>Seen and unseen texts differ: ");
+    tn_html_text(p->out, tn_metric_title_of(p->measured.criterion));
+    html(p, " ");
+    num(p, TN_SHOW_3, "eval/metrics.json#/train/%.*s", TN_ARG(p->measured.criterion));
     html(p, " on training rows, ");
-    num(p, TN_SHOW_3, "eval/metrics.json#/test/macro_f1");
+    num(p, TN_SHOW_3, "eval/metrics.json#/test/%.*s", TN_ARG(p->measured.criterion));
     html(p, " on the test</li>\n<li>All quality figures come from ");
     num(p, TN_SHOW_COUNT, "eval/metrics.json#/test/n");
     html(p, " test rows of one data set; other sources and times are not covered</li>\n");
@@ -297,7 +316,7 @@ static void task(page *p)
     say(p, words_at(p, "criteria.json#/metric"));
     html(p, "</code>");
     if (tn_json_type(tn_records_at(p->r, "criteria.json#/threshold")) == TN_JSON_NUMBER) {
-        html(p, " at least ");
+        html(p, tn_str_is(words_at(p, "criteria.json#/op"), "<=") ? " at most " : " at least ");
         num(p, TN_SHOW_3, "criteria.json#/threshold");
     }
     html(p, "</td></tr>\n</table>\n");
@@ -326,7 +345,10 @@ static void choice(page *p)
         return;
     }
     html(p, "<div class=\"scroll\"><table><tr><th>model</th><th class=\"n\">parameters</th><th>licence</th><th class=\"n\">tokens a word</th><th class=\"n\">words that lose letters</th>"
-            "<th>fit</th><th class=\"n\">probe macro F1</th></tr>\n");
+            "<th>fit</th><th class=\"n\">probe ");
+    tn_str probe = tn_records_probe_column(p->r);
+    tn_html_text(p->out, tn_metric_title_of(tn_str_sub(probe, probe.len > 6 ? 6 : 0, probe.len)));
+    html(p, "</th></tr>\n");
     for (size_t i = 0; i < n; i++) {
         bool chosen = tn_str_is(words_at(p, "experiment/candidates.csv#/%zu/chosen", i), "yes");
         html(p, chosen ? "<tr class=\"chosen\"><td>" : "<tr><td>");
@@ -346,7 +368,7 @@ static void choice(page *p)
         say(p, words_at(p, "experiment/candidates.csv#/%zu/fit", i));
         html(p, "</td>");
         cell_open(p);
-        num(p, TN_SHOW_3, "experiment/candidates.csv#/%zu/probe_macro_f1", i);
+        num(p, TN_SHOW_3, "experiment/candidates.csv#/%zu/%.*s", i, TN_ARG(probe));
         html(p, "</td></tr>\n<tr class=\"why\"><td colspan=\"7\">");
         html(p, chosen ? "chosen: " : "not chosen: ");
         say(p, words_at(p, "experiment/candidates.csv#/%zu/reason", i));
@@ -386,12 +408,36 @@ static void choice(page *p)
     html(p, "</table>\n");
 }
 
+/* What is to be predicted, where that is a number. */
+static void numbers_table(page *p)
+{
+    html(p, "<table><tr><th>split</th><th class=\"n\">rows</th><th class=\"n\">mean</th><th class=\"n\">deviation</th><th class=\"n\">lowest</th><th class=\"n\">highest</th></tr>\n");
+    for (size_t i = 0; i < count(p, "data/profile.json#/numbers"); i++) {
+        static const char *const what[] = {"mean", "deviation", "low", "high"};
+        html(p, "<tr><td>");
+        say(p, words_at(p, "data/profile.json#/numbers/%zu/split", i));
+        html(p, "</td>");
+        cell_open(p);
+        num(p, TN_SHOW_COUNT, "data/profile.json#/numbers/%zu/n", i);
+        html(p, "</td>");
+        for (size_t k = 0; k < TN_COUNT(what); k++) {
+            cell_open(p);
+            num(p, TN_SHOW_3, "data/profile.json#/numbers/%zu/%s", i, what[k]);
+            html(p, "</td>");
+        }
+        html(p, "</tr>\n");
+    }
+    html(p, "</table>\n");
+}
+
 static void data(page *p)
 {
     static const char *const split[] = {"train", "validation", "test"};
     html(p, "<h2 id=\"data\">Data</h2>\n");
     size_t n = count(p, "data/profile.json#/classes");
-    if (n == 0) {
+    if (count(p, "data/profile.json#/numbers")) {
+        numbers_table(p);
+    } else if (n == 0) {
         html(p, "<p>Data profile: ");
         not_measured(p);
         html(p, "</p>\n");
@@ -490,17 +536,21 @@ static void approach(page *p)
         return;
     }
     smooth(loss, steps);
+    char metric[64], drawn[96], axis[64];
+    snprintf(metric, sizeof metric, "%.*s", TN_ARG(p->measured.criterion));
+    snprintf(axis, sizeof axis, "%.*s", TN_ARG(tn_metric_title_of(p->measured.criterion)));
+    snprintf(drawn, sizeof drawn, "validation %s", axis);
     tn_svg_line line[] = {
         {column(p, "tune/steps.jsonl", "step", steps), loss, steps, "training loss", "a", false},
         {column(p, "tune/evals.jsonl", "step", evals), column(p, "tune/evals.jsonl", "loss", evals), evals, "validation loss", "c", false},
-        {column(p, "tune/evals.jsonl", "step", evals), column(p, "tune/evals.jsonl", "macro_f1", evals), evals, "validation macro F1", "b", true}};
+        {column(p, "tune/evals.jsonl", "step", evals), column(p, "tune/evals.jsonl", metric, evals), evals, drawn, "b", true}};
     if (evals == 0) {
         html(p, "<p>Validation along the way: ");
         not_measured(p);
         html(p, "</p>\n");
     }
     if (line[0].x && line[1].x && line[1].y && line[2].x && line[2].y)
-        tn_svg_lines(line, TN_COUNT(line), "step", "loss", "macro F1", p->out);
+        tn_svg_lines(line, TN_COUNT(line), "step", "loss", axis, p->out);
 }
 
 static void confusion(page *p)
@@ -528,77 +578,132 @@ static void confusion(page *p)
     tn_svg_confusion(v, name, n, p->out);
 }
 
+/* The model, then the baselines, the strongest kind first. */
+static void who_address(const tn_measured *m, size_t i, char *out, size_t size)
+{
+    if (i == 0)
+        snprintf(out, size, "test");
+    else
+        snprintf(out, size, "baselines/%.*s", TN_ARG(m->baseline[m->n_baselines - i]));
+}
+
+static tn_str who_name(const tn_measured *m, size_t i)
+{
+    static const char *const known[][2] = {{"probe", "untouched encoder + probe"}, {"ngram", "n-grams, linear"}, {"majority", "majority class"}, {"mean", "the mean"}};
+    for (size_t k = 0; i && k < TN_COUNT(known); k++)
+        if (tn_str_is(m->baseline[m->n_baselines - i], known[k][0]))
+            return tn_str_of(known[k][1]);
+    return i ? m->baseline[m->n_baselines - i] : TN_STR("this model");
+}
+
+static void sentence_start(page *p, tn_str title)
+{
+    bool small = title.len && title.ptr[0] >= 'a' && title.ptr[0] <= 'z' && !tn_str_is(title, "mAP");
+    char first = small ? (char)(title.ptr[0] - 32) : 0;
+    tn_html_text(p->out, small ? (tn_str){&first, 1} : TN_STR(""));
+    tn_html_text(p->out, tn_str_sub(title, small, title.len));
+}
+
 static void evaluation(page *p)
 {
-    static const char *const who[][2] = {{"test", "this model"}, {"baselines/probe", "untouched encoder + probe"}, {"baselines/ngram", "n-grams, linear"},
-                                         {"baselines/majority", "majority class"}};
-    tn_svg_bar bar[TN_COUNT(who)];
+    const tn_measured *m = &p->measured;
+    tn_svg_bar bar[TN_MEASURED_MAX + 1];
     size_t n = 0;
-    html(p, "<h2 id=\"evaluation\">Evaluation</h2>\n<p>The test was opened once, after all choices were made. Macro F1 with 95 % intervals:</p>\n");
-    for (size_t i = 0; i < TN_COUNT(who); i++) {
-        char address[96];
-        tn_svg_bar b = {.name = tn_str_of(who[i][1]), .low = NAN, .high = NAN, .ours = i == 0};
-        snprintf(address, sizeof address, "eval/metrics.json#/%s/macro_f1", who[i][0]);
+    html(p, "<h2 id=\"evaluation\">Evaluation</h2>\n<p>The test was opened once, after all choices were made. ");
+    sentence_start(p, tn_metric_title_of(m->criterion));
+    html(p, " with 95 % intervals:</p>\n");
+    for (size_t i = 0; i <= m->n_baselines; i++) {
+        char who[64], address[160];
+        tn_svg_bar b = {.name = who_name(m, i), .low = NAN, .high = NAN, .ours = i == 0};
+        who_address(m, i, who, sizeof who);
+        snprintf(address, sizeof address, "eval/metrics.json#/%s/%.*s", who, TN_ARG(m->criterion));
         if (!tn_records_number(p->r, address, &b.value))
             continue;
-        snprintf(address, sizeof address, "eval/metrics.json#/%s/intervals/macro_f1/low", who[i][0]);
+        snprintf(address, sizeof address, "eval/metrics.json#/%s/intervals/%.*s/low", who, TN_ARG(m->criterion));
         (void)tn_records_number(p->r, address, &b.low);
-        snprintf(address, sizeof address, "eval/metrics.json#/%s/intervals/macro_f1/high", who[i][0]);
+        snprintf(address, sizeof address, "eval/metrics.json#/%s/intervals/%.*s/high", who, TN_ARG(m->criterion));
         (void)tn_records_number(p->r, address, &b.high);
         bar[n++] = b;
     }
     if (n)
         tn_svg_bars(bar, n, p->out);
-    html(p, "<table><tr><th>model</th><th class=\"n\">accuracy</th><th class=\"n\">macro F1</th><th class=\"n\">95 % interval</th><th class=\"n\">MCC</th><th class=\"n\">log-loss</th></tr>\n");
-    for (size_t i = 0; i < TN_COUNT(who); i++) {
+    html(p, "<div class=\"scroll\"><table><tr><th>model</th>");
+    for (size_t k = 0; k < m->n_metrics; k++) {
+        html(p, "<th class=\"n\">");
+        tn_html_text(p->out, tn_metric_title_of(m->metric[k]));
+        html(p, tn_str_eq(m->metric[k], m->criterion) ? "</th><th class=\"n\">95 % interval</th>" : "</th>");
+    }
+    html(p, "</tr>\n");
+    for (size_t i = 0; i <= m->n_baselines; i++) {
+        char who[64];
+        who_address(m, i, who, sizeof who);
         html(p, i ? "<tr><td>" : "<tr class=\"chosen\"><td>");
-        html(p, who[i][1]);
+        tn_html_text(p->out, who_name(m, i));
         html(p, "</td>");
-        cell_open(p);
-        num(p, TN_SHOW_3, "eval/metrics.json#/%s/accuracy", who[i][0]);
-        html(p, "</td>");
-        cell_open(p);
-        num(p, TN_SHOW_3, "eval/metrics.json#/%s/macro_f1", who[i][0]);
-        html(p, "</td>");
-        cell_open(p);
-        num(p, TN_SHOW_3, "eval/metrics.json#/%s/intervals/macro_f1/low", who[i][0]);
-        html(p, " – ");
-        num(p, TN_SHOW_3, "eval/metrics.json#/%s/intervals/macro_f1/high", who[i][0]);
-        html(p, "</td>");
-        cell_open(p);
-        num(p, TN_SHOW_3, "eval/metrics.json#/%s/mcc", who[i][0]);
-        html(p, "</td>");
-        cell_open(p);
-        num(p, TN_SHOW_3, "eval/metrics.json#/%s/log_loss", who[i][0]);
+        for (size_t k = 0; k < m->n_metrics; k++) {
+            cell_open(p);
+            num(p, TN_SHOW_3, "eval/metrics.json#/%s/%.*s", who, TN_ARG(m->metric[k]));
+            html(p, "</td>");
+            if (!tn_str_eq(m->metric[k], m->criterion))
+                continue;
+            cell_open(p);
+            num(p, TN_SHOW_3, "eval/metrics.json#/%s/intervals/%.*s/low", who, TN_ARG(m->criterion));
+            html(p, " – ");
+            num(p, TN_SHOW_3, "eval/metrics.json#/%s/intervals/%.*s/high", who, TN_ARG(m->criterion));
+            html(p, "</td>");
+        }
+        html(p, "</tr>\n");
+    }
+    if (m->n_metrics == 0) {
+        html(p, "<tr><td>");
+        not_measured(p);
         html(p, "</td></tr>\n");
     }
-    html(p, "</table>\n<h3>Against the baselines</h3>\n");
+    html(p, "</table></div>\n<h3>Against the baselines</h3>\n");
     verdicts(p);
-    html(p, "<h3>By class</h3>\n");
+    bool by_class = m->has_classes || m->n_metrics == 0, thresholds = tn_records_at(p->r, "eval/metrics.json#/test/per_class/0/threshold") != NULL;
     n = count(p, "eval/metrics.json#/test/per_class");
-    html(p, "<table><tr><th>class</th><th class=\"n\">precision</th><th class=\"n\">recall</th><th class=\"n\">F1</th><th class=\"n\">test rows</th></tr>\n");
+    if (by_class)
+        html(p, thresholds ? "<h3>By label</h3>\n<table><tr><th>label</th>" : "<h3>By class</h3>\n<table><tr><th>class</th>");
+    if (by_class)
+        html(p, "<th class=\"n\">precision</th><th class=\"n\">recall</th><th class=\"n\">F1</th><th class=\"n\">test rows</th>");
+    if (by_class)
+        html(p, thresholds ? "<th class=\"n\">threshold</th></tr>\n" : "</tr>\n");
     for (size_t i = 0; i < n && i < 100; i++) {
         static const char *const metric[] = {"precision", "recall", "f1"};
         html(p, "<tr><td>");
         say(p, words_at(p, "eval/metrics.json#/test/per_class/%zu/label", i));
         html(p, "</td>");
-        for (size_t m = 0; m < TN_COUNT(metric); m++) {
+        for (size_t k = 0; k < TN_COUNT(metric); k++) {
             cell_open(p);
-            num(p, TN_SHOW_3, "eval/metrics.json#/test/per_class/%zu/%s", i, metric[m]);
+            num(p, TN_SHOW_3, "eval/metrics.json#/test/per_class/%zu/%s", i, metric[k]);
             html(p, "</td>");
         }
         cell_open(p);
         num(p, TN_SHOW_COUNT, "eval/metrics.json#/test/per_class/%zu/support", i);
-        html(p, "</td></tr>\n");
+        html(p, "</td>");
+        if (thresholds) {
+            cell_open(p);
+            num(p, TN_SHOW_3, "eval/metrics.json#/test/per_class/%zu/threshold", i);
+            html(p, "</td>");
+        }
+        html(p, "</tr>\n");
     }
-    if (n == 0) {
+    if (n == 0 && by_class) {
         html(p, "<tr><td colspan=\"5\">");
         not_measured(p);
         html(p, "</td></tr>\n");
     }
-    html(p, "</table>\n");
-    confusion(p);
-    html(p, "<h3>By slice</h3>\n<table><tr><th>slice</th><th>value</th><th class=\"n\">rows</th><th class=\"n\">accuracy</th><th class=\"n\">macro F1</th></tr>\n");
+    html(p, by_class ? "</table>\n" : "");
+    if (tn_records_at(p->r, "eval/metrics.json#/test/confusion") || p->measured.n_metrics == 0)
+        confusion(p);
+    html(p, "<h3>By slice</h3>\n<table><tr><th>slice</th><th>value</th><th class=\"n\">rows</th>");
+    for (size_t k = 0; k < TN_COUNT(p->measured.slice); k++) {
+        html(p, "<th class=\"n\">");
+        tn_html_text(p->out, tn_metric_title_of(p->measured.slice[k]));
+        html(p, "</th>");
+    }
+    html(p, "</tr>\n");
     n = count(p, "eval/slices.csv");
     for (size_t i = 0; i < n && i < 30; i++) {
         html(p, "<tr><td>");
@@ -609,19 +714,21 @@ static void evaluation(page *p)
         cell_open(p);
         num(p, TN_SHOW_COUNT, "eval/slices.csv#/%zu/n", i);
         html(p, "</td>");
-        cell_open(p);
-        num(p, TN_SHOW_3, "eval/slices.csv#/%zu/accuracy", i);
-        html(p, "</td>");
-        cell_open(p);
-        num(p, TN_SHOW_3, "eval/slices.csv#/%zu/macro_f1", i);
-        html(p, "</td></tr>\n");
+        for (size_t k = 0; k < TN_COUNT(p->measured.slice); k++) {
+            cell_open(p);
+            num(p, TN_SHOW_3, "eval/slices.csv#/%zu/%.*s", i, TN_ARG(p->measured.slice[k]));
+            html(p, "</td>");
+        }
+        html(p, "</tr>\n");
     }
     if (n == 0) {
         html(p, "<tr><td colspan=\"5\">");
         not_measured(p);
         html(p, "</td></tr>\n");
     }
-    html(p, "</table>\n<h3>Most confident errors</h3>\n<table><tr><th>text</th><th>label</th><th>predicted</th><th class=\"n\">confidence</th></tr>\n");
+    html(p, "</table>\n<h3>Most confident errors</h3>\n<table><tr><th>text</th><th>label</th><th>predicted</th><th class=\"n\">");
+    html(p, count(p, "data/profile.json#/numbers") ? "distance" : "confidence");
+    html(p, "</th></tr>\n");
     n = count(p, "eval/errors.csv");
     for (size_t i = 0; i < n && i < 8; i++) {
         html(p, "<tr><td>");
@@ -681,6 +788,7 @@ tn_status tn_report_html(const char *dir, tn_arena *a, tn_buf *out, tn_err *err)
 {
     page p = {.out = out, .a = a};
     TN_TRY(tn_records_open(dir, &p.r, err));
+    tn_records_measured(p.r, &p.measured);
     html(&p, head);
     html(&p, "<title>");
     tn_str what = words_at(&p, "plan.yaml#/brief/what");
