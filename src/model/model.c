@@ -406,6 +406,8 @@ static tn_status pack_matrices(tn_model *m, tn_err *err)
     return TN_OK;
 }
 
+typedef enum { LOGITS, POOLED, STATES } output_kind;
+
 /* Lines of outputs of rows [0, r): one a row, a token or a chosen token. */
 static size_t lines_before(const tn_model *m, const tn_batch *b, int32_t r)
 {
@@ -454,25 +456,25 @@ static tn_status piece_of(tn_model *m, const tn_batch *b, int32_t first, int32_t
     return TN_OK;
 }
 
-static tn_status forward_piece(tn_model *m, const tn_batch *b, bool logits, float *out, tn_err *err)
+static tn_status forward_piece(tn_model *m, const tn_batch *b, output_kind kind, float *out, tn_err *err)
 {
     const int32_t shard[2] = {0, b->n_rows};
     tn_step step = {.rows = {.n_rows = b->n_rows, .start = b->start, .n_shards = 1, .shard = shard}};
-    if (logits && lines_before(m, b, b->n_rows) == 0)
+    if (kind == LOGITS && lines_before(m, b, b->n_rows) == 0)
         return TN_OK;
     tn_tape_begin(m->tape, &step);
     tn_var *x = m->family->encode(m, m->tape, b);
-    if (logits)
+    if (kind == LOGITS)
         x = m->family->classify(m, m->tape, x, b);
     TN_TRY(tn_tape_status(m->tape, err));
-    if (logits)
+    if (kind != POOLED)
         memcpy(out, x->value.data, tn_tensor_size(&x->value) * sizeof *out);
     else
         tn_pooling_apply(m, &step.rows, &x->value, out);
     return TN_OK;
 }
 
-static tn_status forward(tn_model *m, const tn_batch *b, bool logits, float *out, tn_err *err)
+static tn_status forward(tn_model *m, const tn_batch *b, output_kind kind, float *out, tn_err *err)
 {
     tn_fp_reset();
     if (b->n_rows == 0)
@@ -481,15 +483,15 @@ static tn_status forward(tn_model *m, const tn_batch *b, bool logits, float *out
     if (m->was_used && !m->packed && !m->options.train)
         TN_TRY(pack_matrices(m, err));
     int32_t limit = m->options.train ? TN_CHUNK_TOKENS_TRAIN : TN_CHUNK_TOKENS;
-    size_t width = logits ? (size_t)tn_model_width(m) : (size_t)m->config.hidden_size;
+    size_t width = kind == LOGITS ? (size_t)tn_model_width(m) : (size_t)m->config.hidden_size;
     tn_arena_mark mark = tn_arena_save(m->work);
     tn_status st = TN_OK;
     for (int32_t r = 0, end = 0; r < b->n_rows && st == TN_OK; r = end) {
         tn_batch piece;
         tn_arena_restore(m->work, mark);
-        size_t line = logits ? lines_before(m, b, r) : (size_t)r;
+        size_t line = kind == LOGITS ? lines_before(m, b, r) : kind == STATES ? (size_t)b->start[r] : (size_t)r;
         if ((st = piece_of(m, b, r, limit, &end, &piece, err)) == TN_OK)
-            st = forward_piece(m, &piece, logits, out + line * width, err);
+            st = forward_piece(m, &piece, kind, out + line * width, err);
     }
     tn_arena_restore(m->work, mark);
     m->was_used = true;
@@ -505,14 +507,19 @@ tn_status tn_model_logits(tn_model *m, const tn_batch *b, float *logits, tn_err 
 {
     if (m->options.encoder_only)
         return tn_fail(err, TN_EINVALID, "%s was opened without a head", m->dir);
-    return forward(m, b, true, logits, err);
+    return forward(m, b, LOGITS, logits, err);
 }
 
 tn_status tn_model_embed(tn_model *m, const tn_batch *b, float *out, tn_err *err)
 {
     if (m->no_embedding.len)
         return tn_fail(err, TN_EINVALID, "%.*s", TN_ARG(m->no_embedding));
-    return forward(m, b, false, out, err);
+    return forward(m, b, POOLED, out, err);
+}
+
+tn_status tn_model_states(tn_model *m, const tn_batch *b, float *out, tn_err *err)
+{
+    return forward(m, b, STATES, out, err);
 }
 
 void tn_model_scores(const tn_model *m, float *logits, int32_t n)

@@ -89,6 +89,9 @@ void tn_model_scores(const tn_model *m, float *logits, int32_t n);
 /// is no modules.json): sentence embeddings, frozen features for a probe.
 tn_status tn_model_embed(tn_model *m, const tn_batch *b, float *out, tn_err *err);
 
+/// States of the encoder's last layer, [tokens, hidden_size]: also of a model without head.
+tn_status tn_model_states(tn_model *m, const tn_batch *b, float *out, tn_err *err);
+
 /// ---- texts ----
 /// probability [n,L]: rows sum to 1 (one label a row). Texts longer than tn_model_max_tokens are cut at the end;
 /// *n_cut (may be NULL) counts them. TN_EFORMAT for text that is not UTF-8, with its number from 1, and for weights whose

@@ -215,3 +215,8 @@ tn_status tn_tokenizer_decode(const tn_tokenizer *t, const uint32_t *ids, size_t
             tokens[n_tokens++] = t->token[ids[i]];
     return tn_decoder_run(&t->decoder, tokens, n_tokens, arena, out, err);
 }
+
+tn_status tn_tokenizer_join(const tn_tokenizer *t, tn_str *tokens, size_t n, tn_arena *arena, tn_str *out, tn_err *err)
+{
+    return tn_decoder_run(&t->decoder, tokens, n, arena, out, err);
+}

@@ -102,6 +102,9 @@ tn_status tn_tokenizer_ids(const tn_tokenizer *t, tn_str text, const tn_encode_o
 tn_status tn_tokenizer_decode(const tn_tokenizer *t, const uint32_t *ids, size_t n, bool skip_special, tn_arena *arena,
                               tn_str *out, tn_err *err);
 
+/// The same of names of tokens; they are overwritten.
+tn_status tn_tokenizer_join(const tn_tokenizer *t, tn_str *tokens, size_t n, tn_arena *arena, tn_str *out, tn_err *err);
+
 /// Ids are below this: one more than the largest id, added tokens included.
 uint32_t tn_tokenizer_vocab_size(const tn_tokenizer *t);
 /// False when there is no such token, by the model's spelling or an added token's content.
