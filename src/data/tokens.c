@@ -69,6 +69,8 @@ static tn_status add_word(builder *b, tn_str word, tn_str tag, uint32_t line)
         return tn_fail(b->err, TN_ELIMIT,
                        "%s:%u: a word or tag of %zu bytes; %d are the most: are the columns parted right?", path_of(b),
                        line, word.len > tag.len ? word.len : tag.len, MAX_WORD);
+    if (memchr(tag.len ? tag.ptr : "", ' ', tag.len))
+        return tn_fail(b->err, TN_EFORMAT, "%s:%u: the tag \"%.*s\" holds a blank", path_of(b), line, TN_ARG(tn_str_sub(tag, 0, 80)));
     b->bytes += word.len + 1;
     if (b->bytes > b->max_record)
         return tn_fail(b->err, TN_ELIMIT,

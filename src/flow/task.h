@@ -151,6 +151,6 @@ bool tn_task_is_criterion(const tn_flow_task *t, tn_str metric);
 void tn_task_write_metrics(const tn_flow_task *t, const tn_answers *a, tn_json_writer *w);
 void tn_task_write_intervals(const tn_flow_task *t, const tn_interval *interval, tn_json_writer *w);
 
-extern const tn_flow_task tn_task_single_label, tn_task_multi_label, tn_task_regression;
+extern const tn_flow_task tn_task_single_label, tn_task_multi_label, tn_task_regression, tn_task_tokens;
 
 #endif

@@ -22,8 +22,8 @@ const char *tn_scheme_name(tn_scheme s)
 
 const char *tn_sequence_metric_name(tn_sequence_metric m)
 {
-    static const char *const name[TN_N_SEQUENCE] = {"precision",   "recall",    "f1",      "macro_f1",
-                                                    "weighted_f1", "strict_f1", "accuracy"};
+    static const char *const name[TN_N_SEQUENCE] = {"span_precision",   "span_recall",    "span_f1",      "span_macro_f1",
+                                                    "span_weighted_f1", "span_strict_f1", "word_accuracy"};
     return name[m];
 }
 

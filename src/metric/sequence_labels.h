@@ -79,7 +79,7 @@ typedef enum {
     TN_SEQUENCE_ACCURACY,    /* of words, O included */
     TN_N_SEQUENCE,
 } tn_sequence_metric;
-const char *tn_sequence_metric_name(tn_sequence_metric m); /* "precision", …, "strict_f1", "accuracy" */
+const char *tn_sequence_metric_name(tn_sequence_metric m); /* "span_precision", …, "word_accuracy" */
 /// All of them from summed counts, value [TN_N_SEQUENCE]: tn_counted's function with the tag set as self.
 void tn_sequence_values(const void *tag_set, const double *sum, int32_t n_rows, double *value);
 

@@ -63,33 +63,33 @@ def check(what, ours, theirs):
 
 def averages(name, ours, y, p, score, **kw):
     some = sum(t["support"] for t in ours["types"].values()) > 0
-    check(f"{name} micro", ours["f1"], score(y, p, average="micro", **kw)[2])
+    check(f"{name} micro", ours["span_f1"], score(y, p, average="micro", **kw)[2])
     if ours["types"]:
-        check(f"{name} macro", ours["macro_f1"], score(y, p, average="macro", **kw)[2])
+        check(f"{name} macro", ours["span_macro_f1"], score(y, p, average="macro", **kw)[2])
     if some:
-        check(f"{name} weighted", ours["weighted_f1"], score(y, p, average="weighted", **kw)[2])
+        check(f"{name} weighted", ours["span_weighted_f1"], score(y, p, average="weighted", **kw)[2])
 
 
 for i, (c, ours) in enumerate(zip(cases, answers)):
     name, tags = f"case {i} ({c['scheme'] or 'lenient'})", c["tags"]
     y, p = ([[tags[t] for t in row[side]] for row in c["rows"]] for side in (0, 1))
     n_words = sum(map(len, y))
-    check(f"{name} accuracy", ours["accuracy"], accuracy_score(y, p) if n_words else 0)
+    check(f"{name} accuracy", ours["word_accuracy"], accuracy_score(y, p) if n_words else 0)
     if c["scheme"] == "plain":
         if n_words:
             flat = [[t for row in side for t in row] for side in (y, p)]
             seen = sorted(set(flat[0]) | set(flat[1]))
             per = m.precision_recall_fscore_support(*flat, labels=seen, zero_division=0)
-            check(f"{name} macro", ours["macro_f1"], m.f1_score(*flat, average="macro", zero_division=0))
-            check(f"{name} weighted", ours["weighted_f1"], m.f1_score(*flat, average="weighted", zero_division=0))
+            check(f"{name} macro", ours["span_macro_f1"], m.f1_score(*flat, average="macro", zero_division=0))
+            check(f"{name} weighted", ours["span_weighted_f1"], m.f1_score(*flat, average="weighted", zero_division=0))
             for k, t in enumerate(seen):
                 for j, key in enumerate(("precision", "recall", "f1", "support")):
                     check(f"{name} {t} {key}", ours["types"][t][key], per[j][k])
         continue
     if c["scheme"] != "BILOU":
         averages(name, ours, y, p, lenient)
-        check(f"{name} precision", ours["precision"], lenient(y, p, average="micro")[0])
-        check(f"{name} recall", ours["recall"], lenient(y, p, average="micro")[1])
+        check(f"{name} precision", ours["span_precision"], lenient(y, p, average="micro")[0])
+        check(f"{name} recall", ours["span_recall"], lenient(y, p, average="micro")[1])
         names = sorted({e[0] for side in (y, p) for e in get_entities(side)})
         per = lenient(y, p, average=None)
         if set(names) != set(ours["types"]):
@@ -103,7 +103,7 @@ for i, (c, ours) in enumerate(zip(cases, answers)):
             bad.append(f"{name} spans")
             print(f"FAIL {name}: spans {ours['spans']} instead of {spans}")
     if c["scheme"]:
-        check(f"{name} strict", ours["strict_f1"], strict(y, p, average="micro", scheme=getattr(schemes, c["scheme"]))[2])
+        check(f"{name} strict", ours["span_strict_f1"], strict(y, p, average="micro", scheme=getattr(schemes, c["scheme"]))[2])
 
 refused = [{"tags": ["O", "X-A"], "scheme": "IOB2", "rows": []}, {"tags": ["O", "S-A"], "scheme": "IOB2", "rows": []},
            {"tags": ["O", ""], "scheme": "plain", "rows": []}, {"tags": ["O", "L-A"], "scheme": "IOBES", "rows": []}]
