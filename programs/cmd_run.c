@@ -88,7 +88,7 @@ static const cli_option run_options[] = {
 const cli_command cmd_run = {
     "run", "BRIEF|PLAN [--out DIR] [--resume]", "the whole workflow: plan, data, model choice, fine-tuning, evaluation, cards, report",
     "BRIEF is Markdown: Task, Why it matters, Where this applies, When this is needed, in any order, with front matter for\n"
-    "what prose cannot say (data: reviews.csv). PLAN is a plan.yaml. Everything that was done lands in the run folder; the\n"
+    "what prose cannot say (data: reviews.csv; recipe: {seeds: [0, 1], lora: {rank: 8}}, see docs/recipes.md). PLAN is a plan.yaml. Everything that was done lands in the run folder; the\n"
     "same inputs give the same bytes, whatever the threads, instruction set, or interruptions.",
     1, 1, run_options, run};
 

@@ -2,15 +2,17 @@
 
     python train.py plan.yaml OUT [--model ID_OR_FOLDER --revision COMMIT]
 
-Needs: transformers, datasets, accelerate, torch, scikit-learn, pyyaml. Writes OUT/model, OUT/metrics.json, OUT/plan.yaml.
+Needs: transformers, datasets, accelerate, torch, scikit-learn, pyyaml; peft for adapters. Writes OUT/model, OUT/metrics.json, OUT/plan.yaml.
 """
 import argparse
 import csv
 import json
 import pathlib
+import re
 import shutil
 
 import numpy as np
+import torch
 import transformers
 import yaml
 from datasets import DatasetDict, load_dataset
@@ -70,11 +72,73 @@ def read_data():
     return data
 
 
+def recipe_values():
+    """The recipe; of a run that searched, with the values it found (tune/search.json beside the plan). One seed: the first."""
+    recipe = {k: v["value"] if isinstance(v, dict) and "value" in v else v for k, v in plan["recipe"].items()}
+    found = options.plan.parent / "tune/search.json"
+    if found.exists():
+        recipe.update(json.loads(found.read_text()).get("chosen", {}).get("recipe", {}))
+    return recipe
+
+
+def adapt(model):
+    """Freezing and adapters of the recipe."""
+    recipe = recipe_values()
+    freeze, lora = recipe.get("freeze", "none"), recipe.get("lora", "none")
+    below = {"none": 0, "embeddings": 1, "encoder": 10**6}.get(freeze, freeze if isinstance(freeze, str) else freeze + 1)
+    for parameter, layer, is_head in layers_of(model):
+        parameter.requires_grad = is_head or layer >= below
+    if lora == "none":
+        return model
+    import peft
+    heads = sorted({n.rsplit(".", 1)[0] for n, p in model.named_parameters() if of_head(model, n)})
+    linear = [n for n, m in model.named_modules() if isinstance(m, torch.nn.Linear) and not of_head(model, n + ".weight")]
+    targets = lora.get("targets", "all-linear")
+    if targets != "all-linear":
+        linear = [n for n in linear if any(n == t or n.endswith("." + t) for t in targets)]
+    kind = {"text-classification": "SEQ_CLS", "token-classification": "TOKEN_CLS", "question-answering": "QUESTION_ANS"}.get(value("task/tag"))
+    return peft.get_peft_model(model, peft.LoraConfig(task_type=kind, r=lora["rank"], lora_alpha=lora.get("alpha", 2 * lora["rank"]), lora_dropout=lora.get("dropout", 0.0),
+                                                      use_rslora=lora.get("rslora", False), target_modules=linear, modules_to_save=heads))
+
+
+def of_head(model, name):
+    return ".pooler." in name or not name.startswith(model.base_model_prefix + ".")
+
+
+def layers_of(model):
+    """Each parameter with its layer (0: embeddings, then 1, 2, ...) and whether it is the head's."""
+    out = []
+    for name, parameter in model.named_parameters():
+        place = re.search(r"\.(?:layers?|h|albert_layer_groups)\.(\d+)\.", name)
+        out.append((parameter, int(place.group(1)) + 1 if place else 0, of_head(model, name)))
+    return out
+
+
+def trainer_options(model, labels=None, counts=None):
+    """Rates by layer, and class weights, for the Trainer. counts: rows of each label."""
+    recipe = recipe_values()
+    more, decay, weights = {}, recipe.get("layer_decay", 1), recipe.get("class_weights", "none")
+    if decay != 1 and recipe.get("lora", "none") == "none":
+        places = layers_of(model)
+        top = max(layer for _, layer, _ in places) + 1
+        names = {id(p): n for n, p in model.named_parameters()}
+        groups = [{"params": [p], "lr": recipe["learning_rate"] * decay ** (0 if is_head else top - layer),
+                   "weight_decay": 0.0 if names[id(p)].endswith("bias") or "norm" in names[id(p)].lower() else recipe["weight_decay"]} for p, layer, is_head in places if p.requires_grad]
+        more["optimizers"] = (torch.optim.AdamW(groups), None)
+    if weights != "none" and labels:
+        weight = [sum(counts) / (len(labels) * n) if n else 1.0 for n in counts] if weights == "balanced" else [weights.get(x, 1.0) for x in labels]
+        loss = torch.nn.CrossEntropyLoss(torch.tensor(weight), label_smoothing=recipe.get("label_smoothing", 0.0))
+        more["compute_loss_func"] = lambda out, target, num_items_in_batch=None: loss(out.logits.flatten(0, -2), target.flatten())
+    return more
+
+
 def arguments(kind, metric, **more):
-    recipe = {k: v["value"] for k, v in plan["recipe"].items()}
+    recipe = recipe_values()
+    passes, schedule = recipe.get("accumulation", 1), recipe["schedule"]
     return kind(output_dir=str(options.out / "checkpoints"), seed=recipe["seeds"][0], data_seed=recipe["seeds"][0], num_train_epochs=recipe["epochs"],
-                per_device_train_batch_size=recipe["batch_size"], per_device_eval_batch_size=recipe["batch_size"], learning_rate=recipe["learning_rate"],
-                lr_scheduler_type=recipe["schedule"], warmup_steps=recipe["warmup_ratio"], weight_decay=recipe["weight_decay"],
+                per_device_train_batch_size=recipe["batch_size"] // passes, gradient_accumulation_steps=passes, per_device_eval_batch_size=recipe["batch_size"],
+                learning_rate=recipe["learning_rate"], label_smoothing_factor=recipe.get("label_smoothing", 0.0),
+                lr_scheduler_type="constant_with_warmup" if schedule == "constant" else schedule, warmup_steps=recipe["warmup_ratio"], weight_decay=recipe["weight_decay"],
                 max_grad_norm=recipe["max_grad_norm"], eval_strategy="epoch", save_strategy="epoch", save_total_limit=1, load_best_model_at_end=True,
                 metric_for_best_model=metric, greater_is_better=not metric.endswith("loss"), report_to="none", **more)
 

@@ -27,6 +27,7 @@ def metrics(p):
 
 
 ready = data.map(encode, batched=True, remove_columns=data["train"].column_names)
+model = adapt(model)
 args = arguments(TrainingArguments, "exact_window", label_names=["start_positions", "end_positions"])
 trainer = Trainer(model=model, args=args, train_dataset=ready["train"], eval_dataset=ready["validation"], processing_class=tokenizer, compute_metrics=metrics)
 train_and_evaluate(trainer, ready["test"], tokenizer)

@@ -35,6 +35,9 @@ def metrics(p):
 
 
 ready = data.map(encode, batched=True, remove_columns=data["train"].column_names)
+model = adapt(model)
 args = arguments(TrainingArguments, "eval_loss" if problem == "regression" else "macro_f1")
-trainer = Trainer(model=model, args=args, train_dataset=ready["train"], eval_dataset=ready["validation"], processing_class=tokenizer, compute_metrics=metrics)
+counts = np.bincount(ready["train"]["labels"], minlength=len(labels)).tolist() if problem == "single-label" else None
+trainer = Trainer(model=model, args=args, train_dataset=ready["train"], eval_dataset=ready["validation"], processing_class=tokenizer, compute_metrics=metrics,
+                  **trainer_options(model, labels if counts else None, counts))
 train_and_evaluate(trainer, ready["test"], tokenizer)

@@ -29,6 +29,7 @@ def metrics(p):
 
 
 ready = data.map(encode, batched=True, remove_columns=data["train"].column_names)
+model = adapt(model)
 args = arguments(TrainingArguments, "token_macro_f1")
 trainer = Trainer(model=model, args=args, train_dataset=ready["train"], eval_dataset=ready["validation"], processing_class=tokenizer,
                   data_collator=DataCollatorForTokenClassification(tokenizer), compute_metrics=metrics)

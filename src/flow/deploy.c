@@ -399,12 +399,27 @@ static tn_status release_model(tn_flow *f, tn_err *err)
     return TN_OK;
 }
 
+/* What stands beside the model when adapters were trained says what it stands on, and where its card is. */
+static tn_status write_adapter_card(tn_flow *f, tn_err *err)
+{
+    const tn_candidate *c = &f->candidate[f->chosen];
+    tn_buf b = TN_BUF_INIT;
+    if (!tn_folder_has(&f->folder, "deploy/adapter/adapter_config.json"))
+        return TN_OK;
+    tn_buf_printf(&b, "---\nbase_model: %s\nbase_model_relation: adapter\nlibrary_name: peft\npipeline_tag: %s\n---\n# Adapters and head\n\n", c->id, f->task->tag);
+    tn_buf_printf(&b, "LoRA adapters trained on `%s`%s%s%s. Merged with it they are the model in `../model`, which is what was\n"
+                      "evaluated: its card has the data, the evaluation, the limits and the licence.\n",
+                  c->id, c->revision && c->revision[0] ? ", revision `" : "", c->revision ? c->revision : "", c->revision && c->revision[0] ? "`" : "");
+    return tn_folder_write(&f->folder, "deploy/adapter/README.md", &b, err);
+}
+
 tn_status tn_stage_deploy(tn_flow *f, tn_err *err)
 {
     double start = tn_clock_seconds();
     bench x = {0};
     tn_buf b = TN_BUF_INIT;
     TN_TRY(release_model(f, err));
+    TN_TRY(write_adapter_card(f, err));
     TN_TRY(measure(f, &x, err));
     TN_TRY(write_bench(f, &x, err));
     TN_TRY(check_limits(f, &x, err));

@@ -546,6 +546,8 @@ static void make_compute(maker *m, const tn_plan_candidate *c)
         batch = 16;
     tn_plan_estimate e = tn_plan_estimate_of(c, m->in->data->n_train, m->in->data->n_rows - m->in->data->n_train, epochs,
                                              batch, m->in->threads, m->in->isa);
+    size_t n_seeds = tn_json_len(tn_plan_at(m->plan, "recipe/seeds"));
+    e.seconds += e.tune_seconds * (double)(n_seeds > 1 ? n_seeds - 1 : 0); /* a search is estimated when its trials are known */
     const char *basis = "2 or 6 operations a parameter and token, at the rate one core of this kind was measured to reach";
     put(m, s, "estimated_seconds", tn_json_new_i64(m->a, (int64_t)(e.seconds + 0.5)), "inferred", basis, NULL);
     put(m, s, "estimated_bytes", tn_json_new_i64(m->a, (int64_t)e.bytes), "inferred", "weights, gradients, moments, packed copies and activations of one batch", NULL);

@@ -71,6 +71,28 @@ static tn_status check_memory(tn_flow *f, const tn_recipe *whole, tn_err *err)
     return TN_OK;
 }
 
+/* The same rule for a search, whose steps are counted beforehand. */
+static tn_status check_search(tn_flow *f, const tn_recipe *r, tn_err *err)
+{
+    const tn_candidate *c = &f->candidate[f->chosen];
+    tn_plan_candidate facts = {.id = c->id, .n_parameters = c->n_parameters, .n_encoder = c->n_encoder, .hidden_size = c->config.hidden_size, .mean_tokens = c->mean_tokens};
+    size_t n;
+    int64_t steps, estimated = 0;
+    double minutes;
+    TN_TRY(tn_flow_search_check(f, &n, &steps, err));
+    if (n == 0)
+        return TN_OK;
+    tn_plan_estimate e = tn_plan_estimate_of(&facts, (uint64_t)steps * (uint64_t)r->batch_size, 2 * n * f->n_row[TN_SPLIT_VALIDATION], 1, r->batch_size,
+                                             tn_engine_threads(f->engine), tn_engine_isa(f->engine));
+    tn_json_i64(tn_plan_at(f->plan, "compute/estimated_seconds"), &estimated);
+    if (tn_json_f64(tn_plan_at(f->plan, "compute/budget_minutes"), &minutes) && e.tune_seconds + (double)estimated > minutes * 60)
+        return tn_fail(err, TN_ERULE, "constraint-compute: the search is estimated at %.0f s, the rest at %lld s, and the budget is %g minutes; fewer trials or steps in "
+                                      "recipe/search, or a larger budget",
+                       e.tune_seconds, (long long)estimated, minutes);
+    tn_progress_say(f->progress, "Search: %zu trials, %lld steps in all, about %.0f s expected", n, (long long)steps, e.tune_seconds);
+    return TN_OK;
+}
+
 tn_status tn_stage_check(tn_flow *f, tn_err *err)
 {
     tn_flow_recipe recipe;
@@ -225,6 +247,7 @@ tn_status tn_stage_tune(tn_flow *f, tn_err *err)
     TN_TRY(write_criteria(f, err));
     TN_TRY(tn_flow_recipe_read(f, f->plan, &recipe, err));
     TN_TRY(check_memory(f, &recipe.train, err));
+    TN_TRY(check_search(f, &recipe.train, err));
     TN_TRY(tn_flow_search(f, &train, &validation, &plan, err));
     TN_TRY(tn_flow_recipe_read(f, plan, &recipe, err));
     TN_GO(train_seeds(f, &recipe, &train, &validation, &m, &outcome, err));
