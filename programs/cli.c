@@ -97,7 +97,7 @@ tn_status cli_write(const char *file, tn_buf *text, tn_err *err)
 /* 256 MiB of input in one go; larger inputs go through `predict data.csv`. */
 enum { MAX_TEXT_BYTES = 256 << 20 };
 
-static tn_status text_of_object(tn_str line, size_t number, const char *file, tn_arena *a, tn_str *out, tn_err *err)
+static tn_status text_of_object(tn_str line, size_t number, const char *file, tn_arena *a, tn_str *out, tn_str *pair, tn_err *err)
 {
     const tn_json *v;
     if (tn_json_parse(line, a, &v, err) != TN_OK)
@@ -106,20 +106,33 @@ static tn_status text_of_object(tn_str line, size_t number, const char *file, tn
     if (!text || tn_json_type(text) != TN_JSON_STRING)
         return tn_fail(err, TN_EFORMAT, "%s:%zu: an object with a string \"text\" was expected", file, number);
     *out = tn_json_str(text);
+    const tn_json *second = tn_json_get(v, "text_pair");
+    if (second && tn_json_type(second) != TN_JSON_STRING)
+        return tn_fail(err, TN_EFORMAT, "%s:%zu: \"text_pair\" must be a string", file, number);
+    *pair = tn_json_str(second);
     return TN_OK;
 }
 
 tn_status cli_texts(const cli *c, tn_str **texts, size_t *n, tn_err *err)
 {
-    const char *text = cli_get(c, "text"), *file = cli_get(c, "file"), *input = cli_get(c, "input");
-    TN_VEC(tn_str) list = {0};
+    return cli_pairs(c, texts, NULL, n, err);
+}
+
+tn_status cli_pairs(const cli *c, tn_str **texts, tn_str **pairs, size_t *n, tn_err *err)
+{
+    const char *text = cli_get(c, "text"), *file = cli_get(c, "file"), *input = cli_get(c, "input"), *second = pairs ? cli_get(c, "pair") : NULL;
+    TN_VEC(tn_str) list = {0}, seconds = {0};
     tn_status st = TN_OK;
     if (!text && !file)
         return tn_fail(err, TN_EINVALID, "nothing to read: give --text TEXT, or --file FILE (- reads stdin)");
     if (input && strcmp(input, "lines") != 0 && strcmp(input, "jsonl") != 0)
         return tn_fail(err, TN_EINVALID, "--input is lines or jsonl, not \"%s\"", input);
-    if (text && !TN_PUSH(&list, tn_str_of(text)))
-        return tn_fail_nomem(err, 16);
+    if (second && !text)
+        return tn_fail(err, TN_EINVALID, "--pair goes with --text; in a file, each object has text and text_pair");
+    if (text && (!TN_PUSH(&list, tn_str_of(text)) || !TN_PUSH(&seconds, second ? tn_str_of(second) : (tn_str){0}))) {
+        st = tn_fail_nomem(err, 16);
+        goto done;
+    }
     if (file) {
         bool objects = input ? strcmp(input, "jsonl") == 0 : tn_str_ends(tn_str_of(file), ".jsonl");
         tn_bytes bytes;
@@ -128,18 +141,19 @@ tn_status cli_texts(const cli *c, tn_str **texts, size_t *n, tn_err *err)
         if (tn_str_ends(rest, "\n"))
             rest.len--; /* the last line's own end starts no further line */
         for (size_t number = 1; bytes.len && tn_str_cut(&rest, '\n', &line); number++) {
+            tn_str pair = {0};
             if (tn_str_ends(line, "\r"))
                 line.len--;
             if (objects) {
                 if (tn_str_trim(line).len == 0)
                     continue;
-                TN_GO(text_of_object(line, number, file, c->arena, &line, err));
+                TN_GO(text_of_object(line, number, file, c->arena, &line, &pair, err));
             } else if (tn_utf8_check(line) != line.len) {
                 st = tn_fail(err, TN_EFORMAT, "%s:%zu:%zu: not UTF-8; convert the file first (iconv -t UTF-8)", file,
                              number, tn_utf8_check(line) + 1);
                 goto done;
             }
-            if (!TN_PUSH(&list, line)) {
+            if (!TN_PUSH(&list, line) || !TN_PUSH(&seconds, pair)) {
                 st = tn_fail_nomem(err, 16);
                 goto done;
             }
@@ -151,8 +165,16 @@ tn_status cli_texts(const cli *c, tn_str **texts, size_t *n, tn_err *err)
         st = tn_fail_nomem(err, list.len * sizeof **texts);
     else if (list.len)
         memcpy(*texts, list.ptr, list.len * sizeof *list.ptr);
+    if (st == TN_OK && pairs) {
+        *pairs = TN_ARENA_ARRAY(c->arena, tn_str, list.len);
+        if (!*pairs)
+            st = tn_fail_nomem(err, list.len * sizeof **pairs);
+        else if (list.len)
+            memcpy(*pairs, seconds.ptr, list.len * sizeof **pairs);
+    }
 done:
     TN_VEC_FREE(&list);
+    TN_VEC_FREE(&seconds);
     return st;
 }
 

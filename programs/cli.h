@@ -68,6 +68,8 @@ tn_status cli_out(tn_str text, tn_err *err);
 tn_status cli_write(const char *file, tn_buf *text, tn_err *err);
 /// The lines of --text, --file F (`-` = stdin; *.jsonl or --input jsonl: objects with `text`), in that order.
 tn_status cli_texts(const cli *c, tn_str **texts, size_t *n, tn_err *err);
+/// The same with the second text of each, from --pair or `text_pair`: a NULL ptr where there is none.
+tn_status cli_pairs(const cli *c, tn_str **texts, tn_str **pairs, size_t *n, tn_err *err);
 #define CLI_TEXT_OPTIONS                                                                                               \
     {"text", 't', "TEXT", "the text itself"}, {"file", 'f', "FILE", "one text a line, or JSON lines; - reads stdin"},  \
     {"input", 0, "FORMAT", "lines or jsonl (objects with \"text\"); default by the file's ending"}

@@ -6,6 +6,7 @@
 #include "data/dataset.h"
 #include "metric/classification.h"
 #include "model/model.h"
+#include "model/zero_shot.h"
 
 #include <string.h>
 
@@ -32,11 +33,13 @@ static void write_scores(const tn_config *k, const float *p, int64_t top, bool j
 
 static tn_status predict_texts(cli *c, tn_model *m, tn_err *err)
 {
-    tn_str *text;
-    size_t n, cut, n_cut = 0;
+    tn_str *text, *pair;
+    size_t n, cut, n_cut = 0, n_pairs = 0;
     int64_t top;
     const tn_config *k = tn_model_config(m);
-    TN_TRY(cli_texts(c, &text, &n, err));
+    TN_TRY(cli_pairs(c, &text, &pair, &n, err));
+    for (size_t i = 0; i < n; i++)
+        n_pairs += pair[i].ptr != NULL;
     TN_TRY(cli_int(c, "top", 1, INT32_MAX, 1, &top, err));
     float *p = TN_ARENA_ARRAY(c->arena, float, (size_t)k->n_labels * CHUNK);
     if (!p)
@@ -46,7 +49,7 @@ static tn_status predict_texts(cli *c, tn_model *m, tn_err *err)
     for (size_t i = 0; i < n; i += CHUNK) {
         size_t j = n - i < CHUNK ? n - i : CHUNK;
         TN_GO(tn_interrupt_check(err));
-        TN_GO(tn_model_predict(m, text + i, j, p, &cut, err));
+        TN_GO(tn_model_predict_pairs(m, text + i, n_pairs ? pair + i : NULL, j, p, &cut, err));
         n_cut += cut;
         for (size_t r = 0; r < j; r++)
             write_scores(k, p + r * (size_t)k->n_labels, top, c->json, &out);
@@ -61,8 +64,62 @@ done:
     return st;
 }
 
+/* What a run chose for a model of several labels; NULL when the folder has none. */
+static tn_status read_thresholds(cli *c, const tn_config *k, const char *dir, float **out, tn_err *err)
+{
+    const char *path = tn_path_join(c->arena, dir, "thresholds.json");
+    tn_bytes bytes;
+    const tn_json *v;
+    int32_t n = 0;
+    *out = NULL;
+    if (!path)
+        return tn_fail_nomem(err, 64);
+    if (tn_config_problem(k) != TN_PROBLEM_MULTI_LABEL || !tn_file_exists(path))
+        return TN_OK;
+    float *t = TN_ARENA_ARRAY(c->arena, float, (size_t)k->n_labels);
+    if (!t)
+        return tn_fail_nomem(err, (size_t)k->n_labels * sizeof *t);
+    TN_TRY(tn_file_read(path, 1 << 24, c->arena, &bytes, err));
+    if (tn_json_parse(tn_str_from_bytes(bytes), c->arena, &v, err) != TN_OK)
+        return tn_fail_prefix(err, "%s", path);
+    for (const tn_json *x = tn_json_first(tn_json_get(v, "thresholds")); x && n < k->n_labels; x = tn_json_next(x)) {
+        double d;
+        if (!tn_json_f64(x, &d))
+            return tn_fail(err, TN_EFORMAT, "%s: a threshold is no number", path);
+        t[n++] = (float)d;
+    }
+    if (n != k->n_labels)
+        return tn_fail(err, TN_EFORMAT, "%s: %d thresholds for %d labels", path, (int)n, (int)k->n_labels);
+    *out = t;
+    return TN_OK;
+}
+
+/* The column `predicted`: a label, the labels that reach their threshold, or a number. */
+static void put_predicted(tn_csv_writer *w, const tn_config *k, const float *row, const float *threshold, int32_t best)
+{
+    tn_buf b = TN_BUF_INIT;
+    tn_json_writer j;
+    tn_problem problem = tn_config_problem(k);
+    if (problem == TN_PROBLEM_REGRESSION) {
+        tn_csv_put_f32(w, row[0]);
+        return;
+    }
+    if (problem != TN_PROBLEM_MULTI_LABEL) {
+        tn_csv_put(w, k->label[best]);
+        return;
+    }
+    tn_jw_init(&j, &b, 0);
+    tn_jw_begin_array(&j);
+    for (int32_t l = 0; l < k->n_labels; l++)
+        if (row[l] >= (threshold ? threshold[l] : 0.5f))
+            tn_jw_str(&j, k->label[l]);
+    tn_jw_end_array(&j);
+    tn_csv_put(w, tn_buf_view(&b));
+    tn_buf_free(&b);
+}
+
 /* A data file in, CSV out: id, predicted, score, and a probability column a label. */
-static tn_status predict_file(cli *c, tn_model *m, const char *path, tn_err *err)
+static tn_status predict_file(cli *c, tn_model *m, const char *dir, const char *path, tn_err *err)
 {
     tn_dataset d = {0};
     tn_findings findings = {0};
@@ -71,13 +128,14 @@ static tn_status predict_file(cli *c, tn_model *m, const char *path, tn_err *err
     const tn_config *k = tn_model_config(m);
     const char *file = cli_get(c, "output");
     size_t n_labels = (size_t)k->n_labels;
-    tn_str text[CHUNK];
+    tn_str text[CHUNK], pair[CHUNK];
     tn_status st = TN_OK;
-    float *p = TN_ARENA_ARRAY(c->arena, float, n_labels * CHUNK);
+    float *p = TN_ARENA_ARRAY(c->arena, float, n_labels * CHUNK), *threshold;
     if (!p)
         return tn_fail_nomem(err, n_labels * CHUNK * sizeof *p);
+    TN_TRY(read_thresholds(c, k, dir, &threshold, err));
     TN_GO(tn_findings_init(&findings, err));
-    TN_GO(tn_dataset_load(&(tn_data_source){.path = path, .text = cli_get(c, "text-column"), .use = TN_DATA_PREDICT}, &d, &findings, err));
+    TN_GO(tn_dataset_load(&(tn_data_source){.path = path, .text = cli_get(c, "text-column"), .pair = cli_get(c, "pair-column"), .use = TN_DATA_PREDICT}, &d, &findings, err));
     tn_csv_writer_init(&w, &out, ',');
     tn_csv_put_c(&w, "id");
     tn_csv_put_c(&w, "predicted");
@@ -87,15 +145,17 @@ static tn_status predict_file(cli *c, tn_model *m, const char *path, tn_err *err
     tn_csv_end_row(&w);
     for (size_t i = 0; i < d.n_rows; i += CHUNK) {
         size_t j = d.n_rows - i < CHUNK ? d.n_rows - i : CHUNK;
-        for (size_t r = 0; r < j; r++)
+        for (size_t r = 0; r < j; r++) {
             text[r] = d.row[i + r].text;
+            pair[r] = d.row[i + r].pair;
+        }
         TN_GO(tn_interrupt_check(err));
-        TN_GO(tn_model_predict(m, text, j, p, NULL, err));
+        TN_GO(tn_model_predict_pairs(m, text, d.pair_column.name.len ? pair : NULL, j, p, NULL, err));
         for (size_t r = 0; r < j; r++) {
             const float *row = p + r * n_labels;
             int32_t best = tn_argmax(row, k->n_labels);
             tn_csv_put(&w, d.row[i + r].id);
-            tn_csv_put(&w, k->label[best]);
+            put_predicted(&w, k, row, threshold, best);
             tn_csv_put_f32(&w, row[best]);
             for (size_t l = 0; l < n_labels; l++)
                 tn_csv_put_f32(&w, row[l]);
@@ -117,13 +177,85 @@ done:
     return st;
 }
 
+/* ---- zero-shot ---- */
+
+/* {"sequence", "labels", "scores"}, best first: what the pipeline returns. */
+static void write_zero_shot(const tn_str *label, size_t n, tn_str text, const float *p, bool json, tn_buf *out)
+{
+    tn_json_writer w;
+    tn_jw_init(&w, out, 0);
+    if (json) {
+        tn_jw_begin_object(&w);
+        tn_jw_key(&w, "sequence");
+        tn_jw_str(&w, text);
+    }
+    for (int part = 0; part < (json ? 2 : 1); part++) {
+        int32_t best = -1;
+        if (json) {
+            tn_jw_key(&w, part ? "scores" : "labels");
+            tn_jw_begin_array(&w);
+        }
+        for (size_t i = 0; (best = tn_argnext(p, (int32_t)n, best)) >= 0; i++) {
+            if (!json)
+                tn_buf_printf(out, "%s%.*s\t%.4f", i ? "\t" : "", TN_ARG(label[best]), (double)p[best]);
+            else if (part)
+                tn_jw_f32(&w, p[best]);
+            else
+                tn_jw_str(&w, label[best]);
+        }
+        if (json)
+            tn_jw_end_array(&w);
+    }
+    if (json)
+        tn_jw_end_object(&w);
+    tn_buf_char(out, '\n');
+}
+
+static tn_status predict_zero_shot(cli *c, tn_model *m, tn_err *err)
+{
+    tn_str rest = tn_str_of(cli_get(c, "labels")), part, *text;
+    TN_VEC(tn_str) label = {0};
+    tn_buf out = TN_BUF_INIT;
+    tn_status st = TN_OK;
+    size_t n;
+    tn_zero_shot o = {.multi_label = cli_get(c, "multi-label") != NULL, .hypothesis = tn_str_of(cli_get(c, "hypothesis") ? cli_get(c, "hypothesis") : "")};
+    TN_TRY(cli_texts(c, &text, &n, err));
+    while (tn_str_cut(&rest, ',', &part))
+        if (tn_str_trim(part).len && !TN_PUSH(&label, tn_str_trim(part))) {
+            st = tn_fail_nomem(err, 64);
+            goto done;
+        }
+    o.label = label.ptr;
+    o.n_labels = label.len;
+    float *p = TN_ARENA_ARRAY(c->arena, float, label.len + 1);
+    if (!p) {
+        st = tn_fail_nomem(err, label.len * sizeof *p);
+        goto done;
+    }
+    for (size_t i = 0; i < n; i++) {
+        TN_GO(tn_interrupt_check(err));
+        TN_GO(tn_zero_shot_predict(m, &o, &text[i], 1, p, err));
+        write_zero_shot(label.ptr, label.len, text[i], p, c->json, &out);
+        TN_GO(tn_buf_status(&out, err));
+        TN_GO(cli_out(tn_buf_view(&out), err));
+        tn_buf_clear(&out);
+    }
+done:
+    TN_VEC_FREE(&label);
+    tn_buf_free(&out);
+    return st;
+}
+
 static tn_status run(cli *c, tn_err *err)
 {
     const char *dir, *base;
     tn_engine *engine = NULL;
     tn_model *m = NULL;
     tn_status st = TN_OK;
-    static const char *const of_texts[] = {"text", "file", "input", "top"}, *const of_data[] = {"output", "text-column"};
+    static const char *const of_texts[] = {"text", "file", "input", "top", "pair", "labels", "hypothesis", "multi-label"}, *const of_data[] = {"output", "text-column", "pair-column"};
+    for (const char *const *o = (const char *const[]){"hypothesis", "multi-label", NULL}; *o; o++)
+        if (cli_get(c, *o) && !cli_get(c, "labels"))
+            return tn_fail(err, TN_EINVALID, "--%s goes with --labels: zero-shot classification", *o);
     for (size_t i = 0; c->n_args == 2 && i < TN_COUNT(of_texts); i++)
         if (cli_get(c, of_texts[i]))
             return tn_fail(err, TN_EINVALID, "--%s does not go with a data file, %s; give one of them", of_texts[i], c->arg[1]);
@@ -140,7 +272,9 @@ static tn_status run(cli *c, tn_err *err)
         st = tn_fail(err, TN_ERULE, "%s has no trained classification head (constraint-task): it is an encoder; tune it first (tenet run), or use `tenet embed`", dir);
         goto done;
     }
-    st = c->n_args == 2 ? predict_file(c, m, c->arg[1], err) : predict_texts(c, m, err);
+    st = c->n_args == 2          ? predict_file(c, m, dir, c->arg[1], err)
+         : cli_get(c, "labels") ? predict_zero_shot(c, m, err)
+                                : predict_texts(c, m, err);
 done:
     tn_model_close(m);
     tn_engine_free(engine);
@@ -150,8 +284,13 @@ done:
 static const cli_option options[] = {
     CLI_TEXT_OPTIONS,
     {"top", 'k', "N", "the N best labels; default 1"},
+    {"pair", 0, "TEXT", "the second text, for a model of pairs; in JSON lines: text_pair"},
+    {"labels", 0, "A,B,C", "zero-shot: choose among these with a model of natural language inference"},
+    {"hypothesis", 0, "TEXT", "zero-shot: the sentence asked for each label; default \"This example is {}.\""},
+    {"multi-label", 0, NULL, "zero-shot: each label by itself, any number may hold"},
     {"output", 'o', "FILE", "with a data file: write CSV there instead of stdout"},
     {"text-column", 0, "NAME", "with a data file: the column with the texts; default: found by name"},
+    {"pair-column", 0, "NAME", "with a data file: the column with the second texts, for a model of pairs"},
     CLI_BASE_OPTION,
     {NULL, 0, NULL, NULL},
 };
@@ -159,5 +298,6 @@ static const cli_option options[] = {
 const cli_command cmd_predict = {
     "predict", "MODEL [DATA] --text T | --file F", "labels and scores of texts, as the task's transformers pipeline gives them",
     "MODEL is a folder, a run, or a Hub id at hand. With --json a line a text: {label, score}, or a list with --top. With a\n"
-    "data file (CSV, TSV, JSON lines): CSV with id, predicted, score and the probability of each label.",
+    "data file (CSV, TSV, JSON lines): CSV with id, predicted, score and the probability of each label; of several labels\n"
+    "predicted is a list, by the thresholds that the run chose. With --labels: {sequence, labels, scores}, best first.",
     1, 2, options, run};

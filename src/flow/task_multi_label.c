@@ -25,7 +25,7 @@ static const tn_counted_metric counted[TN_N_SET_METRICS] = {
 
 enum { COMMONEST, NGRAM, PROBE };
 static const tn_flow_baseline baseline[] = {
-    [COMMONEST] = {"majority", "the commonest set of labels of the training rows, for every text", "the commonest set of labels", false},
+    [COMMONEST] = {"commonest", "the commonest set of labels of the training rows, for every text", "the commonest set of labels", false},
     [NGRAM] = {"ngram", "a linear model a label on word and character n-grams, no pretrained model", "the n-gram baseline", false},
     [PROBE] = {"probe", "a linear probe a label on the untouched encoder", "the untouched encoder with a probe", true},
     {NULL, NULL, NULL, false},

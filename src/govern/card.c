@@ -393,7 +393,7 @@ static void model_approach(card *c)
 
 static tn_str baseline_title(tn_str name)
 {
-    static const char *const known[][2] = {{"probe", "untouched encoder with a linear probe"}, {"ngram", "word and character n-grams, linear"}, {"majority", "majority class"},
+    static const char *const known[][2] = {{"probe", "untouched encoder with a linear probe"}, {"ngram", "word and character n-grams, linear"}, {"majority", "majority class"}, {"commonest", "commonest set of labels"},
                                            {"mean", "the mean"}};
     for (size_t i = 0; i < TN_COUNT(known); i++)
         if (tn_str_is(name, known[i][0]))

@@ -589,7 +589,7 @@ static void who_address(const tn_measured *m, size_t i, char *out, size_t size)
 
 static tn_str who_name(const tn_measured *m, size_t i)
 {
-    static const char *const known[][2] = {{"probe", "untouched encoder + probe"}, {"ngram", "n-grams, linear"}, {"majority", "majority class"}, {"mean", "the mean"}};
+    static const char *const known[][2] = {{"probe", "untouched encoder + probe"}, {"ngram", "n-grams, linear"}, {"majority", "majority class"}, {"commonest", "commonest set of labels"}, {"mean", "the mean"}};
     for (size_t k = 0; i && k < TN_COUNT(known); k++)
         if (tn_str_is(m->baseline[m->n_baselines - i], known[k][0]))
             return tn_str_of(known[k][1]);

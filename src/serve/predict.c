@@ -16,8 +16,8 @@ typedef struct job {
     struct job *next;
     tn_request *request;
     tn_arena *arena;
-    tn_str *text;
-    size_t n;
+    tn_str *text, *pair; /* pair: NULL ptr where an input is one text */
+    size_t n, n_pairs;
     int64_t top_k; /* 0 = all */
     bool single;   /* inputs was one text */
 } job;
@@ -79,10 +79,10 @@ static void reply_health(service *s, tn_request *r)
 
 static bool take_texts(job *j, const tn_json *inputs, unsigned max, const char **sentence)
 {
-    j->single = tn_json_type(inputs) == TN_JSON_STRING;
+    j->single = tn_json_type(inputs) == TN_JSON_STRING || tn_json_type(inputs) == TN_JSON_OBJECT;
     j->n = j->single ? 1 : tn_json_len(inputs);
     if (!j->single && tn_json_type(inputs) != TN_JSON_ARRAY) {
-        *sentence = "\"inputs\" must be a text or a list of texts";
+        *sentence = "\"inputs\" must be a text, {\"text\", \"text_pair\"}, or a list of them";
         return false;
     }
     if (j->n == 0 || j->n > max) {
@@ -90,17 +90,21 @@ static bool take_texts(job *j, const tn_json *inputs, unsigned max, const char *
         return false;
     }
     j->text = TN_ARENA_ARRAY(j->arena, tn_str, j->n);
-    if (!j->text) {
+    j->pair = TN_ARENA_ARRAY(j->arena, tn_str, j->n);
+    if (!j->text || !j->pair) {
         *sentence = "out of memory";
         return false;
     }
     const tn_json *v = j->single ? inputs : tn_json_first(inputs);
     for (size_t i = 0; i < j->n; i++, v = tn_json_next(v)) {
-        if (tn_json_type(v) != TN_JSON_STRING) {
-            *sentence = "every element of \"inputs\" must be a text";
+        const tn_json *text = tn_json_type(v) == TN_JSON_OBJECT ? tn_json_get(v, "text") : v, *pair = tn_json_get(v, "text_pair");
+        if (tn_json_type(text) != TN_JSON_STRING || (pair && tn_json_type(pair) != TN_JSON_STRING)) {
+            *sentence = "every element of \"inputs\" must be a text, or {\"text\", \"text_pair\"} with texts";
             return false;
         }
-        j->text[i] = tn_json_str(v);
+        j->text[i] = tn_json_str(text);
+        j->pair[i] = tn_json_str(pair);
+        j->n_pairs += pair != NULL;
     }
     return true;
 }
@@ -248,15 +252,18 @@ static void run_batch(service *s, job *first, size_t n_texts)
 {
     tn_err err = TN_ERR_INIT;
     size_t n_labels = (size_t)tn_model_config(s->o.model)->n_labels, at = 0;
-    tn_str *text = TN_ARENA_ARRAY(first->arena, tn_str, n_texts);
+    tn_str *text = TN_ARENA_ARRAY(first->arena, tn_str, n_texts), *pair = TN_ARENA_ARRAY(first->arena, tn_str, n_texts);
+    size_t n_pairs = 0;
     float *p = TN_ARENA_ARRAY(first->arena, float, n_texts * n_labels);
-    tn_status st = text && p ? TN_OK : tn_fail_nomem(&err, n_texts * n_labels * sizeof *p);
+    tn_status st = text && pair && p ? TN_OK : tn_fail_nomem(&err, n_texts * n_labels * sizeof *p);
     for (job *j = first; st == TN_OK && j; j = j->next) {
         memcpy(text + at, j->text, j->n * sizeof *text);
+        memcpy(pair + at, j->pair, j->n * sizeof *pair);
+        n_pairs += j->n_pairs;
         at += j->n;
     }
     if (st == TN_OK)
-        st = tn_model_predict(s->o.model, text, n_texts, p, NULL, &err);
+        st = tn_model_predict_pairs(s->o.model, text, n_pairs ? pair : NULL, n_texts, p, NULL, &err);
     at = 0;
     /* One text can be refused (a tokenizer may leave nothing of it): its batch mates are answered all the same. */
     bool apart = st != TN_OK && first->next;

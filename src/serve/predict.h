@@ -2,7 +2,8 @@
 #define TN_SERVE_PREDICT_H
 /// `tenet serve MODEL`: one classifier over HTTP. (reference/serving.md §1)
 ///
-///   POST /predict  {"inputs": TEXT or [TEXT, ...], "parameters": {"top_k": K}}
+///   POST /predict  {"inputs": TEXT or [TEXT, ...], "parameters": {"top_k": K}}; for a model of pairs a TEXT is
+///                  {"text": TEXT, "text_pair": TEXT}
 ///                  → [{"label","score"}, ...] for one text, a list of those for a list; falling scores
 ///   GET  /health   → {"status":"ok","model",...}; 503 while ending
 ///

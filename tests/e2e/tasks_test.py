@@ -1,0 +1,64 @@
+"""Runs of the tasks over texts beside single labels: records, verify, the same bytes, predict, eval."""
+import csv
+import io
+
+from common import *
+from schema import check_file
+from small_tasks import write_jobs
+
+work = folder()
+briefs = write_jobs(work)
+SAME = ["data/split.csv", "criteria.json", "tune/evals.jsonl", "eval/predictions.csv", "eval/metrics.json", "eval/comparisons.json", "deploy/model/model.safetensors"]
+WANT = {"sets": ("macro_f1", {"commonest", "ngram", "probe"}), "flags": ("macro_f1", {"commonest", "ngram", "probe"}), "numbers": ("mae", {"mean", "ngram", "probe"}),
+        "pairs": ("macro_f1", {"majority", "ngram", "probe"}), "likeness": ("mae", {"mean", "ngram", "probe"})}
+
+for name, brief in briefs.items():
+    done = run("run", brief, "--out", work / name, "--yes", check=False)
+    assert done.returncode in (0, 1) and (work / name / "lock.json").exists(), done.stderr
+    run("verify", work / name)
+    metrics = json.loads((work / name / "eval/metrics.json").read_text())
+    metric, baselines = WANT[name]
+    assert json.loads((work / name / "criteria.json").read_text())["metric"] == metric
+    assert set(metrics["baselines"]) == baselines and set(metrics["signature"]) <= set(metrics["test"])
+    low, value, high = metrics["test"]["intervals"][metric]["low"], metrics["test"][metric], metrics["test"]["intervals"][metric]["high"]
+    assert low <= value <= high, (low, value, high)
+    check_file(work / name / "eval/metrics.json", ROOT / "docs/schemas/metrics.schema.json")
+    check_file(work / name / "criteria.json", ROOT / "docs/schemas/criteria.schema.json")
+    assert "not measured" not in (work / name / "deploy/model/README.md").read_text()
+    assert "not measured" not in (work / name / "data/README.md").read_text()
+    assert "not measured" not in (work / name / "report.html").read_text()
+
+# A column a label and a separator say the same.
+for record in ["eval/metrics.json", "deploy/model/model.safetensors"]:
+    assert (work / "sets" / record).read_bytes() == (work / "flags" / record).read_bytes() or record == "eval/metrics.json"
+
+# The same bytes on one thread, and resumed.
+for name in ["sets", "likeness"]:
+    run("run", briefs[name], "--out", work / f"{name}-1", "--yes", "--threads", "1", check=False)
+    for record in SAME:
+        assert (work / name / record).read_bytes() == (work / f"{name}-1" / record).read_bytes(), f"{name}: {record}"
+
+# Thresholds are chosen once and used by predict.
+thresholds = json.loads((work / "sets/deploy/model/thresholds.json").read_text())
+assert thresholds["labels"] == ["price", "speed", "staff"] and all(0 <= t <= 1 for t in thresholds["thresholds"])
+table = list(csv.DictReader(io.StringIO(run("predict", work / "sets", work / "sets.csv").stdout)))
+for row in table:
+    given = [k for k, t in zip(thresholds["labels"], thresholds["thresholds"]) if float(row[f"p_{k}"]) >= t - 1e-7]
+    assert json.loads(row["predicted"]) == given, (row, thresholds)
+
+# A number is answered as it is; pairs have two texts.
+answer = json.loads(run("predict", work / "numbers", "--text", "cheap and fast", "--json").stdout)
+assert answer["label"] == "score" and isinstance(answer["score"], float)
+one, other = (json.loads(run("predict", work / "pairs", "--text", "cheap and fast", "--pair", p, "--json").stdout) for p in ("slow shop", "the kind town said rude"))
+assert one != other and one["label"] in ("same", "other")
+assert "--pair goes with --text" in run("predict", work / "pairs", "--file", "-", "--pair", "x", code=2, input="a\n").stderr
+
+# Zero-shot wants a model of inference.
+assert "natural language inference" in run("predict", work / "pairs", "--text", "cheap", "--labels", "a,b", code=2).stderr
+nli = work / "nli"
+shutil.copytree(work / "pairs/deploy/model", nli)
+config = json.loads((nli / "config.json").read_text())
+config["id2label"], config["label2id"] = {"0": "contradiction", "1": "ENTAILMENT"}, {"contradiction": 0, "ENTAILMENT": 1}
+(nli / "config.json").write_text(json.dumps(config))
+zero = json.loads(run("predict", nli, "--text", "cheap shop", "--labels", "price, speed", "--json").stdout)
+assert sorted(zero["labels"]) == ["price", "speed"] and abs(sum(zero["scores"]) - 1) < 1e-6 and zero["scores"][0] >= zero["scores"][1]
