@@ -3,7 +3,8 @@
  *   train_cli init MODEL OUT N_LABELS          MODEL with a fresh head of N_LABELS labels, as a folder
  *   train_cli train MODEL ROWS OUT [KEY=VALUE ...]
  *
- * ROWS: a row a line, "label id id id ...". Keys: steps epochs batch lr schedule warmup decay clip dropout seed shards
+ * ROWS: a row a line, "label id id id ..."; or JSON lines {"ids", "types", "target"} as model_cli reads them, for the head
+ * that MODEL has. Keys: steps epochs batch lr schedule warmup decay clip dropout seed shards
  * eval patience checkpoint layer_decay passes smoothing freeze (layers below it) threads isa; lora (rank) alpha lora_dropout
  * rslora targets=NAME,NAME; order=FILE (a line a batch, row numbers), valid=ROWS, save=0, resume=1.
  * OUT/steps.jsonl and the rest as src/train/loop.h says, OUT/model the trained folder. With lora: OUT/first and OUT/adapter,
@@ -11,6 +12,7 @@
  * tokens a second from the third step to the last, and the peak of memory. */
 #include "base/clock.h"
 #include "base/file.h"
+#include "codec/json.h"
 #include "model/lora.h"
 #include "train/loop.h"
 
@@ -52,6 +54,73 @@ static tn_status read_rows(const char *path, tn_arena *a, tn_examples *out, int3
         start[++out->n_rows] = at;
     }
     return TN_OK;
+}
+
+/* ---- rows of any head ---- */
+
+static int32_t put_i32s(const tn_json *list, int32_t *out)
+{
+    int32_t n = 0;
+    for (const tn_json *e = tn_json_first(list); e; e = tn_json_next(e)) {
+        int64_t v = -1;
+        tn_json_i64(e, &v);
+        out[n++] = (int32_t)v;
+    }
+    return n;
+}
+
+static tn_status read_head_rows(const char *path, const tn_model *m, tn_arena *a, tn_examples *out, tn_err *err)
+{
+    tn_bytes bytes;
+    TN_TRY(tn_file_read(path, MAX_FILE, a, &bytes, err));
+    size_t most = bytes.len / 2 + 1, at = 0, n_values = 0;
+    size_t *start = TN_ARENA_ARRAY(a, size_t, most);
+    int32_t *ids = TN_ARENA_ARRAY(a, int32_t, most), *types = TN_ARENA_ARRAY(a, int32_t, most),
+            *label = TN_ARENA_ARRAY(a, int32_t, most), *ends = TN_ARENA_ARRAY(a, int32_t, 2 * most);
+    float *value = TN_ARENA_ARRAY(a, float, most);
+    if (!start || !ids || !types || !label || !ends || !value)
+        return tn_fail_nomem(err, most);
+    tn_target_kind kind = tn_model_target(m);
+    *out = (tn_examples){.start = start,
+                         .ids = ids,
+                         .type_id = tn_model_uses_types(m) ? types : NULL,
+                         .target = {kind, label, value, ends, ends + most}};
+    start[0] = 0;
+    for (tn_str rest = tn_str_from_bytes(bytes), line; tn_str_cut(&rest, '\n', &line) && line.len;) {
+        const tn_json *row, *target;
+        int64_t v = 0, last = 0;
+        double x = 0;
+        TN_TRY(tn_json_parse(line, a, &row, err));
+        target = tn_json_get(row, "target");
+        int32_t n = put_i32s(tn_json_get(row, "ids"), ids + at);
+        if (out->type_id)
+            put_i32s(tn_json_get(row, "types"), types + at);
+        if (kind == TN_TARGET_TOKENS)
+            put_i32s(target, label + at);
+        for (const tn_json *e = tn_json_first(target); e && (kind == TN_TARGET_FLAGS || kind == TN_TARGET_VALUES);
+             e = tn_json_next(e))
+            value[n_values++] = tn_json_f64(e, &x) ? (float)x : 0;
+        if (kind == TN_TARGET_SPANS) {
+            tn_json_i64(tn_json_first(target), &v);
+            tn_json_i64(tn_json_next(tn_json_first(target)), &last);
+            ends[out->n_rows] = (int32_t)v;
+            ends[most + (size_t)out->n_rows] = (int32_t)last;
+        } else if (kind == TN_TARGET_CLASS) {
+            tn_json_i64(target, &v);
+            label[out->n_rows] = (int32_t)v;
+        }
+        start[++out->n_rows] = at += (size_t)n;
+    }
+    return TN_OK;
+}
+
+static bool is_json(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    int c = f ? fgetc(f) : 0;
+    if (f)
+        fclose(f);
+    return c == '{';
 }
 
 static tn_status label_names(int32_t n, tn_arena *a, tn_str **out, tn_err *err)
@@ -199,31 +268,38 @@ static tn_status train(int argc, char **argv, tn_arena *a, tn_err *err)
     tn_batch_order order;
     tn_str *label;
     int32_t n_labels = 2;
+    bool of_head = is_json(argv[1]);
     for (int i = 3; i < argc; i++)
         TN_TRY(set(&s, argv[i], err));
-    TN_TRY(read_rows(argv[1], a, &rows, &n_labels, err));
-    if (s.valid)
-        TN_TRY(read_rows(s.valid, a, &held, &n_labels, err));
-    if (s.order) {
-        tn_bytes text;
-        TN_TRY(tn_file_read(s.order, MAX_FILE, a, &text, err));
-        TN_TRY(tn_batch_order_parse(tn_str_from_bytes(text), rows.n_rows, a, &order, err));
+    if (!of_head) {
+        TN_TRY(read_rows(argv[1], a, &rows, &n_labels, err));
+        if (s.valid)
+            TN_TRY(read_rows(s.valid, a, &held, &n_labels, err));
     }
     TN_TRY(label_names(n_labels, a, &label, err));
     tn_engine *e = NULL;
     tn_model *m = NULL;
     tn_progress bar = {0};
     tn_train_outcome out;
-    tn_model_options o = {.train = true, .n_labels = n_labels, .label = label, .seed = s.recipe.seed, .freeze = s.freeze,
+    tn_model_options o = {.train = true, .n_labels = of_head ? 0 : n_labels, .label = label, .seed = s.recipe.seed, .freeze = s.freeze,
                           .lora = s.lora.rank ? &s.lora : NULL};
     tn_str targets = tn_str_of(s.targets ? s.targets : ""), target[8];
     while (s.targets && s.lora.n_targets < TN_COUNT(target) && tn_str_cut(&targets, ',', &target[s.lora.n_targets]))
         s.lora.n_targets++;
     s.lora.target = target;
     tn_status st;
+    if (of_head)
+        s.recipe.best_by = NULL;
     tn_interrupt_install();
     TN_GO(tn_engine_new(s.n_threads, s.isa, &e, err));
     TN_GO(tn_model_open(e, argv[0], &o, &m, err));
+    if (of_head)
+        TN_GO(read_head_rows(argv[1], m, a, &rows, err));
+    if (s.order) {
+        tn_bytes text;
+        TN_GO(tn_file_read(s.order, MAX_FILE, a, &text, err));
+        TN_GO(tn_batch_order_parse(tn_str_from_bytes(text), rows.n_rows, a, &order, err));
+    }
     if (o.lora)
         TN_GO(save_adapter(m, argv[0], argv[2], "first", a, err));
     timed t = {.inner = tn_learner_of(m)};
