@@ -87,6 +87,76 @@ static void one_label_means_a_number(void **state)
     tn_arena_free(a);
 }
 
+static void the_class_names_the_task(void **state)
+{
+    static const struct {
+        const char *architectures;
+        tn_task task;
+        const char *written; /* for the task, or for TN_TASK_SPANS where there is none */
+        bool labels, problem;
+    } row[] = {
+        {"[\"BertForSequenceClassification\"]", TN_TASK_SEQUENCE, "BertForSequenceClassification", true, true},
+        {"[\"BertForTokenClassification\"]", TN_TASK_TOKENS, "BertForTokenClassification", true, false},
+        {"[\"BertForQuestionAnswering\"]", TN_TASK_SPANS, "BertForQuestionAnswering", false, false},
+        {"[\"BertForMaskedLM\", \"BertModel\"]", TN_TASK_MASKED, "BertForMaskedLM", false, false},
+        {"[\"BertModel\"]", TN_TASK_OF_FOLDER, "BertForQuestionAnswering", false, false},
+        {"[\"BertForPreTraining\"]", TN_TASK_OF_FOLDER, "BertForQuestionAnswering", false, false},
+        {"[]", TN_TASK_OF_FOLDER, "BertForQuestionAnswering", false, false},
+        {"[7]", TN_TASK_OF_FOLDER, "BertForQuestionAnswering", false, false},
+        {"\"BertForMaskedLM\"", TN_TASK_OF_FOLDER, "BertForQuestionAnswering", false, false},
+        {"null", TN_TASK_OF_FOLDER, "BertForQuestionAnswering", false, false},
+    };
+    tn_err err;
+    for (size_t i = 0; i < TN_COUNT(row); i++) {
+        tn_config c;
+        tn_arena *a = tn_arena_new(0);
+        tn_buf out = TN_BUF_INIT;
+        const tn_json *got;
+        tn_str text = tn_str_format(a, "{\"model_type\":\"bert\",\"problem_type\":\"regression\",\"id2label\":{\"0\":\"x\"},"
+                                       "\"label2id\":{\"x\":0},\"architectures\":%s}", row[i].architectures);
+        ASSERT_OK(tn_config_parse(text, a, &c, &err), &err);
+        assert_int_equal(c.task, row[i].task);
+        c.task = c.task == TN_TASK_OF_FOLDER ? TN_TASK_SPANS : c.task;
+        ASSERT_OK(tn_config_write(&c, &out, &err), &err);
+        ASSERT_OK(tn_json_parse(tn_buf_view(&out), a, &got, &err), &err);
+        ASSERT_STR(tn_json_str(tn_json_first(tn_json_get(got, "architectures"))), row[i].written);
+        assert_int_equal(tn_json_get(got, "id2label") && tn_json_get(got, "label2id"), row[i].labels);
+        assert_int_equal(tn_json_get(got, "problem_type") != NULL, row[i].problem);
+        tn_buf_free(&out);
+        tn_arena_free(a);
+    }
+}
+
+/* Dropout before heads, and decoders, where families differ. */
+static void heads_differ_by_family(void **state)
+{
+    static const struct {
+        const char *fields;
+        double token, span;
+        bool tied, decoder_bias, own_decoder;
+    } row[] = {
+        {"\"bert\",\"classifier_dropout\":0.3", 0.3, 0, true, true, false},
+        {"\"roberta\",\"hidden_dropout_prob\":0.2", 0.2, 0, true, true, false},
+        {"\"distilbert\",\"dropout\":0.2,\"qa_dropout\":0.4,\"seq_classif_dropout\":0.5", 0.2, 0.4, true, true, false},
+        {"\"distilbert\"", 0.1, 0.1, true, true, false},
+        {"\"mpnet\",\"hidden_dropout_prob\":0.2", 0.2, 0, true, true, false},
+        {"\"albert\"", 0.1, 0, true, true, false},
+        {"\"deberta-v2\",\"cls_dropout\":0.5", 0.1, 0, true, true, false},
+        {"\"deberta-v2\",\"legacy\":false,\"tie_word_embeddings\":false", 0.1, 0, true, true, true},
+        {"\"modernbert\",\"decoder_bias\":false", 0, 0, true, false, false},
+        {"\"bert\",\"tie_word_embeddings\":false,\"decoder_bias\":false", 0.1, 0, false, true, false},
+    };
+    tn_err err;
+    for (size_t i = 0; i < TN_COUNT(row); i++) {
+        tn_config c;
+        tn_arena *a = tn_arena_new(0);
+        ASSERT_OK(tn_config_parse(tn_str_format(a, "{\"model_type\":%s}", row[i].fields), a, &c, &err), &err);
+        assert_true(c.token_dropout == row[i].token && c.span_dropout == row[i].span);
+        assert_true(c.tied == row[i].tied && c.decoder_bias == row[i].decoder_bias && c.own_decoder == row[i].own_decoder);
+        tn_arena_free(a);
+    }
+}
+
 static void what_cannot_be_loaded_is_refused_by_name(void **state)
 {
     static const struct {
@@ -198,6 +268,8 @@ int main(void)
         cmocka_unit_test(each_field_is_read),
         cmocka_unit_test(families_have_their_own_defaults),
         cmocka_unit_test(one_label_means_a_number),
+        cmocka_unit_test(the_class_names_the_task),
+        cmocka_unit_test(heads_differ_by_family),
         cmocka_unit_test(what_cannot_be_loaded_is_refused_by_name),
         cmocka_unit_test(written_is_the_source_with_our_head),
         cmocka_unit_test(failed_allocations_are_reported),

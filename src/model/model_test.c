@@ -717,6 +717,22 @@ static void texts_are_their_ids(void **state)
     }
     ASSERT_OK(tn_model_embed_texts(m, s, COUNT, states, &n_cut, &err), &err);
     assert_int_equal(n_cut, n_longer);
+    /* Pairs: the tokenizer's row of both, with its token types; too long, the longer text is cut. */
+    ASSERT_OK(tn_model_predict_pairs(m, s, reversed, COUNT, p, &n_cut, &err), &err);
+    size_t n_over = 0;
+    for (int i = 0; i < COUNT; i++) {
+        tn_model_row row;
+        ASSERT_OK(tn_model_encode_row(m, s[i], reversed[i], 0, a, &row, &err), &err);
+        assert_true(row.n <= 30 && row.type_id && row.type_id[0] == 0 && row.type_id[row.n - 1] == 1);
+        n_over += row.cut;
+        int32_t start[2] = {0, row.n};
+        ASSERT_OK(tn_model_logits(m, &(tn_batch){.n_rows = 1, .start = start, .ids = row.ids, .type_id = row.type_id}, one, &err), &err);
+        tn_model_scores(m, one, 1);
+        assert_memory_equal(one, p + i * TINY_LABELS, sizeof one);
+        ASSERT_OK(tn_model_encode_row(m, s[i], reversed[i], 9, a, &row, &err), &err);
+        assert_true(row.n <= 9);
+    }
+    assert_true(n_over > 0 && n_cut == n_over);
     s[1] = TN_STR("w3 \xff");
     ASSERT_FAILS(tn_model_predict(m, s, COUNT, p, NULL, &err), TN_EFORMAT, &err);
     assert_non_null(strstr(err.msg, "text 2"));

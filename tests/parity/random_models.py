@@ -30,9 +30,10 @@ SHAPES = {
     "deberta-v3": ("DebertaV2Config", {**BERT_LIKE, **DEBERTA}),
     "deberta-wide": ("DebertaV2Config", {**BERT_LIKE, **DEBERTA, "position_buckets": 256, "max_relative_positions": 512, "num_attention_heads": 2, "norm_rel_ebd": "none", "pooler_hidden_act": "gelu"}),
     "deberta-own": ("DebertaV2Config", {**BERT_LIKE, **DEBERTA, "share_att_key": False, "position_buckets": -1, "position_biased_input": True, "type_vocab_size": 2}),
+    "deberta-new-head": ("DebertaV2Config", {**BERT_LIKE, **DEBERTA, "legacy": False, "hidden_act": "gelu_new"}),
     "deberta-plain": ("DebertaV2Config", {**BERT_LIKE}),
     "modernbert": ("ModernBertConfig", MODERN),
-    "modernbert-mean": ("ModernBertConfig", {**MODERN, "classifier_pooling": "mean", "attention_bias": True, "mlp_bias": True, "norm_bias": True, "classifier_bias": True, "local_attention": 32,
+    "modernbert-mean": ("ModernBertConfig", {**MODERN, "classifier_pooling": "mean", "attention_bias": True, "mlp_bias": True, "norm_bias": True, "classifier_bias": True, "decoder_bias": False, "local_attention": 32,
                         "layer_types": ["sliding_attention", "full_attention", "sliding_attention", "sliding_attention"], "hidden_activation": "silu"}),
     "distilbert-relu": ("DistilBertConfig", dict(vocab_size=997, dim=48, n_layers=2, n_heads=2, hidden_dim=80, max_position_embeddings=72, activation="relu")),
 }
