@@ -63,7 +63,7 @@ static int by_field_then_place(const void *a, const void *b)
 /* ---- parts ---- */
 
 /* The part that a line opens, by the heads of the catalogue ("## Task", "**Why it matters:** ...", "WHEN:", "Aufgabe: ..."),
- * and where its own text starts. A head needs a colon, a dash, or Markdown around it. */
+ * and where its own text starts. A head needs a colon, a dash, an equals sign, or Markdown around it. */
 static bool opens_part(tn_str line, tn_brief_part *part, size_t *text_at)
 {
     static const char *const name[TN_N_PARTS] = {"what", "why", "where", "when"};
@@ -73,7 +73,7 @@ static bool opens_part(tn_str line, tn_brief_part *part, size_t *text_at)
         line.len--;
     tn_str text = line;
     for (size_t k = 0; k < line.len && k < 80 && !may; k++) /* most lines are no heads; the table is only asked for those that may be */
-        may = line.ptr[k] == ':' || line.ptr[k] == '#' || line.ptr[k] == '*' || line.ptr[k] == '-' || (unsigned char)line.ptr[k] >= 0xE2;
+        may = line.ptr[k] == ':' || line.ptr[k] == '=' || line.ptr[k] == '#' || line.ptr[k] == '*' || line.ptr[k] == '-' || (unsigned char)line.ptr[k] >= 0xE2;
     if (!may)
         return false;
     while (i < line.len && strchr("# *_>-\t", line.ptr[i]))
@@ -90,7 +90,7 @@ static bool opens_part(tn_str line, tn_brief_part *part, size_t *text_at)
             while (k < text.len && strchr("*_ ", text.ptr[k]) && k < i + head.len + 5)
                 k++;
             tn_str tail = tn_str_sub(text, k, text.len);
-            size_t sign = tn_str_starts(tail, ":") || (tn_str_starts(tail, "-") && k > i + head.len) ? 1
+            size_t sign = tn_str_starts(tail, ":") || (tn_str_starts(tail, "= ") && !markdown) || (tn_str_starts(tail, "-") && k > i + head.len) ? 1
                           : tn_str_starts(tail, "\xEF\xBC\x9A") || tn_str_starts(tail, "\xE2\x80\x93") || tn_str_starts(tail, "\xE2\x80\x94") ? 3 : 0;
             if (!sign && !(markdown && k >= text.len))
                 continue;
@@ -206,7 +206,20 @@ static bool cut_parts(tn_brief *b, tn_arena *a)
     return true;
 }
 
-/* Which part each word stands in; TN_N_PARTS in free prose, where every part may be meant. */
+/* Whether the line around byte `at` is an item of a list; *start is where it begins. */
+static bool is_item(tn_str text, size_t at, size_t *start)
+{
+    size_t i = at;
+    while (i && text.ptr[i - 1] != '\n')
+        i--;
+    *start = i;
+    while (i < at && (text.ptr[i] == ' ' || text.ptr[i] == '\t'))
+        i++;
+    return i + 1 < text.len && strchr("-*+", text.ptr[i]) && text.ptr[i + 1] == ' ';
+}
+
+/* Which part each word stands in; TN_N_PARTS in free prose, where every part may be meant, and in an item of a list that
+ * has no head of its own behind one that has ("- why: ..." and then "- data: ..."). */
 static void place_words(tn_brief *b, tn_words *words)
 {
     size_t at = 0, i = 0;
@@ -215,8 +228,12 @@ static void place_words(tn_brief *b, tn_words *words)
     while (next_piece(b->text, &at, &part, &piece)) {
         b->has_parts |= part != TN_WHAT || (piece.len && piece.ptr != tn_str_trim(b->text).ptr);
         size_t own = (size_t)(piece.ptr - b->text.ptr); /* the head's words, before it, stand in no part */
-        for (; i < words->len && words->ptr[i].from < at; i++)
-            words->ptr[i].part = words->ptr[i].from < own ? TN_IN_HEAD : (uint8_t)part;
+        size_t head_line, line;
+        bool listed = piece.len && part != TN_WHAT && is_item(b->text, own, &head_line);
+        for (; i < words->len && words->ptr[i].from < at; i++) {
+            bool other = listed && words->ptr[i].from > own && is_item(b->text, words->ptr[i].from, &line) && line > head_line;
+            words->ptr[i].part = words->ptr[i].from < own ? TN_IN_HEAD : other ? TN_N_PARTS : (uint8_t)part;
+        }
     }
     for (i = 0; !b->has_parts && i < words->len; i++)
         words->ptr[i].part = TN_N_PARTS;

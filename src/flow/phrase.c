@@ -464,21 +464,36 @@ static int by_field_then_place(const void *a, const void *b)
     return tn_str_cmp(x->value, y->value);
 }
 
-/* A mark a word: which negating phrase ends there ("not"), begins there ("not-behind"), or says "there already". */
-enum { NOT = 1, NOT_BEHIND = 2, THERE = 4 };
+/* A mark a word: which negating phrase ends there ("not"), begins there ("not-behind"), or says "there already"; and
+ * whether it is part of one that only looks negating ("not-not": "yes or no", "no longer"). */
+enum { NOT = 1, NOT_BEHIND = 2, THERE = 4, NOT_NOT = 8 };
 
 static unsigned mark_of(tn_str field)
 {
-    return tn_str_is(field, "not") ? NOT : tn_str_is(field, "not-behind") ? NOT_BEHIND : tn_str_is(field, "there") ? THERE : 0;
+    return tn_str_is(field, "not") ? NOT : tn_str_is(field, "not-behind") ? NOT_BEHIND : tn_str_is(field, "there") ? THERE : tn_str_is(field, "not-not") ? NOT_NOT : 0;
 }
 
-static bool near(const tn_words *w, const uint8_t *mark, const tn_phrase_hit *h, unsigned before, unsigned behind, size_t reach)
+/* The word of the clause in front of the hit that is marked so; SIZE_MAX when there is none. */
+static size_t marked_before(const tn_words *w, const uint8_t *mark, const tn_phrase_hit *h, unsigned before, size_t reach)
 {
     for (size_t back = 1; back <= reach && back <= h->first && w->ptr[h->first - back].clause == w->ptr[h->first].clause; back++)
-        if (mark[h->first - back] & before)
-            return true;
+        if (mark[h->first - back] & before && !(before == NOT && mark[h->first - back] & NOT_NOT))
+            return h->first - back;
+    return SIZE_MAX;
+}
+
+/* A word of no reaches to the first thing behind it, and further over "or": "without training against the rules" refuses
+ * the training only. */
+static bool is_negated(const tn_words *w, const uint8_t *mark, const tn_phrase_hit *h, const tn_phrase_hit *last)
+{
+    size_t no = marked_before(w, mark, h, NOT, REACH);
+    bool taken = no != SIZE_MAX && last && last->negated && last->first > no && last->last < h->first && w->ptr[last->first].clause == w->ptr[h->first].clause;
+    for (size_t i = taken ? last->last + 1 : h->first; i < h->first && taken; i++)
+        taken = !(w->ptr[i].kinds >> TN_W_joint & 1);
+    if (no != SIZE_MAX && !taken)
+        return true;
     for (size_t k = h->last + 1; k <= h->last + 5 && k < w->len && w->ptr[k].clause == w->ptr[h->last].clause; k++)
-        if (mark[k] & behind)
+        if (mark[k] & NOT_BEHIND)
             return true;
     return false;
 }
@@ -505,7 +520,8 @@ tn_status tn_phrases_find(tn_words *w, tn_arena *a, tn_phrase_hits *out, tn_err 
                 if (p->kind)
                     w->ptr[i].kinds |= p->kind;
                 else if (m)
-                    mark[m == NOT || m == THERE ? end - 1 : i] |= (uint8_t)m;
+                    for (size_t k = m == NOT || m == THERE ? end - 1 : i; k < (m == NOT_BEHIND ? i + 1 : end); k++)
+                        mark[k] |= (uint8_t)m;
                 else if (!TN_PUSH(out, ((tn_phrase_hit){p->field, p->value, p->weight, (uint32_t)i, (uint32_t)end - 1, false, false})))
                     b.no_memory = true;
             }
@@ -525,8 +541,8 @@ tn_status tn_phrases_find(tn_words *w, tn_arena *a, tn_phrase_hits *out, tn_err 
             bool same_place = same_field && last->first == h.first && last->last == h.last;
             if (same_field && h.last < reach && (!same_place || tn_str_eq(last->value, h.value) || tn_str_is(last->value, "-")))
                 continue;
-            h.negated = near(w, mark, &h, NOT, NOT_BEHIND, REACH);
-            h.quoted = near(w, mark, &h, THERE, 0, 1);
+            h.negated = is_negated(w, mark, &h, same_field ? last : NULL);
+            h.quoted = marked_before(w, mark, &h, THERE, 1) != SIZE_MAX;
             if (h.last + 1 > reach)
                 reach = h.last + 1;
             out->ptr[n++] = h;

@@ -20,7 +20,7 @@
     X(article) X(before_one) X(apart) X(place) X(stored) X(memory) X(card) X(limit) X(bound) X(length) X(compute) \
     X(material) X(item) X(frame) X(throughput) X(second) X(parameter) X(up_to) X(each) X(hours) X(present) X(firm) \
     X(gain) X(was) X(no_name) X(describes) X(within) X(whether) X(copula) X(or) X(preposition) X(generic) X(lead) \
-    X(and) X(owns) X(no_items) X(daily) X(rate) X(small) X(desktop) X(runs) X(joint) X(before_name)
+    X(and) X(owns) X(no_items) X(daily) X(rate) X(small) X(desktop) X(runs) X(joint) X(before_name) X(percent)
 
 enum { /* a bit each in tn_word.kinds */
 #define X(name) TN_W_##name,

@@ -622,7 +622,7 @@ static void read_language_codes(tn_reader *r)
 static void read_languages(tn_reader *r)
 {
     const tn_phrase_hit *before = NULL;
-    bool elsewhere = false;
+    bool elsewhere = false, accepted = false;
     for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "language", h));)
         elsewhere |= !h->negated && (part_of(r, h->first) == TN_WHAT || part_of(r, h->first) == TN_WHERE);
     for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "language", h)); before = h) {
@@ -639,7 +639,9 @@ static void read_languages(tn_reader *r)
             of_people |= o->first == h->last + 1 && same_clause(r, o->first, h->last);
         for (const tn_phrase_hit *o = NULL; of_people && (o = next_hit(r, "object", o));)
             of_text |= o->first > h->last + 1 && o->first <= h->last + 3 && same_clause(r, o->first, h->last);
-        if (of_people && !of_text)
+        bool joined = before && accepted && h->first - before->last <= 2 && is_kind(r, h->first - 1, TN_W_joint); /* "a Filipino and English group" */
+        accepted = (!of_people || of_text || joined);
+        if (!accepted)
             continue;
         /* A region before it: "Canadian French". Chinese takes a script, and its own code stays. */
         tn_str value = h->value, code;
@@ -710,15 +712,13 @@ static void read_goals(tn_reader *r)
         add_hit(r, "goal", h);
         any |= part == TN_WHY || part == TN_N_PARTS;
     }
-    const tn_phrase_hit *weak = first_of(r, "goal", "feature"), *measure = first_of(r, "action", "evaluate"), *science = first_of(r, "environment", "research");
+    const tn_phrase_hit *weak = first_of(r, "goal", "feature"), *study = first_of(r, "environment", "research");
     if (any || hollow || !is_job(r))
         return;
-    if (!why && measure && science) { /* a comparison for its own sake */
-        add_words(r, "goal", TN_STR("accuracy"), measure->first, measure->last);
-        return;
-    }
     if (!why) {
-        if (weak && weak->weight == 1 && !r->brief->has_parts)
+        while (weak && (weak->weight != 1 || weak->negated))
+            weak = next_hit(r, "goal", weak);
+        if (weak && tn_str_is(weak->value, "feature") && !r->brief->has_parts)
             add_hit(r, "goal", weak);
         return;
     }
@@ -728,7 +728,7 @@ static void read_goals(tn_reader *r)
         first++;
     while (n < 12 && first + n < r->words.len && part_of(r, first + n) == TN_WHY)
         n++;
-    if (n >= 2)
+    if (n >= 2 && !(n <= 4 && study && part_of(r, study->first) == TN_WHY)) /* "Master's thesis" is none of them */
         add_words(r, "goal", TN_STR("feature"), first, first + n - 1);
 }
 
@@ -764,6 +764,8 @@ static void read_environment(tn_reader *r)
         if (h->negated || (hardware && part_of(r, h->first) == TN_WHY) || (h->quoted && production && h->weight < 3))
             continue;
         if (production && part_of(r, h->first) == TN_WHY && h->weight < 3)
+            continue;
+        if (tn_str_is(h->value, "edge") && h->weight < 2 && !in_part(r, h->first, TN_WHERE))
             continue;
         /* "person, e-mail, phone" are things to find; "on the phone" is a place. */
         if (tn_str_is(h->value, "edge") && part_of(r, h->first) == TN_WHAT && h->first == h->last && r->brief->part[TN_WHERE].len && !near(r, h->first, 3, 0, TN_W_place))
@@ -883,7 +885,7 @@ static const char *limited_time(const tn_reader *r, size_t i, const number *n, d
 {
     bool bounded = near(r, i, 4, 0, TN_W_bound);
     if (times >= 60) {
-        if (times <= 3600 && part_of(r, i) != TN_WHY && near(r, i, 6, 6, TN_W_compute) && !near(r, n->last, 0, 4, TN_W_material))
+        if (times <= 3600 && n->value < 1000 && part_of(r, i) != TN_WHY && near(r, i, 6, 6, TN_W_compute) && !near(r, n->last, 0, 4, TN_W_material))
             return "budget_minutes";
         return times == 60 && bounded && near(r, i, 6, 6, TN_W_item) && !near(r, n->last, 0, 4, TN_W_material) && part_of(r, i) != TN_WHY ? "max_latency_ms" : NULL;
     }
@@ -938,7 +940,7 @@ static void read_metrics(tn_reader *r)
             number n;
             if ((i >= h->first && i <= h->last) || !same_sentence(r, i, h->first) || !number_at(r, i, &n))
                 continue;
-            bool share = tn_str_is(n.unit, "%") || tn_str_is(n.unit, "percent") || tn_str_is(n.unit, "prozent") || tn_str_is(n.unit, "per") || tn_str_is(n.unit, "pct");
+            bool share = tn_str_is(n.unit, "%") || (!n.own_unit && is_kind(r, n.last, TN_W_percent));
             bool scale = known("metric", TN_STR("scale"), h->value);
             bool fraction = n.value <= 1 && n.value > 0;
             bool bare = !share && !fraction && !scale && n.value > 1 && n.value <= 100 && near(r, i, 3, 0, TN_W_firm) && (!n.own_unit && !n.unit.len);
@@ -1024,6 +1026,8 @@ static bool is_name(const tn_reader *r, tn_str name)
     size_t from = (size_t)(name.ptr - r->brief->text.ptr), low = word_at(r, from);
     if (low >= r->words.len || r->words.ptr[low].from >= from + name.len)
         return false;
+    if (r->words.ptr[low].to == from + name.len && tn_str_is(r->words.ptr[low].lower, "not")) /* "fully, partly, not" */
+        return true;
     for (size_t i = low; i < r->words.len && r->words.ptr[i].from < from + name.len; i++)
         if ((i == low && is_kind(r, i, TN_W_describes)) || (is_kind(r, i, TN_W_no_name) && !(i > low && (is_kind(r, i, TN_W_within)))))
             return false;
@@ -1096,7 +1100,19 @@ static bool cut_names(const tn_reader *r, size_t from, size_t to, size_t least, 
             return false;
         out->name[out->n++] = name;
     }
-    return out->n >= least;
+    bool yes_no = out->n == 2 && out->name[1].len == 2 && tn_phrase_same(out->name[1], TN_STR("no")) && out->name[0].len > 3; /* "spam yes/no" */
+    return out->n >= least && !yes_no;
+}
+
+/* Whether a line at `at` is empty, an item, or begins with a head of its own ("where: ...", "have = ..."). */
+static bool line_opens(tn_str s, size_t at)
+{
+    if (at >= s.len || s.ptr[at] == '\n' || s.ptr[at] == '-')
+        return true;
+    for (size_t k = at; k < s.len && k < at + 24 && s.ptr[k] != '\n' && s.ptr[k] != ','; k++)
+        if (s.ptr[k] == ':' || s.ptr[k] == '=')
+            return true;
+    return false;
 }
 
 /* Where a list that starts at `at` ends: at a full stop, semicolon, bracket, dash or line's end. */
@@ -1106,7 +1122,7 @@ static size_t list_end(const tn_reader *r, size_t at, char open)
     size_t i = at;
     for (; i < s.len && i < at + 600; i++) {
         char c = s.ptr[i];
-        if (open == '(' ? c == ')' : c == '(' || c == ')' || c == ';' || (c == '\n' && (i + 1 >= s.len || s.ptr[i + 1] == '\n' || s.ptr[i + 1] == '-')) ||
+        if (open == '(' ? c == ')' : c == '(' || c == ')' || c == ';' || (c == '\n' && line_opens(s, i + 1)) ||
                                          (c == '.' && (i + 1 >= s.len || is_blank(s.ptr[i + 1]))) || c == '?' || c == ':')
             break;
         if (open != '(' && c == ' ' && i + 4 < s.len && ((s.ptr[i + 1] == '-' && s.ptr[i + 2] == ' ') || (unsigned char)s.ptr[i + 1] == 0xE2))
@@ -1439,6 +1455,14 @@ static void read_labels(tn_reader *r)
         return;
     if (read_counted(r, &count) || read_listed(r, count, '(') || read_listed(r, count, ':') || read_listed(r, count, '-') || read_strokes(r, count) || (classes && read_quoted(r, count)) || (classes && count == 0 && read_outcomes(r)) || (has(r, "task", "text-classification") && count == 0 && read_polarity(r)) || read_opened(r, count) || count > 0)
         return;
+    for (size_t i = 1; classes && i + 2 < r->words.len; i++) /* "funny or not funny", "cough or no cough" */
+        if (is_kind(r, i, TN_W_or) && of_the_task(r, i) && tn_str_eq(word(r, i - 1), word(r, i + 2)) && same_sentence(r, i - 1, i + 2)) {
+            tn_str text = r->brief->text;
+            const size_t a = r->words.ptr[i - 1].from, b = r->words.ptr[i - 1].to, c = r->words.ptr[i + 1].from, d = r->words.ptr[i + 2].to;
+            tn_reader_add(r, "label", tn_str_sub(text, a, b), a, b);
+            tn_reader_add(r, "label", tn_str_sub(text, c, d), c, d);
+            return;
+        }
     for (const tn_phrase_hit *h = NULL; classes && (h = next_hit(r, "binary", h));) {
         if (!of_the_task(r, h->first))
             continue;
@@ -1538,6 +1562,31 @@ static void read_size(tn_reader *r, const char *id)
     }
 }
 
+/* Accuracy as the measure where few items are of a class: "only 2 % are toxic", "skewed". */
+static void read_skew(tn_reader *r)
+{
+    const tn_phrase_hit *accuracy = first_of(r, "metric", "accuracy");
+    if (!accuracy || part_of(r, accuracy->first) == TN_WHY)
+        return;
+    for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "skew", h));)
+        if (!h->negated && part_of(r, h->first) != TN_WHY && part_of(r, h->first) != TN_WHEN) {
+            add_words(r, "rule", TN_STR("eval-benchmark"), h->first, h->last);
+            return;
+        }
+    for (size_t i = 0; i < r->words.len; i++) {
+        number n;
+        bool figure = false;
+        if (part_of(r, i) == TN_WHY || part_of(r, i) == TN_WHEN || !number_at(r, i, &n) || !is_kind(r, n.last, TN_W_percent) || (n.value > 15 && n.value < 85))
+            continue;
+        for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "metric", h));)
+            figure |= h->first <= i + 6 && h->last + 6 >= i && same_sentence(r, h->first, i);
+        if (!figure && !near(r, i, 3, 2, TN_W_firm)) {
+            add_words(r, "rule", TN_STR("eval-benchmark"), i, n.last);
+            return;
+        }
+    }
+}
+
 static void read_rules(tn_reader *r)
 {
     const tn_brief *b = r->brief;
@@ -1554,6 +1603,8 @@ static void read_rules(tn_reader *r)
         for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "rule", h));)
             if (tn_str_is(h->value, id) && (!h->negated || h->weight >= 3))
                 add_words(r, "rule", tn_str_of(id), h->first, h->last);
+        if (strcmp(id, "eval-benchmark") == 0)
+            read_skew(r);
         if (strcmp(id, "constraint-compute") == 0 || strcmp(id, "data-fit") == 0)
             read_size(r, id);
         if (strcmp(id, "constraint-overfit") == 0 && has(r, "action", "fine-tune")) {
