@@ -1603,6 +1603,10 @@ static void read_rules(tn_reader *r)
         for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "rule", h));)
             if (tn_str_is(h->value, id) && (!h->negated || h->weight >= 3))
                 add_words(r, "rule", tn_str_of(id), h->first, h->last);
+        bool bound = strcmp(id, "govern-licence") == 0 || strcmp(id, "govern-compatible") == 0;
+        const tn_phrase_hit *nc = bound && has(r, "licence_use", "commercial") ? first_of(r, "nc", NULL) : NULL; /* a licence that forbids the use */
+        if (nc)
+            add_words(r, "rule", tn_str_of(id), nc->first, nc->last);
         if (strcmp(id, "eval-benchmark") == 0)
             read_skew(r);
         if (strcmp(id, "constraint-compute") == 0 || strcmp(id, "data-fit") == 0)
