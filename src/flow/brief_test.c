@@ -113,6 +113,38 @@ static void facts_are_read_from_prose(void **state)
         {"Even so, classify the mails.", "language", NULL},
         {"Runs on CPU virtual machines; classify intents.", "environment", "cloud-cpu"},
         {"Make tea.", "task", NULL},
+        /* evidence adds up; one ambiguous word does not make a second task */
+        {"Basque NER model, trained on our GPU cluster.", "task", "token-classification"},
+        {"Basque NER model, trained on our GPU cluster.", "modality", "text"},
+        {"Video classification of conveyor clips: jam, spill, empty.", "task", "video-classification"},
+        {"Sign recogniser for photos of road signs, 43 classes, one sign per photo.", "task", "image-classification"},
+        {"Find the passages in our manual, then write the answer with the page number.", "task", "sentence-similarity"},
+        {"Find the passages in our manual, then write the answer with the page number.", "task", "text-generation"},
+        {"Corregir errores gramaticales en textos en gallego.", "task", "text-generation"},
+        /* a no reaches to the first thing behind it */
+        {"Sort mails without training, against our rules.", "action", "evaluate"},
+        {"Sort mails without training or evaluation.", "action", "pipeline"},
+        {"Hate speech yes/no for Sinhala comments.", "language", "si"},
+        /* labels */
+        {"Is a caption funny or not funny? Classify the text.", "label", "not funny"},
+        {"Classify notices: lack of fusion, undercut, ok.", "label", "lack of fusion"},
+        {"Classify pairs of texts: fully, partly, not.", "label", "not"},
+        /* languages in company */
+        {"Posts of a Filipino and English market group, spam or not.", "language", "en"},
+        {"Posts of an English market group, spam or not.", "language", NULL},
+        /* units of two characters */
+        {"判断评论是否垃圾，50 毫秒以内。", "max_latency_ms", "50"},
+        /* heads by equals signs; an item without a head stands in every part */
+        {"task = spam filter\nwhy = rules miss every second one\nwhere = mail company, CPU", "goal", "accuracy"},
+        {"- what: spam filter\n- why: fun project\n- we have an A100", "environment", "cloud-gpu"},
+        /* what a rule wants */
+        {"Task: hate speech filter, 2 % are hateful, accuracy above 0.95.", "rule", "eval-benchmark"},
+        {"Task: hate speech filter, 2 % are hateful, recall above 0.95.", "rule", NULL},
+        {"Task: fine-tune on song texts with a non-commercial licence.\nWhere: app company.", "rule", "govern-compatible"},
+        {"Task: fine-tune on song texts with a non-commercial licence.\nWhere: university.", "rule", "govern-licence"},
+        {"Sentiment of customer reviews.", "rule", NULL},
+        {"Classify our customers' chat logs.", "rule", "govern-pii"},
+        {"Predict which subscribers will leave.", "rule", "govern-pii"},
     };
     for (size_t i = 0; i < TN_COUNT(row); i++) {
         tn_arena *a = tn_arena_new(0);

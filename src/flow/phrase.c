@@ -236,8 +236,8 @@ static token token_of(book *b, tn_str text, char separator)
             b->no_memory |= !TN_PUSH(&b->alts, alternative_of(part));
         }
     }
-    uint32_t n = (uint32_t)b->alts.len;
-    return (token){keep(b, b->alts.ptr, n * sizeof *b->alts.ptr), n};
+    const alternative *alts = keep(b, b->alts.ptr, b->alts.len * sizeof *b->alts.ptr);
+    return (token){alts, alts ? (uint32_t)b->alts.len : 0};
 }
 
 static void put_in_bucket(book *b, uint32_t at, uint32_t id)

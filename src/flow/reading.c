@@ -230,6 +230,16 @@ static bool number_at(const tn_reader *r, size_t i, number *out)
         out->unit = next;
         out->last = i + 1;
     }
+    tn_str measure;
+    double times;
+    const tn_word *u = &r->words.ptr[out->last];
+    if (!out->own_unit && out->unit.len == 3 && out->last + 1 < r->words.len && u[1].from == u->to) { /* 毫秒: two characters that are words of their own */
+        tn_str both = tn_str_sub(r->brief->text, u->from, u[1].to);
+        if (unit_of(both, &measure, &times)) {
+            out->unit = both;
+            out->last++;
+        }
+    }
     scale(r, out);
     return true;
 }
@@ -509,7 +519,7 @@ static const tn_phrase_hit *labelled(const tn_reader *r)
 
 static void read_actions(tn_reader *r)
 {
-    bool refused_training = false, verb = false, of_models = false;
+    bool refused_training = next_hit(r, "ready", NULL) != NULL, verb = false, of_models = false;
     const tn_phrase_hit *measure = NULL;
     for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "action", h));) {
         tn_brief_part part = part_of(r, h->first);
@@ -1579,7 +1589,7 @@ static void read_skew(tn_reader *r)
         if (part_of(r, i) == TN_WHY || part_of(r, i) == TN_WHEN || !number_at(r, i, &n) || !is_kind(r, n.last, TN_W_percent) || (n.value > 15 && n.value < 85))
             continue;
         for (const tn_phrase_hit *h = NULL; (h = next_hit(r, "metric", h));)
-            figure |= h->first <= i + 6 && h->last + 6 >= i && same_sentence(r, h->first, i);
+            figure |= h->first <= i + 6 && h->last + 6 >= i && same_clause(r, h->first, i);
         if (!figure && !near(r, i, 3, 2, TN_W_firm)) {
             add_words(r, "rule", TN_STR("eval-benchmark"), i, n.last);
             return;
