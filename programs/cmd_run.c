@@ -92,6 +92,48 @@ const cli_command cmd_run = {
     "same inputs give the same bytes, whatever the threads, instruction set, or interruptions.",
     1, 1, run_options, run};
 
+/* ---- train ---- */
+
+static tn_status train(cli *c, tn_err *err)
+{
+    tn_run_options o = {.path = c->arg[0], .dir = cli_get(c, "out"), .resume = cli_get(c, "resume"), .replace = cli_get(c, "replace"),
+                        .hub = {cli_get(c, "hub-cache"), cli_get(c, "hub") != NULL}, .train_only = true, .progress = &c->progress};
+    tn_run_result r = {0};
+    if (!o.dir)
+        return tn_fail(err, TN_EINVALID, "--out DIR is needed: where the tuned model and its records go");
+    if (o.resume && o.replace)
+        return tn_fail(err, TN_EINVALID, "--resume goes on with a training, --replace starts it anew: give one of them");
+    TN_TRY(cli_rules(c, tn_file_exists(o.path) ? o.path : NULL, &o.rules, err));
+    TN_TRY(cli_engine(c, &o.engine, err));
+    tn_status st = tn_run(&o, &r, err);
+    print_findings(&r.findings, &c->progress);
+    if (st == TN_OK && r.dir) {
+        const char *dir = cli_quoted(c, r.dir);
+        if (c->json)
+            st = print_json(&r, err);
+        tn_progress_say(&c->progress, "The tuned model is %s/tune/model; evaluate and release it: tenet run %s --out %s --resume", dir, cli_quoted(c, o.path), dir);
+    }
+    if (st == TN_EINTR && r.dir)
+        st = tn_fail(err, TN_EINTR, "interrupted; go on with: tenet train %s --out %s --resume", cli_quoted(c, o.path), cli_quoted(c, r.dir));
+    tn_run_result_free(&r);
+    tn_engine_free(o.engine);
+    return st;
+}
+
+static const cli_option train_options[] = {
+    {"out", 'o', "DIR", "where the records and tune/model go"},
+    {"resume", 0, NULL, "go on with the training that is in the folder"},
+    {"replace", 0, NULL, "remove what an earlier run wrote in the folder first"},
+    CLI_HUB_OPTIONS,
+    {NULL, 0, NULL, NULL},
+};
+
+const cli_command cmd_train = {
+    "train", "PLAN|BRIEF --out DIR [--resume]", "data, model choice and fine-tuning of a plan; the test stays closed",
+    "The first stages of a run, into a folder of its form: `tenet run PLAN --out DIR --resume` goes on from there with the\n"
+    "evaluation and the cards. What was trained and not evaluated is not released (constraint-evaluate).",
+    1, 1, train_options, train};
+
 /* ---- plan ---- */
 
 static tn_status plan_run(cli *c, tn_err *err)

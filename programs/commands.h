@@ -5,7 +5,7 @@
 #include "cli.h"
 
 extern const cli_command cmd_run, cmd_plan, cmd_prompt, cmd_verify, cmd_reproduce, cmd_rules_list, cmd_rules_show, cmd_runs_list, cmd_runs_show, cmd_report, cmd_card, cmd_predict, cmd_embed,
-    cmd_tokenize, cmd_serve, cmd_hub_ls, cmd_hub_import;
+    cmd_tokenize, cmd_serve, cmd_eval, cmd_train, cmd_hub_ls, cmd_hub_import;
 
 extern const cli_command cmd_check;
 extern const cli_command cmd_select;

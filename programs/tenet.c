@@ -26,7 +26,7 @@ const cli_command *const cli_commands[] = {
     &cmd_runs_show,
     &cmd_report,
     &cmd_card,
-    &cmd_predict,
+    &cmd_train, &cmd_eval, &cmd_predict,
     &cmd_embed,
     &cmd_tokenize,
     &cmd_serve,

@@ -103,6 +103,7 @@ static tn_status measure(tn_flow *f, bench *out, tn_err *err)
     if (!scratch || !dir)
         return tn_fail_nomem(err, 65536);
     out->cold = measure_cold(f, dir, &out->cold_ms, &out->peak);
+    f->model_dir = dir;
     TN_GO(tn_model_open(f->engine, dir, &(tn_model_options){0}, &m, err));
     for (size_t i = 0; i < N_WARM + N_LATENCY; i++) {
         TN_GO(tn_interrupt_check(err));

@@ -461,7 +461,8 @@ tn_status tn_stage_evaluate(tn_flow *f, tn_err *err)
         return tn_fail_nomem(err, n * sizeof *baseline);
     TN_TRY(tn_flow_metric(f, &metric, err));
     TN_TRY(tn_folder_digest(&f->folder, "tune/model/model.safetensors", sha, err));
-    TN_GO(tn_model_open(f->engine, tn_folder_path(&f->folder, "tune/model"), &(tn_model_options){0}, &m, err));
+    f->model_dir = tn_folder_path(&f->folder, "tune/model");
+    TN_GO(tn_model_open(f->engine, f->model_dir, &(tn_model_options){0}, &m, err));
     if (held)
         TN_GO(answer_split(f, m, TN_SPLIT_VALIDATION, "validation rows", &validation, err));
     TN_GO(answer_split(f, m, TN_SPLIT_TRAIN, "training rows", &train, err));

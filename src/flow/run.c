@@ -374,6 +374,8 @@ static tn_status stages(tn_flow *f, tn_err *err)
     if (f->o->select_only)
         return TN_OK;
     TN_TRY(tn_stage_tune(f, err));
+    if (f->o->train_only)
+        return TN_OK;
     TN_TRY(tn_stage_evaluate(f, err));
     return tn_stage_deploy(f, err);
 }

@@ -24,6 +24,7 @@ typedef struct {
     bool ask;            /* a person is at the terminal: open questions are asked */
     bool plan_only;      /* stop after the plan */
     bool select_only;    /* stop after the experiment: data/ and experiment/ are written */
+    bool train_only;     /* stop after tuning: the model is in tune/model, and the test stays closed */
     tn_engine *engine;
     tn_progress *progress;
 } tn_run_options;

@@ -51,6 +51,7 @@ typedef struct {
     tn_profile profile;
     uint32_t *row[TN_N_SPLITS]; /* rows of each split */
     size_t n_row[TN_N_SPLITS];
+    const char *model_dir;      /* of the tuned model that answers */
     tn_candidate *candidate;
     size_t n_candidates, chosen;
     double start, seconds[5]; /* prepare, experiment, tune, evaluate, deploy */

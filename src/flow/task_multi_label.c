@@ -297,23 +297,28 @@ static tn_status examples(tn_flow *f, const tn_model *m, const uint32_t *row, si
     return TN_OK;
 }
 
-/* The thresholds of the tuned model; the folder under deploy/ is the same one. */
+/* thresholds.json beside the weights; a model from elsewhere has none, and then it is 0.5. */
 static tn_status read_thresholds(tn_flow *f, tn_arena *arena, float **out, tn_err *err)
 {
     const tn_json *v;
+    tn_bytes bytes;
     size_t i = 0;
+    const char *path = tn_path_join(arena, f->model_dir, "thresholds.json");
     *out = halves(arena, f->n_labels);
-    if (!*out)
+    if (!*out || !path)
         return tn_fail_nomem(err, f->n_labels * sizeof **out);
-    const char *record = tn_folder_has(&f->folder, "tune/model/thresholds.json") ? "tune/model/thresholds.json" : "deploy/model/thresholds.json";
-    TN_TRY(tn_folder_read_json(&f->folder, record, arena, &v, err));
+    if (!tn_file_exists(path))
+        return TN_OK;
+    TN_TRY(tn_file_read(path, 1 << 24, arena, &bytes, err));
+    if (tn_json_parse(tn_str_from_bytes(bytes), arena, &v, err) != TN_OK)
+        return tn_fail_prefix(err, "%s", path);
     for (const tn_json *t = tn_json_first(tn_json_get(v, "thresholds")); t && i < f->n_labels; t = tn_json_next(t)) {
         double d;
         if (!tn_json_f64(t, &d) || !(d >= 0 && d <= 1))
-            return tn_fail(err, TN_EFORMAT, "%s: a threshold is not between 0 and 1", record);
+            return tn_fail(err, TN_EFORMAT, "%s: a threshold is not between 0 and 1", path);
         (*out)[i++] = (float)d;
     }
-    return i == f->n_labels ? TN_OK : tn_fail(err, TN_EFORMAT, "%s: %zu thresholds for %zu labels", record, i, f->n_labels);
+    return i == f->n_labels ? TN_OK : tn_fail(err, TN_EFORMAT, "%s: %zu thresholds for %zu labels", path, i, f->n_labels);
 }
 
 static tn_status answer(tn_flow *f, tn_model *m, tn_answers *a, tn_arena *arena, const char *what, tn_err *err)

@@ -93,6 +93,31 @@ static tn_status check_search(tn_flow *f, const tn_recipe *r, tn_err *err)
     return TN_OK;
 }
 
+/* Rule eval-benchmark: a metric that the commonest answer already wins says little. Told before the work; the choice is the
+ * user's. */
+static tn_status check_balance(tn_flow *f, tn_err *err)
+{
+    tn_str metric;
+    size_t n = f->n_row[TN_SPLIT_TRAIN], most = 0, n_set = 0, *count = tn_arena_calloc(f->arena, (f->data.n_labels + 1) * sizeof *count);
+    TN_TRY(tn_flow_metric(f, &metric, err));
+    if (!count)
+        return tn_fail_nomem(err, f->data.n_labels * sizeof *count);
+    for (size_t i = 0; i < n; i++) {
+        const tn_row *r = &f->data.row[f->row[TN_SPLIT_TRAIN][i]];
+        n_set += r->n_set;
+        if (r->label >= 0 && ++count[r->label] > most)
+            most = count[r->label];
+    }
+    double share = n ? (double)most / (double)n : 0, given = n && f->data.n_labels ? (double)n_set / ((double)n * (double)f->data.n_labels) : 1;
+    if (f->data.kind == TN_LABEL_CLASS && tn_str_is(metric, "accuracy") && share >= 0.8)
+        return tn_flow_find(f, "eval-benchmark", TN_WARNING, tn_str_format(f->arena, "accuracy is the criterion, and %.0f %% of the training rows have one label", share * 100),
+                            TN_STR("data/profile.json"), TN_STR("macro F1 or MCC, which the commonest label does not win"), err);
+    if (f->data.kind == TN_LABEL_SET && tn_str_is(metric, "hamming_loss") && given <= 0.1)
+        return tn_flow_find(f, "eval-benchmark", TN_WARNING, tn_str_format(f->arena, "Hamming loss is the criterion, and a label is on %.0f %% of the rows on average", given * 100),
+                            TN_STR("data/profile.json"), TN_STR("macro or micro F1, which giving no label does not win"), err);
+    return TN_OK;
+}
+
 tn_status tn_stage_check(tn_flow *f, tn_err *err)
 {
     tn_flow_recipe recipe;
@@ -101,6 +126,7 @@ tn_status tn_stage_check(tn_flow *f, tn_err *err)
     size_t n_trials;
     TN_TRY(tn_flow_recipe_read(f, f->plan, &recipe, err));
     TN_TRY(tn_flow_search_check(f, &n_trials, &v, err));
+    TN_TRY(check_balance(f, err));
     TN_TRY(tn_flow_check_exceptions(f, err));
     TN_TRY(tn_plan_i64(f->plan, "recipe/max_tokens", 8, 8192, &v, err));
     TN_TRY(tn_plan_str(f->plan, "evaluation/criterion", &text, err));

@@ -46,6 +46,24 @@ for row in table:
     given = [k for k, t in zip(thresholds["labels"], thresholds["thresholds"]) if float(row[f"p_{k}"]) >= t - 1e-7]
     assert json.loads(row["predicted"]) == given, (row, thresholds)
 
+# Eval: on the whole file the same as predictions say; the test's figures on the test's rows. Train stops before the test.
+for name, metric in [("sets", "macro_f1"), ("numbers", "mae"), ("likeness", "spearman"), ("pairs", "accuracy")]:
+    rows = list(csv.DictReader(open(work / f"{name}.csv", encoding="utf-8")))
+    split = {r["id"]: r["split"] for r in csv.DictReader(open(work / name / "data/split.csv"))}
+    held = [r for i, r in enumerate(rows) if split[f"row-{i + 2}"] == "test"]
+    with open(work / f"{name}-test.csv", "w", newline="", encoding="utf-8") as f:
+        w = csv.DictWriter(f, rows[0])
+        w.writeheader()
+        w.writerows(held)
+    pair = {"pairs": ["--pair-column", "hypothesis", "--text-column", "premise"], "likeness": ["--pair-column", "sentence2", "--text-column", "sentence1"]}.get(name, [])
+    got = json.loads(run("eval", work / name, work / f"{name}-test.csv", *pair, "--json", "-o", work / "p.csv").stdout)
+    want = json.loads((work / name / "eval/metrics.json").read_text())["test"]
+    assert got["test"] == want, (name, got["test"], want)
+    assert len(list(csv.DictReader(open(work / "p.csv")))) == len(held)
+run("train", briefs["numbers"], "--out", work / "trained")
+assert (work / "trained/tune/model/model.safetensors").read_bytes() == (work / "numbers/deploy/model/model.safetensors").read_bytes()
+assert not (work / "trained/eval/openings.log").exists()
+
 # A number is answered as it is; pairs have two texts.
 answer = json.loads(run("predict", work / "numbers", "--text", "cheap and fast", "--json").stdout)
 assert answer["label"] == "score" and isinstance(answer["score"], float)
