@@ -602,6 +602,6 @@ tn_status tn_model_backward(tn_model *m, const tn_train_batch *b, tn_train_resul
         }
         p += w->trained;
     }
-    *out = (tn_train_result){loss.loss, loss.n_correct, loss.n_counted};
+    *out = (tn_train_result){loss.loss, loss.n_correct, loss.n_counted, {loss.sum[0], loss.sum[1]}};
     return TN_OK;
 }

@@ -155,6 +155,7 @@ typedef struct {
     /// Rows or tokens that the outputs have right: the largest logit (the first of equals) is the class; all flags on the
     /// right side of 0; both ends of a span. Of values: 0. And how many were counted.
     int32_t n_correct, n_counted;
+    float sum[2]; /* of losses before the divisors, folded over shards: what parts of a global batch are put together from */
 } tn_train_result;
 
 /// Forward, loss, backward: fills the gradients of the parameters. Needs options.train.

@@ -1103,9 +1103,10 @@ static float weight_of(double divisor)
     return divisor > 0 ? (float)(1 / divisor) : 0;
 }
 
-static double sum_of(tn_tape *t, const float *loss, const tn_shards *shards, double divisor)
+static double mean_of(tn_tape *t, const float *loss, const tn_shards *shards, double divisor, float *sum)
 {
-    return t->status == TN_OK && divisor > 0 ? (double)tn_op_shard_sum(t->engine, loss, shards) / divisor : 0;
+    *sum = t->status == TN_OK ? tn_op_shard_sum(t->engine, loss, shards) : 0;
+    return divisor > 0 ? (double)*sum / divisor : 0;
 }
 
 static void count_lines(const uint8_t *right, int64_t n, tn_loss *out)
@@ -1145,7 +1146,7 @@ static void class_loss(tn_tape *t, tn_loss_args *a, const tn_shards *shards, con
         divisor += label[i] < 0 ? 0 : o->class_weight ? (double)o->class_weight[label[i]] : 1;
     a->weight = weight_of(divisor);
     DO(t, tn_op_cross_entropy(t->engine, a, label, own, own ? own + width : NULL, soft_sum, &t->err));
-    out->loss = sum_of(t, a->loss, shards, divisor);
+    out->loss = mean_of(t, a->loss, shards, divisor, &out->sum[0]);
     count_lines(a->right, n, out);
 }
 
@@ -1156,7 +1157,7 @@ static void single_loss(tn_tape *t, tn_loss_args *a, const tn_shards *shards, co
     double divisor = o->divisor[0] > 0 ? o->divisor[0] : (double)tn_tensor_size(a->outputs);
     a->weight = weight_of(divisor);
     DO(t, (flags ? tn_op_flag_losses : tn_op_value_losses)(t->engine, a, target->value, &t->err));
-    out->loss = sum_of(t, a->loss, shards, divisor);
+    out->loss = mean_of(t, a->loss, shards, divisor, &out->sum[0]);
     count_lines(a->right, a->outputs->dim[0], out);
 }
 
@@ -1175,7 +1176,7 @@ static void span_loss(tn_tape *t, tn_loss_args *a, const tn_targets *target, con
         divisor[end] = o->divisor[end] > 0 ? o->divisor[end] : divisor[end];
         a->weight = weight_of(divisor[end]) / 2;
         DO(t, tn_op_span_end(t->engine, a, rows, end, end ? target->last : target->first, scratch, &t->err));
-        out->loss += sum_of(t, a->loss, &shards, divisor[end]) / 2;
+        out->loss += mean_of(t, a->loss, &shards, divisor[end], &out->sum[end]) / 2;
         if (end == 0)
             memcpy(first_right, a->right, (size_t)rows->n_rows * sizeof *first_right);
     }

@@ -146,6 +146,7 @@ tn_var *tn_tape_choose(tn_tape *t, tn_var *x, const int32_t *chosen, int32_t n);
 
 typedef struct {
     double loss;                  /* the mean: sums by shard, folded, over their divisors */
+    float sum[2];                 /* those sums; the second is of the last tokens of spans */
     int32_t n_correct, n_counted; /* lines of outputs (of spans: rows) that are right, and that count */
 } tn_loss;
 /// What the outputs are worth (tensor/target.h), and the start of the backward pass. Outputs have a line a target: of rows,

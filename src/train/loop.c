@@ -512,6 +512,8 @@ static tn_status open_run(run *u, tn_err *err)
     TN_TRY(job_digest(u, &u->s.job, err));
     tn_adamw_options options = {r->beta1, r->beta2, r->eps, r->weight_decay, r->layer_decay};
     TN_TRY(tn_adamw_new(u->l->engine, u->l->param, u->l->n_params, &options, n_steps, &u->adamw, err));
+    if (r->n_passes > 1 && u->l->target == TN_TARGET_NONE)
+        return tn_fail(err, TN_EINVALID, "recipe: accumulation has no part where the rows of a batch are compared with each other");
     if (r->n_passes > 1)
         TN_TRY(tn_passes_new(u->l->engine, u->l->param, u->l->n_params, u->l->width,
                              &(tn_passes_size){r->n_passes, tn_batcher_max_rows(u->batcher), tn_batcher_max_tokens(u->batcher)},

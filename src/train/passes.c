@@ -182,7 +182,7 @@ struct tn_passes {
     int n_levels;
     tn_grads *level[MAX_LEVELS];
     bool full[MAX_LEVELS];
-    float loss[MAX_LEVELS]; /* sums before the divisor */
+    float sum[MAX_LEVELS][2]; /* of losses, before the divisors */
     int32_t *start;         /* [rows of a batch + 1] */
     int32_t shard[MAX_PIECES + 1];
 };
@@ -254,13 +254,14 @@ static void cut(tn_passes *p, const tn_train_batch *whole, int32_t i, tn_train_b
 }
 
 /* Pass i is over. The sum of the newest branch is in the parameters' gradients, if it has rows at all. */
-static void carry(tn_passes *p, int32_t i, bool has_rows, float *loss)
+static void carry(tn_passes *p, int32_t i, bool has_rows, float sum[2])
 {
     int k = 0;
     for (; (i >> k) & 1; k++) { /* a right branch: the left one waits at level k */
         if (p->full[k]) {
             (has_rows ? tn_grads_add : tn_grads_give)(p->level[k]);
-            *loss = has_rows ? p->loss[k] + *loss : p->loss[k];
+            for (int end = 0; end < 2; end++)
+                sum[end] = has_rows ? p->sum[k][end] + sum[end] : p->sum[k][end];
             has_rows = true;
         }
         p->full[k] = false;
@@ -269,32 +270,37 @@ static void carry(tn_passes *p, int32_t i, bool has_rows, float *loss)
         return;
     if ((p->full[k] = has_rows)) {
         tn_grads_take(p->level[k]);
-        p->loss[k] = *loss;
+        memcpy(p->sum[k], sum, sizeof p->sum[k]);
     }
+}
+
+static double mean(float sum, double divisor)
+{
+    return divisor > 0 ? (double)sum / divisor : 0;
 }
 
 tn_status tn_passes_backward(tn_passes *p, tn_backward_fn *backward, void *self, const tn_train_batch *b,
                              tn_train_result *out, tn_err *err)
 {
-    float loss = 0;
     tn_train_batch whole = *b;
+    double *divisor = whole.loss.divisor;
     *out = (tn_train_result){0};
-    if (whole.loss.divisor[0] == 0)
-        tn_targets_count(&b->target, b->batch.n_rows, b->batch.start, (int64_t)p->width, b->loss.class_weight, whole.loss.divisor);
-    double divisor = whole.loss.divisor[0] > 0 ? whole.loss.divisor[0] : 1;
+    if (divisor[0] == 0)
+        tn_targets_count(&b->target, b->batch.n_rows, b->batch.start, (int64_t)p->width, b->loss.class_weight, divisor);
     for (int32_t i = 0; i < p->n_passes; i++) {
         tn_train_batch piece;
         tn_train_result r = {0};
         cut(p, &whole, i, &piece);
-        if (piece.batch.n_rows > 0) {
+        if (piece.batch.n_rows > 0)
             TN_TRY(backward(self, &piece, &r, err));
-            /* The sum was an f32 before it was divided: times the divisor, to the nearest f32, it is that again. */
-            loss = (float)(r.loss * divisor);
-            out->n_correct += r.n_correct;
-            out->n_counted += r.n_counted;
-        }
-        carry(p, i, piece.batch.n_rows > 0, &loss);
+        out->n_correct += r.n_correct;
+        out->n_counted += r.n_counted;
+        if (piece.batch.n_rows > 0)
+            memcpy(out->sum, r.sum, sizeof out->sum);
+        carry(p, i, piece.batch.n_rows > 0, out->sum);
     }
-    out->loss = (double)loss / divisor;
+    out->loss = mean(out->sum[0], divisor[0]);
+    if (b->target.kind == TN_TARGET_SPANS)
+        out->loss = out->loss / 2 + mean(out->sum[1], divisor[1]) / 2;
     return TN_OK;
 }
