@@ -13,22 +13,32 @@ enum {
     AHEAD = 8 * STEP,
 };
 
+/* sum + a · b, four bytes a lane. Not the intrinsic: gcc 12 copies its sums to and fro, and spills a third of them. */
+INLINE __m512i dot(__m512i sum, __m512i a, __m512i b)
+{
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+    return sum;
+}
+
 INLINE void tile_of(size_t rows, size_t k4, const uint8_t *a, size_t ld_a, const int8_t *b, const tn_gemm8_ends *e)
 {
     __m512i sum[ROWS][2];
     UNROLL for (size_t i = 0; i < rows; i++) sum[i][0] = sum[i][1] = _mm512_setzero_si512();
-    for (; k4 > 0; k4--, a += 4, b += STEP) {
+    const uint8_t *row[(ROWS + 2) / 3]; /* every third: the two between are one and two strides away */
+    UNROLL for (size_t i = 0; i < rows; i += 3) row[i / 3] = a + i * ld_a;
+    for (; k4 > 0; k4--, b += STEP) {
         __m512i b0 = _mm512_load_si512(b), b1 = _mm512_load_si512(b + 64);
         _mm_prefetch((const char *)b + AHEAD, _MM_HINT_T0);
         _mm_prefetch((const char *)b + AHEAD + 64, _MM_HINT_T0);
         UNROLL for (size_t i = 0; i < rows; i++)
         {
             int32_t four;
-            memcpy(&four, a + i * ld_a, sizeof four);
+            memcpy(&four, row[i / 3] + i % 3 * ld_a, sizeof four);
             __m512i ai = _mm512_set1_epi32(four);
-            sum[i][0] = _mm512_dpbusd_epi32(sum[i][0], ai, b0);
-            sum[i][1] = _mm512_dpbusd_epi32(sum[i][1], ai, b1);
+            sum[i][0] = dot(sum[i][0], ai, b0);
+            sum[i][1] = dot(sum[i][1], ai, b1);
         }
+        UNROLL for (size_t i = 0; i < rows; i += 3) row[i / 3] += 4;
     }
     UNROLL for (int v = 0; v < 2; v++)
     {
