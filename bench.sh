@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Ours and the peer's in one go, a JSON line each with the ratio. Wants an idle machine.
-#   ./bench.sh [NAME]      NAME: part of a bench's name (gemm, train, embed, tokenizer, example)
+#   ./bench.sh [NAME]      NAME: part of a bench's name (gemm, train, infer, tokenizer, check)
 set -euo pipefail
 cd "$(dirname "$0")"
 tools/setup.sh build

