@@ -42,7 +42,7 @@ static tn_status one_row(tn_model *m, int32_t tokens, double seconds, float *out
     int32_t ids[MAX_TOKENS], start[] = {0, tokens};
     tn_rng r = tn_rng_init(1, (uint64_t)tokens);
     fill(&r, m, ids, tokens);
-    tn_batch b = {1, start, ids, NULL};
+    tn_batch b = {.n_rows = 1, .start = start, .ids = ids};
     for (int i = 0; i < 20; i++)
         TN_TRY(tn_model_embed(m, &b, out, err));
     size_t n = 0;
@@ -77,7 +77,7 @@ static tn_status many_rows(tn_model *m, double seconds, float *out, tn_err *err)
     }
     for (int k = -2, n = 0; k < BATCHES && (n < BATCHES || spent < seconds); k = k + 1 == BATCHES ? 0 : k + 1) {
         int at = k < 0 ? 0 : k;
-        tn_batch b = {ROWS, start[at], ids[at], NULL};
+        tn_batch b = {.n_rows = ROWS, .start = start[at], .ids = ids[at]};
         double before = cpu_seconds(), begin = tn_clock_seconds();
         TN_TRY(tn_model_embed(m, &b, out, err));
         if (k < 0)

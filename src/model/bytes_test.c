@@ -102,7 +102,7 @@ static void batch_mates_do_not_matter(void **state)
     logits_of(m, &all, together);
     for (int32_t b = 0; b < TINY_ROWS; b++) {
         int32_t start[] = {0, tiny_start[b + 1] - tiny_start[b]};
-        logits_of(m, &(tn_batch){1, start, ids + tiny_start[b], types + tiny_start[b]}, alone);
+        logits_of(m, &(tn_batch){.n_rows = 1, .start = start, .ids = ids + tiny_start[b], .type_id = types + tiny_start[b]}, alone);
         assert_memory_equal(alone, together + b * TINY_LABELS, sizeof alone);
     }
     tn_model_close(m);
