@@ -7,6 +7,7 @@
 #include "metric/classification.h"
 #include "model/model.h"
 #include "model/zero_shot.h"
+#include "predict_tags.h"
 
 #include <string.h>
 
@@ -252,7 +253,7 @@ static tn_status run(cli *c, tn_err *err)
     tn_engine *engine = NULL;
     tn_model *m = NULL;
     tn_status st = TN_OK;
-    static const char *const of_texts[] = {"text", "file", "input", "top", "pair", "labels", "hypothesis", "multi-label"}, *const of_data[] = {"output", "text-column", "pair-column"};
+    static const char *const of_texts[] = {"text", "file", "input", "top", "pair", "labels", "hypothesis", "multi-label", "aggregation"}, *const of_data[] = {"output", "text-column", "pair-column"};
     for (const char *const *o = (const char *const[]){"hypothesis", "multi-label", NULL}; *o; o++)
         if (cli_get(c, *o) && !cli_get(c, "labels"))
             return tn_fail(err, TN_EINVALID, "--%s goes with --labels: zero-shot classification", *o);
@@ -272,9 +273,17 @@ static tn_status run(cli *c, tn_err *err)
         st = tn_fail(err, TN_ERULE, "%s has no trained classification head (constraint-task): it is an encoder; tune it first (tenet run), or use `tenet embed`", dir);
         goto done;
     }
-    st = c->n_args == 2          ? predict_file(c, m, dir, c->arg[1], err)
-         : cli_get(c, "labels") ? predict_zero_shot(c, m, err)
-                                : predict_texts(c, m, err);
+    bool tags = tn_model_config(m)->task == TN_TASK_TOKENS;
+    const char *wrong = tags ? cli_get(c, "top") || cli_get(c, "labels") || cli_get(c, "pair") ? "--top, --labels and --pair are for classes of texts; this model tags words: --aggregation simple groups them" : NULL
+                        : cli_get(c, "aggregation") ? "--aggregation is for models that tag words; this one does not" : NULL;
+    if (wrong)
+        st = tn_fail(err, TN_EINVALID, "%s", wrong);
+    else if (tags)
+        st = c->n_args == 2 ? predict_tag_file(c, m, c->arg[1], err) : predict_tag_texts(c, m, err);
+    else
+        st = c->n_args == 2          ? predict_file(c, m, dir, c->arg[1], err)
+             : cli_get(c, "labels") ? predict_zero_shot(c, m, err)
+                                    : predict_texts(c, m, err);
 done:
     tn_model_close(m);
     tn_engine_free(engine);
@@ -288,6 +297,7 @@ static const cli_option options[] = {
     {"labels", 0, "A,B,C", "zero-shot: choose among these with a model of natural language inference"},
     {"hypothesis", 0, "TEXT", "zero-shot: the sentence asked for each label; default \"This example is {}.\""},
     {"multi-label", 0, NULL, "zero-shot: each label by itself, any number may hold"},
+    {"aggregation", 0, "HOW", "of tagged words: none (each token), simple, first, average or max (spans); default none"},
     {"output", 'o', "FILE", "with a data file: write CSV there instead of stdout"},
     {"text-column", 0, "NAME", "with a data file: the column with the texts; default: found by name"},
     {"pair-column", 0, "NAME", "with a data file: the column with the second texts, for a model of pairs"},
@@ -299,5 +309,6 @@ const cli_command cmd_predict = {
     "predict", "MODEL [DATA] --text T | --file F", "labels and scores of texts, as the task's transformers pipeline gives them",
     "MODEL is a folder, a run, or a Hub id at hand. With --json a line a text: {label, score}, or a list with --top. With a\n"
     "data file (CSV, TSV, JSON lines): CSV with id, predicted, score and the probability of each label; of several labels\n"
-    "predicted is a list, by the thresholds that the run chose. With --labels: {sequence, labels, scores}, best first.",
+    "predicted is a list, by the thresholds that the run chose. With --labels: {sequence, labels, scores}, best first. A model\n"
+    "that tags words gives a list of spans a text, and words with tags for a file of words (CoNLL, or JSON lines of tokens).",
     1, 2, options, run};

@@ -333,7 +333,7 @@ static tn_status spans_of_text(tn_model *m, tn_str text, tn_aggregation how, tn_
     TN_TRY(code_points(&r));
     size_t n = 0;
     for (size_t i = 0; i < x.n; i++)
-        if (!x.special[i] && !tn_tokenizer_is_special(t, x.ids[i]))
+        if (!x.special[i])
             u[n++] = unit_of(&r, &x, i, line + i * (size_t)k->n_labels);
     if (how == TN_AGGREGATE_NONE) {
         for (size_t i = 0; i < n; i++)

@@ -6,6 +6,7 @@
 
 #include "codec/json.h"
 #include "metric/classification.h"
+#include "model/tags.h"
 #include "net/server.h"
 
 #include <pthread.h>
@@ -19,6 +20,7 @@ typedef struct job {
     tn_str *text, *pair; /* pair: NULL ptr where an input is one text */
     size_t n, n_pairs;
     int64_t top_k; /* 0 = all */
+    tn_aggregation how; /* of tagged words */
     bool single;   /* inputs was one text */
 } job;
 
@@ -144,6 +146,7 @@ static void accept_predict(service *s, tn_request *r)
     }
     j->arena = a;
     j->request = r;
+    j->how = TN_AGGREGATE_SIMPLE;
     tn_status st = tn_json_parse_with(tn_request_body(r), &(tn_json_options){.max_depth = 16}, a, &body, &err);
     if (st != TN_OK) {
         reply_error(r, st == TN_ENOMEM ? 503 : 400, "validation", err.msg, NULL);
@@ -151,9 +154,12 @@ static void accept_predict(service *s, tn_request *r)
         return;
     }
     k = tn_json_get(tn_json_get(body, "parameters"), "top_k");
+    const tn_json *how = tn_json_get(tn_json_get(body, "parameters"), "aggregation_strategy");
     if (k && tn_json_type(k) != TN_JSON_NULL && (!tn_json_i64(k, &j->top_k) || j->top_k < 1)) {
         sentence = "\"top_k\" must be a whole number from 1";
         j->n = 0;
+    } else if (how && tn_json_type(how) != TN_JSON_NULL && !tn_aggregation_parse(tn_json_str(how), &j->how)) {
+        sentence = "\"aggregation_strategy\" is none, simple, first, average or max";
     } else if (!tn_json_get(body, "inputs")) {
         sentence = "the body must be {\"inputs\": TEXT or [TEXT, ...]}";
     } else if (take_texts(j, tn_json_get(body, "inputs"), s->o.max_texts, &sentence)) {
@@ -248,8 +254,51 @@ static void answer(service *s, job *j, const float *p)
     tn_buf_free(&b);
 }
 
+static void reply_failure(job *j, tn_status st, const tn_err *err)
+{
+    if (tn_exit_code(st) == 2) /* the text itself */
+        reply_error(j->request, 422, "validation", err->msg, NULL);
+    else
+        reply_error(j->request, st == TN_ENOMEM ? 503 : 500, "backend", err->msg, NULL);
+}
+
+/* Spans of texts: each text is run by itself, so a job is too. */
+static void answer_spans(service *s, job *j)
+{
+    tn_err err = TN_ERR_INIT;
+    tn_buf b = TN_BUF_INIT;
+    tn_json_writer w;
+    tn_text_spans *spans = TN_ARENA_ARRAY(j->arena, tn_text_spans, j->n);
+    tn_status st = spans ? tn_model_find_spans(s->o.model, j->text, j->n, j->how, j->arena, spans, &err) : tn_fail_nomem(&err, j->n * sizeof *spans);
+    tn_jw_init(&w, &b, 0);
+    if (!j->single)
+        tn_jw_begin_array(&w);
+    for (size_t i = 0; st == TN_OK && i < j->n; i++) {
+        tn_jw_begin_array(&w);
+        for (size_t k = 0; k < spans[i].n; k++)
+            tn_text_span_write(&spans[i].span[k], j->how, &w);
+        tn_jw_end_array(&w);
+    }
+    if (!j->single)
+        tn_jw_end_array(&w);
+    st = st == TN_OK ? tn_buf_status(&b, &err) : st;
+    if (st == TN_OK)
+        tn_request_reply(j->request, 200, "application/json", tn_buf_view(&b), NULL);
+    else
+        reply_failure(j, st, &err);
+    tn_buf_free(&b);
+    tn_arena_free(j->arena);
+}
+
 static void run_batch(service *s, job *first, size_t n_texts)
 {
+    if (tn_model_config(s->o.model)->task == TN_TASK_TOKENS) {
+        for (job *j = first, *next; j; j = next) {
+            next = j->next;
+            answer_spans(s, j);
+        }
+        return;
+    }
     tn_err err = TN_ERR_INIT;
     size_t n_labels = (size_t)tn_model_config(s->o.model)->n_labels, at = 0;
     tn_str *text = TN_ARENA_ARRAY(first->arena, tn_str, n_texts), *pair = TN_ARENA_ARRAY(first->arena, tn_str, n_texts);
@@ -276,10 +325,8 @@ static void run_batch(service *s, job *first, size_t n_texts)
         }
         if (st == TN_OK)
             answer(s, j, p + at * n_labels);
-        else if (tn_exit_code(st) == 2) /* the text itself */
-            reply_error(j->request, 422, "validation", err.msg, NULL);
         else
-            reply_error(j->request, st == TN_ENOMEM ? 503 : 500, "backend", err.msg, NULL);
+            reply_failure(j, st, &err);
         at += j->n;
         if (j != first) /* the first job's arena holds the batch */
             tn_arena_free(j->arena);

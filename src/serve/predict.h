@@ -5,6 +5,8 @@
 ///   POST /predict  {"inputs": TEXT or [TEXT, ...], "parameters": {"top_k": K}}; for a model of pairs a TEXT is
 ///                  {"text": TEXT, "text_pair": TEXT}
 ///                  → [{"label","score"}, ...] for one text, a list of those for a list; falling scores
+///                  of a model that tags words, "parameters": {"aggregation_strategy": "simple"}
+///                  → [{"entity_group","score","word","start","end"}, ...], as the transformers pipeline
 ///   GET  /health   → {"status":"ok","model",...}; 503 while ending
 ///
 /// Requests wait in a bounded queue; one thread takes what is waiting, up to a number of texts, and runs it as one batch
