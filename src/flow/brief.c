@@ -229,9 +229,10 @@ static void place_words(tn_brief *b, tn_words *words)
         b->has_parts |= part != TN_WHAT || (piece.len && piece.ptr != tn_str_trim(b->text).ptr);
         size_t own = (size_t)(piece.ptr - b->text.ptr); /* the head's words, before it, stand in no part */
         size_t head_line, line;
-        bool listed = piece.len && part != TN_WHAT && is_item(b->text, own, &head_line);
+        bool listed = piece.len && part != TN_WHAT && is_item(b->text, own, &head_line), other = false;
         for (; i < words->len && words->ptr[i].from < at; i++) {
-            bool other = listed && words->ptr[i].from > own && is_item(b->text, words->ptr[i].from, &line) && line > head_line;
+            if (listed && (!i || words->ptr[i].line != words->ptr[i - 1].line)) /* asked once a line */
+                other = words->ptr[i].from > own && is_item(b->text, words->ptr[i].from, &line) && line > head_line;
             words->ptr[i].part = words->ptr[i].from < own ? TN_IN_HEAD : other ? TN_N_PARTS : (uint8_t)part;
         }
     }

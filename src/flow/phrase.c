@@ -1,10 +1,11 @@
-/* Every phrase is compiled to a row of tokens and put into the buckets of what its first token can begin with (two
- * bytes), so a word is only held against the few phrases that may start there: the work is words × bucket, and a
- * brief of a megabyte takes a fraction of a second. Gaps are short and bounded, so backtracking is too.
+/* A phrase is compiled to a row of tokens and put into the buckets of what its first token can begin with (two bytes),
+ * so a word is only held against the few phrases that may start there: the work is words × bucket, and a brief of a
+ * megabyte takes a fraction of a second. A phrase whose bucket no word of the text is in is not compiled at all; a brief
+ * has a hundred beginnings, the catalogue thousands. Gaps are short and bounded, so backtracking is too.
  *
  * Negation is a matter of place: a negating word shortly before the phrase in the same clause, or one of the few
  * wordings behind it. Phrases that hold their own negation ("no gpu", "cannot keep up") begin with it and are not
- * negated by it. The words are rows of the catalogue like all others (fields "not", "not-behind", "there"). */
+ * negated by it. The words are rows of the catalogue like all others (fields "not", "not-behind", "not-not", "there"). */
 #include "flow/phrase.h"
 
 #include "rules/catalog.h"
@@ -184,6 +185,7 @@ typedef struct {
     TN_VEC(pattern) patterns;
     TN_VEC(entry) entries;
     uint32_t *bucket; /* [N_BUCKETS + 1], the last for first tokens that may begin with anything */
+    bool *present;    /* [N_BUCKETS], of the text's words */
     TN_VEC(alternative) alts;
     TN_VEC(token) tokens;
     struct {
@@ -250,6 +252,16 @@ static void put_in_bucket(book *b, uint32_t at, uint32_t id)
         b->no_memory = true;
 }
 
+/* Whether a word of the text is in the bucket of the phrase's first word, as far as that is plain text. */
+static bool may_start(const book *b, tn_str phrase)
+{
+    tn_str first;
+    tn_str_cut(&phrase, ' ', &first);
+    if (!first.len || strchr("*@#^.", first.ptr[0]) || memchr(first.ptr, '|', first.len) || (first.len == 2 && first.ptr[1] == '*'))
+        return true;
+    return b->present[bucket_of(first)];
+}
+
 static uint64_t kind_of(tn_str field, tn_str value)
 {
     static const char *const name[] = {
@@ -270,6 +282,8 @@ static uint64_t kind_of(tn_str field, tn_str value)
 static void add_pattern(book *b, tn_str field, tn_str value, int weight, tn_str phrase, bool capital)
 {
     tn_str part;
+    if (!may_start(b, phrase))
+        return;
     b->tokens.len = 0;
     if (capital)
         b->no_memory |= !TN_PUSH(&b->tokens, ((token){keep(b, &(alternative){CAPITAL, phrase}, sizeof(alternative)), 1}));
@@ -500,12 +514,15 @@ static bool is_negated(const tn_words *w, const uint8_t *mark, const tn_phrase_h
 
 tn_status tn_phrases_find(tn_words *w, tn_arena *a, tn_phrase_hits *out, tn_err *err)
 {
-    book b = {.arena = a, .bucket = tn_arena_alloc(a, (N_BUCKETS + 1) * sizeof(uint32_t))};
+    book b = {.arena = a, .bucket = tn_arena_alloc(a, (N_BUCKETS + 1) * sizeof(uint32_t)), .present = tn_arena_alloc(a, N_BUCKETS * sizeof(bool))};
     uint8_t *mark = tn_arena_alloc(a, w->len + 1);
-    b.no_memory = !b.bucket || !mark;
+    b.no_memory = !b.bucket || !b.present || !mark;
     if (!b.no_memory) {
         memset(b.bucket, 0, (N_BUCKETS + 1) * sizeof(uint32_t));
         memset(mark, 0, w->len + 1);
+        memset(b.present, 0, N_BUCKETS * sizeof(bool));
+        for (size_t i = 0; i < w->len; i++)
+            b.present[bucket_of(w->ptr[i].lower)] = true;
         add_phrases(&b);
         add_languages(&b);
     }

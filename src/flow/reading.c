@@ -3,8 +3,10 @@
  * one part in which everything counts.
  *
  * The task is found in two ways: by its own words ("transcribe", "named entity recognition"), and by an operation and
- * its object ("sort" and "photos"; catalog/operations.tsv says which task that is). The heaviest hits win; a task that
- * is implied by another one (zero-shot classification is a classification) is swallowed by it. */
+ * its object ("sort" and "photos"; catalog/operations.tsv says which task that is). What most evidence speaks for wins; a
+ * task that is implied by another one (zero-shot classification is a classification) is swallowed by it.
+ *
+ * Words stand in the catalogue: phrases by field, single words by kind (TN_W_...); here are the mechanisms only. */
 #include "flow/reading.h"
 
 #include "rules/catalog.h"
