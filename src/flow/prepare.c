@@ -155,7 +155,7 @@ tn_status tn_stage_load(tn_flow *f, const tn_json *source, double validation, do
                                 .group = name_in(source, "group"), .time = name_in(source, "time")};
     if (f->plan && tn_plan_at(f->plan, "data/near_duplicate_similarity"))
         TN_TRY(tn_plan_f64(f->plan, "data/near_duplicate_similarity", 0.5, 1, &options.near, err));
-    TN_TRY(tn_data_prepare(&f->data, &options, &f->duplicates, &f->out->findings, err));
+    TN_TRY(f->task->split ? f->task->split(f, &options, err) : tn_data_prepare(&f->data, &options, &f->duplicates, &f->out->findings, err));
     for (int s_ = 0; s_ < TN_N_SPLITS; s_++)
         TN_TRY(tn_dataset_rows(&f->data, (tn_split)s_, f->arena, &f->row[s_], &f->n_row[s_], err));
     return TN_OK;

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-static const tn_flow_task *const tasks[] = {&tn_task_single_label, &tn_task_multi_label, &tn_task_regression, &tn_task_tokens};
+static const tn_flow_task *const tasks[] = {&tn_task_single_label, &tn_task_multi_label, &tn_task_regression, &tn_task_tokens, &tn_task_answers};
 
 const tn_flow_task *tn_flow_task_find(tn_str tag, tn_str problem)
 {

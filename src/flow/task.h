@@ -82,6 +82,8 @@ typedef struct tn_flow_task {
     /// none); and what the task needs beside them, by row, in f->own. `s` has the common places and columns; `source` is the
     /// brief's or the plan's data mapping. Rows are final after this; only their split changes.
     tn_status (*load)(tn_flow *f, const tn_json *source, const tn_data_source *s, tn_err *err);
+    /// Finds copies and splits, where the common way (tn_data_prepare: row by row) is not right. NULL: the common way.
+    tn_status (*split)(tn_flow *f, const tn_split_options *o, tn_err *err);
     /// Appends the task's own values to plan section `data`: columns and how they were found. NULL: none.
     tn_status (*describe)(const tn_flow *f, tn_json *data, tn_err *err);
 
@@ -151,6 +153,6 @@ bool tn_task_is_criterion(const tn_flow_task *t, tn_str metric);
 void tn_task_write_metrics(const tn_flow_task *t, const tn_answers *a, tn_json_writer *w);
 void tn_task_write_intervals(const tn_flow_task *t, const tn_interval *interval, tn_json_writer *w);
 
-extern const tn_flow_task tn_task_single_label, tn_task_multi_label, tn_task_regression, tn_task_tokens;
+extern const tn_flow_task tn_task_single_label, tn_task_multi_label, tn_task_regression, tn_task_tokens, tn_task_answers;
 
 #endif
