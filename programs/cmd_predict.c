@@ -7,6 +7,7 @@
 #include "metric/classification.h"
 #include "model/model.h"
 #include "model/zero_shot.h"
+#include "predict_answers.h"
 #include "predict_tags.h"
 
 #include <string.h>
@@ -253,7 +254,7 @@ static tn_status run(cli *c, tn_err *err)
     tn_engine *engine = NULL;
     tn_model *m = NULL;
     tn_status st = TN_OK;
-    static const char *const of_texts[] = {"text", "file", "input", "top", "pair", "labels", "hypothesis", "multi-label", "aggregation"}, *const of_data[] = {"output", "text-column", "pair-column"};
+    static const char *const of_texts[] = {"text", "context", "file", "input", "top", "pair", "labels", "hypothesis", "multi-label", "aggregation"}, *const of_data[] = {"output", "text-column", "pair-column"};
     for (const char *const *o = (const char *const[]){"hypothesis", "multi-label", NULL}; *o; o++)
         if (cli_get(c, *o) && !cli_get(c, "labels"))
             return tn_fail(err, TN_EINVALID, "--%s goes with --labels: zero-shot classification", *o);
@@ -273,11 +274,15 @@ static tn_status run(cli *c, tn_err *err)
         st = tn_fail(err, TN_ERULE, "%s has no trained classification head (constraint-task): it is an encoder; tune it first (tenet run), or use `tenet embed`", dir);
         goto done;
     }
-    bool tags = tn_model_config(m)->task == TN_TASK_TOKENS;
+    bool tags = tn_model_config(m)->task == TN_TASK_TOKENS, answers = tn_model_config(m)->task == TN_TASK_SPANS;
     const char *wrong = tags ? cli_get(c, "top") || cli_get(c, "labels") || cli_get(c, "pair") ? "--top, --labels and --pair are for classes of texts; this model tags words: --aggregation simple groups them" : NULL
                         : cli_get(c, "aggregation") ? "--aggregation is for models that tag words; this one does not" : NULL;
+    if (cli_get(c, "context") && !answers)
+        wrong = "--context is for models that answer questions about a passage; this one does not";
     if (wrong)
         st = tn_fail(err, TN_EINVALID, "%s", wrong);
+    else if (answers)
+        st = c->n_args == 2 ? predict_answer_file(c, m, dir, c->arg[1], err) : predict_one_answer(c, m, dir, err);
     else if (tags)
         st = c->n_args == 2 ? predict_tag_file(c, m, c->arg[1], err) : predict_tag_texts(c, m, err);
     else
@@ -292,7 +297,8 @@ done:
 
 static const cli_option options[] = {
     CLI_TEXT_OPTIONS,
-    {"top", 'k', "N", "the N best labels; default 1"},
+    {"context", 0, "PASSAGE", "of a model that answers questions: where the answer to --text is looked for"},
+    {"top", 'k', "N", "the N best labels or answers; default 1"},
     {"pair", 0, "TEXT", "the second text, for a model of pairs; in JSON lines: text_pair"},
     {"labels", 0, "A,B,C", "zero-shot: choose among these with a model of natural language inference"},
     {"hypothesis", 0, "TEXT", "zero-shot: the sentence asked for each label; default \"This example is {}.\""},
@@ -310,5 +316,6 @@ const cli_command cmd_predict = {
     "MODEL is a folder, a run, or a Hub id at hand. With --json a line a text: {label, score}, or a list with --top. With a\n"
     "data file (CSV, TSV, JSON lines): CSV with id, predicted, score and the probability of each label; of several labels\n"
     "predicted is a list, by the thresholds that the run chose. With --labels: {sequence, labels, scores}, best first. A model\n"
-    "that tags words gives a list of spans a text, and words with tags for a file of words (CoNLL, or JSON lines of tokens).",
+    "that tags words gives a list of spans a text, and words with tags for a file of words (CoNLL, or JSON lines of tokens). One\n"
+    "that answers questions takes --text QUESTION --context PASSAGE, or a file of both (SQuAD's JSON, JSON lines).",
     1, 2, options, run};

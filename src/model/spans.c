@@ -3,6 +3,7 @@
  * which candidates are met. */
 #include "model/spans.h"
 
+#include "base/file.h"
 #include "base/fmath.h"
 #include "text/unicode.h"
 
@@ -294,6 +295,52 @@ tn_status tn_spans_answer(const tn_windows *x, tn_str passage, const float *logi
     *n = 0;
     tn_status st = run_answerer(&r, logits, a, out, n, err);
     TN_VEC_FREE(&r.answer);
+    return st;
+}
+
+void tn_passage_answers_write(const tn_passage_answer *x, size_t n, tn_json_writer *w)
+{
+    if (n != 1)
+        tn_jw_begin_array(w);
+    for (size_t i = 0; i < n; i++) {
+        tn_jw_begin_object(w);
+        tn_jw_key(w, "score");
+        tn_jw_f64(w, x[i].score);
+        tn_jw_key(w, "start");
+        tn_jw_u64(w, x[i].start);
+        tn_jw_key(w, "end");
+        tn_jw_u64(w, x[i].end);
+        tn_jw_key(w, "answer");
+        tn_jw_str(w, x[i].answer);
+        tn_jw_end_object(w);
+    }
+    if (n != 1)
+        tn_jw_end_array(w);
+}
+
+static tn_status read_options(const char *path, tn_answer_options *o, tn_arena *a, tn_err *err)
+{
+    tn_bytes text;
+    const tn_json *v, *longest;
+    int64_t n = 0;
+    TN_TRY(tn_file_read(path, 1 << 20, a, &text, err));
+    if (tn_json_parse(tn_str_from_bytes(text), a, &v, err) != TN_OK)
+        return tn_fail_prefix(err, "%s:", path);
+    longest = tn_json_get(v, "max_answer_length");
+    if (!tn_json_bool(tn_json_get(v, "version_2_with_negative"), &o->impossible) || !tn_json_i64(longest, &n) || n < 1 || n > INT32_MAX)
+        return tn_fail(err, TN_EFORMAT, "%s: \"version_2_with_negative\" must be true or false and \"max_answer_length\" a whole number from 1", path);
+    o->max_answer_tokens = (int32_t)n;
+    return TN_OK;
+}
+
+tn_status tn_answer_options_read(const char *dir, tn_answer_options *o, tn_err *err)
+{
+    tn_arena *a = tn_arena_new(0);
+    const char *path = a ? tn_path_join(a, dir, "question_answering.json") : NULL;
+    tn_status st = path ? TN_OK : tn_fail_nomem(err, 256);
+    if (st == TN_OK && tn_file_exists(path))
+        st = read_options(path, o, a, err);
+    tn_arena_free(a);
     return st;
 }
 

@@ -10,6 +10,7 @@
 /// Source: transformers examples/pytorch/question-answering (run_qa.py, utils_qa.py) and, of 4.57,
 /// pipelines/question_answering.py.
 
+#include "codec/json.h"
 #include "model/model.h"
 
 /// Window and stride of both sources; where the model is shorter, its own limit and half of it.
@@ -69,6 +70,13 @@ typedef struct {
 /// Scores are taken in double.
 tn_status tn_spans_answer(const tn_windows *x, tn_str passage, const float *logits, const tn_answer_options *o, tn_arena *a,
                           tn_passage_answer **out, size_t *n, tn_err *err);
+
+/// As the pipeline returns them: {"score", "start", "end", "answer"}; a list of those unless there is exactly one.
+void tn_passage_answers_write(const tn_passage_answer *x, size_t n, tn_json_writer *w);
+
+/// Sets `impossible` and max_answer_tokens to what a folder's question_answering.json says, which `tenet run` writes; left
+/// alone where there is none. TN_EFORMAT for a file that is something else.
+tn_status tn_answer_options_read(const char *dir, tn_answer_options *o, tn_err *err);
 
 /// Logits of windows, [tokens, 2], by a model of TN_TASK_SPANS. TN_EFORMAT for weights whose answer is not finite.
 tn_status tn_model_span_logits(tn_model *m, const tn_windows *x, tn_arena *a, float **logits, tn_err *err);
