@@ -795,7 +795,7 @@ static tn_status rescore(tn_str csv, const tn_str *label, size_t n_labels, tn_ar
     double sum[N_COUNTS] = {0};
     int32_t n = 0;
     (void)label, (void)n_labels;
-    tn_csv_init(&reader, csv, NULL);
+    tn_csv_init(&reader, csv, &(tn_csv_options){0});
     TN_TRY(tn_csv_next(&reader, a, &r, &more, err));
     for (size_t i = 0; i < TN_COUNT(column); i++)
         if (!more || r.n != TN_COUNT(column) || !tn_str_is(r.field[i], column[i]))
