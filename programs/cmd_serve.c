@@ -37,8 +37,10 @@ static tn_status run(cli *c, tn_err *err)
         st = tn_fail(err, TN_ERULE, "%s has no trained classification head (constraint-evaluate): tune it first (tenet run)", dir);
         goto done;
     }
+    tn_answer_options answers = {0};
+    TN_GO(tn_answer_options_read(dir, &answers, err));
     TN_GO(tn_serve_predict(&(tn_serve_options){.model = m, .name = c->arg[0], .address = address, .port = (uint16_t)port, .max_queue = (unsigned)queue,
-                                               .max_batch = (unsigned)batch, .progress = &c->progress, .ready = say_ready, .self = &g},
+                                               .max_batch = (unsigned)batch, .answers = answers, .progress = &c->progress, .ready = say_ready, .self = &g},
                            err));
 done:
     tn_model_close(m);

@@ -100,6 +100,10 @@ static bool take_texts(job *j, const tn_json *inputs, unsigned max, const char *
     const tn_json *v = j->single ? inputs : tn_json_first(inputs);
     for (size_t i = 0; i < j->n; i++, v = tn_json_next(v)) {
         const tn_json *text = tn_json_type(v) == TN_JSON_OBJECT ? tn_json_get(v, "text") : v, *pair = tn_json_get(v, "text_pair");
+        if (tn_json_get(v, "question")) {
+            text = tn_json_get(v, "question");
+            pair = tn_json_get(v, "context");
+        }
         if (tn_json_type(text) != TN_JSON_STRING || (pair && tn_json_type(pair) != TN_JSON_STRING)) {
             *sentence = "every element of \"inputs\" must be a text, or {\"text\", \"text_pair\"} with texts";
             return false;
@@ -262,28 +266,52 @@ static void reply_failure(job *j, tn_status st, const tn_err *err)
         reply_error(j->request, st == TN_ENOMEM ? 503 : 500, "backend", err->msg, NULL);
 }
 
-/* Spans of texts: each text is run by itself, so a job is too. */
-static void answer_spans(service *s, job *j)
+static tn_status write_spans(service *s, job *j, tn_json_writer *w, tn_err *err)
+{
+    tn_text_spans *spans = TN_ARENA_ARRAY(j->arena, tn_text_spans, j->n);
+    if (!spans)
+        return tn_fail_nomem(err, j->n * sizeof *spans);
+    TN_TRY(tn_model_find_spans(s->o.model, j->text, j->n, j->how, j->arena, spans, err));
+    for (size_t i = 0; i < j->n; i++) {
+        tn_jw_begin_array(w);
+        for (size_t k = 0; k < spans[i].n; k++)
+            tn_text_span_write(&spans[i].span[k], j->how, w);
+        tn_jw_end_array(w);
+    }
+    return TN_OK;
+}
+
+static tn_status write_answers(service *s, job *j, tn_json_writer *w, tn_err *err)
+{
+    tn_answer_options o = s->o.answers;
+    o.top_k = (int32_t)(j->top_k > 1000 ? 1000 : j->top_k);
+    for (size_t i = 0; i < j->n; i++) {
+        tn_passage_answer *x;
+        size_t n;
+        if (!j->pair[i].len)
+            return tn_fail(err, TN_EINVALID, "this model answers questions about passages: \"inputs\" takes {\"question\", \"context\"}, or a list of them");
+        TN_TRY(tn_model_answer(s->o.model, j->text[i], j->pair[i], &o, j->arena, &x, &n, err));
+        tn_passage_answers_write(x, n, w);
+    }
+    return TN_OK;
+}
+
+/* Spans of texts, answers to questions: each text is run by itself, so a job is too. */
+static void answer_alone(service *s, job *j)
 {
     tn_err err = TN_ERR_INIT;
     tn_buf b = TN_BUF_INIT;
     tn_json_writer w;
-    tn_text_spans *spans = TN_ARENA_ARRAY(j->arena, tn_text_spans, j->n);
-    tn_status st = spans ? tn_model_find_spans(s->o.model, j->text, j->n, j->how, j->arena, spans, &err) : tn_fail_nomem(&err, j->n * sizeof *spans);
     tn_jw_init(&w, &b, 0);
-    if (!j->single)
-        tn_jw_begin_array(&w);
-    for (size_t i = 0; st == TN_OK && i < j->n; i++) {
-        tn_jw_begin_array(&w);
-        for (size_t k = 0; k < spans[i].n; k++)
-            tn_text_span_write(&spans[i].span[k], j->how, &w);
+    tn_jw_begin_array(&w);
+    tn_status st = (tn_model_config(s->o.model)->task == TN_TASK_TOKENS ? write_spans : write_answers)(s, j, &w, &err);
+    if (st == TN_OK) {
         tn_jw_end_array(&w);
+        st = tn_buf_status(&b, &err);
     }
-    if (!j->single)
-        tn_jw_end_array(&w);
-    st = st == TN_OK ? tn_buf_status(&b, &err) : st;
-    if (st == TN_OK)
-        tn_request_reply(j->request, 200, "application/json", tn_buf_view(&b), NULL);
+    tn_str out = tn_buf_view(&b);
+    if (st == TN_OK) /* of one text: what stands inside the list */
+        tn_request_reply(j->request, 200, "application/json", j->single ? tn_str_sub(out, 1, out.len - 1) : out, NULL);
     else
         reply_failure(j, st, &err);
     tn_buf_free(&b);
@@ -292,10 +320,11 @@ static void answer_spans(service *s, job *j)
 
 static void run_batch(service *s, job *first, size_t n_texts)
 {
-    if (tn_model_config(s->o.model)->task == TN_TASK_TOKENS) {
+    tn_task task = tn_model_config(s->o.model)->task;
+    if (task == TN_TASK_TOKENS || task == TN_TASK_SPANS) {
         for (job *j = first, *next; j; j = next) {
             next = j->next;
-            answer_spans(s, j);
+            answer_alone(s, j);
         }
         return;
     }
