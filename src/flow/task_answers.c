@@ -52,6 +52,23 @@ static const own *own_of(const tn_flow *f)
 
 /* ---- rows ---- */
 
+/* Of a model that is measured as it stands; a run chooses its own (settle). */
+static tn_status read_threshold(tn_flow *f, own *o, tn_err *err)
+{
+    tn_bytes text;
+    const tn_json *v;
+    const char *path = tn_path_join(f->arena, f->model_dir, "question_answering.json");
+    if (!path)
+        return tn_fail_nomem(err, 64);
+    if (!tn_file_exists(path))
+        return TN_OK;
+    TN_TRY(tn_file_read(path, 1 << 20, f->arena, &text, err));
+    if (tn_json_parse(tn_str_from_bytes(text), f->arena, &v, err) != TN_OK)
+        return tn_fail_prefix(err, "%s:", path);
+    tn_json_f64(tn_json_get(v, "null_score_diff_threshold"), &o->threshold);
+    return TN_OK;
+}
+
 static tn_status load(tn_flow *f, const tn_json *source, const tn_data_source *s, tn_err *err)
 {
     (void)source;
@@ -61,6 +78,8 @@ static tn_status load(tn_flow *f, const tn_json *source, const tn_data_source *s
         return tn_fail_nomem(err, sizeof *o);
     TN_TRY(tn_questions_load(s, d, &o->q, &f->out->findings, err));
     f->own = o;
+    if (f->model_dir)
+        TN_TRY(read_threshold(f, o, err));
     tn_dataset joined;
     o->question = TN_ARENA_ARRAY(d->arena, tn_str, d->n_rows);
     o->right = TN_ARENA_ARRAY(d->arena, tn_str *, d->n_rows);
