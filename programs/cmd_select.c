@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "flow/select.h"
+#include "metric/names.h"
 
 #include <stdio.h>
 
@@ -21,11 +22,16 @@ static tn_status select_model(cli *c, tn_err *err)
         tn_buf_char(&b, '\n');
         return cli_write(NULL, &b, err);
     }
-    tn_buf_printf(&b, "%-44s %10s %-12s %-9s %-24s %s\n", "model", "parameters", "licence", "fit", "probe macro F1 (95 %)", "reason");
+    const tn_json *probe = tn_json_first(tn_json_first(tn_json_get(v, "candidates")));
+    while (probe && !tn_str_starts(tn_json_key(probe), "probe_"))
+        probe = tn_json_next(probe);
+    tn_str column = probe ? tn_json_key(probe) : TN_STR("probe_score");
+    tn_str head = tn_str_format(c->arena, "probe %.*s (95 %%)", TN_ARG(tn_metric_title_of(tn_str_sub(column, 6, column.len))));
+    tn_buf_printf(&b, "%-44s %10s %-12s %-9s %-24.*s %s\n", "model", "parameters", "licence", "fit", TN_ARG(head), "reason");
     for (const tn_json *m = tn_json_first(tn_json_get(v, "candidates")); m; m = tn_json_next(m)) {
         double f1, low, high;
         char score[48] = "not measured";
-        if (tn_json_f64(tn_json_get(m, "probe_macro_f1"), &f1) && tn_json_f64(tn_json_get(m, "probe_low"), &low) && tn_json_f64(tn_json_get(m, "probe_high"), &high))
+        if (tn_json_f64(tn_json_get_str(m, column), &f1) && tn_json_f64(tn_json_get(m, "probe_low"), &low) && tn_json_f64(tn_json_get(m, "probe_high"), &high))
             snprintf(score, sizeof score, "%.3f [%.3f, %.3f]", f1, low, high);
         tn_buf_printf(&b, "%-44.*s %10.*s %-12.*s %-9.*s %-24s %.*s\n", TN_ARG(tn_json_str(tn_json_get(m, "model"))),
                       TN_ARG(tn_json_text(tn_json_get(m, "parameters"))), TN_ARG(tn_json_str(tn_json_get(m, "licence"))),

@@ -16,7 +16,8 @@ model = AutoModelForSequenceClassification.from_pretrained(name, revision=revisi
 
 
 def encode(rows):
-    out = tokenizer(rows[text_column], truncation=True, max_length=limit)
+    pair = value("data/pair_column", "")
+    out = tokenizer(rows[text_column], *([rows[pair]] if pair else []), truncation=True, max_length=limit)
     if problem == "regression":
         out["labels"] = [float(x) for x in rows[label_column]]
     elif problem == "multi-label":

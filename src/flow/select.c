@@ -11,14 +11,20 @@
 /* A row of candidates.csv with its numbers as numbers; what was not measured is null. */
 static tn_json *candidate(tn_arena *a, const tn_json *row)
 {
-    static const char *const number[] = {"parameters", "fertility", "unknown_rate", "lossy_rate", "truncated_share", "probe_macro_f1", "probe_low", "probe_high"};
+    static const char *const number[] = {"parameters", "fertility", "unknown_rate", "lossy_rate", "truncated_share"};
     tn_json *out = tn_json_dup(a, row);
     bool ok = out != NULL;
-    for (size_t i = 0; ok && i < TN_COUNT(number); i++) {
-        tn_str text = tn_json_str(tn_json_get(row, number[i]));
+    for (const tn_json *c = tn_json_first(row); ok && c; c = tn_json_next(c)) {
+        bool is_number = tn_str_starts(tn_json_key(c), "probe_"); /* of the task's probe: probe_macro_f1, probe_r2; low and high */
+        for (size_t i = 0; i < TN_COUNT(number); i++)
+            is_number |= tn_str_is(tn_json_key(c), number[i]);
+        if (!is_number)
+            continue;
+        const char *key = tn_str_c(a, tn_json_key(c));
+        tn_str text = tn_json_str(c);
         double v;
         int64_t whole;
-        ok = tn_json_set(a, out, number[i], tn_str_to_i64(text, &whole) ? tn_json_new_i64(a, whole)
+        ok = key && tn_json_set(a, out, key, tn_str_to_i64(text, &whole) ? tn_json_new_i64(a, whole)
                                             : tn_str_to_f64(text, &v)   ? tn_json_new_f64(a, v)
                                                                         : tn_json_new_null(a));
     }
