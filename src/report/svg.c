@@ -122,25 +122,47 @@ void tn_svg_lines(const tn_svg_line *line, size_t n, const char *x_name, const c
     tn_buf_c(out, "</svg>");
 }
 
+/* 1, 2 or 5 times a power of ten, not below v > 0. */
+static double round_up(double v)
+{
+    double step = 1;
+    while (step < v && step < 1e300)
+        step *= 10;
+    while (step / 10 >= v && step > 1e-300)
+        step /= 10;
+    return step / 5 >= v ? step / 5 : step / 2 >= v ? step / 2 : step;
+}
+
 void tn_svg_bars(const tn_svg_bar *bar, size_t n, tn_buf *out)
 {
-    enum { ROW = 34, NAME = 210, END = 600 };
+    enum { ROW = 34, NAME = 210, END = 590 };
     int height = (int)n * ROW + 26;
+    double bottom = 0, top = 1;
+    for (size_t k = 0; k < n; k++) {
+        const double v[] = {bar[k].value, bar[k].low, bar[k].high};
+        for (size_t i = 0; i < TN_COUNT(v); i++) {
+            bottom = isfinite(v[i]) && v[i] < bottom ? v[i] : bottom;
+            top = isfinite(v[i]) && v[i] > top ? v[i] : top;
+        }
+    }
+    top = top > 1 ? round_up(top) : 1;
+    bottom = bottom < 0 ? -round_up(-bottom) : 0;
+    double scale_x = (END - NAME) / (top - bottom), zero = NAME - bottom * scale_x;
     tn_buf_printf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\">", W, height);
     for (int i = 0; i <= 5; i++) {
         double x = NAME + (END - NAME) * i / 5.0;
-        tn_buf_printf(out, "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"0\" y2=\"%d\"/><text class=\"tick\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.1f</text>", x, x,
-                      height - 22, x, height - 6, i / 5.0);
+        tn_buf_printf(out, "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"0\" y2=\"%d\"/><text class=\"tick\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.3g</text>", x, x,
+                      height - 22, x, height - 6, bottom + (top - bottom) * i / 5.0);
     }
     for (size_t k = 0; k < n; k++) {
-        double y = (double)k * ROW + 6, scale_x = END - NAME;
-        double v = bar[k].value > 0 ? bar[k].value : 0;
+        double y = (double)k * ROW + 6, v = isfinite(bar[k].value) ? zero + bar[k].value * scale_x : zero;
         tn_buf_printf(out, "<text class=\"name\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">", NAME - 8, y + 15);
         tn_html_short(out, bar[k].name, 30);
-        tn_buf_printf(out, "</text><rect class=\"bar %s\" x=\"%d\" y=\"%.1f\" width=\"%.1f\" height=\"22\" rx=\"3\"/>", bar[k].ours ? "ours" : "theirs", NAME, y, v * scale_x);
-        double text_x = NAME + v * scale_x;
+        tn_buf_printf(out, "</text><rect class=\"bar %s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"22\" rx=\"3\"/>", bar[k].ours ? "ours" : "theirs", v < zero ? v : zero, y,
+                      fabs(v - zero));
+        double text_x = v > zero ? v : zero;
         if (isfinite(bar[k].low) && isfinite(bar[k].high)) {
-            double a = NAME + bar[k].low * scale_x, b = NAME + bar[k].high * scale_x;
+            double a = zero + bar[k].low * scale_x, b = zero + bar[k].high * scale_x;
             tn_buf_printf(out, "<path class=\"whisker\" d=\"M%.1f %.1fH%.1fM%.1f %.1fv10M%.1f %.1fv10\"/>", a, y + 11, b, a, y + 6, b, y + 6);
             text_x = b > text_x ? b : text_x;
         }

@@ -25,7 +25,7 @@ typedef struct {
     double value, low, high; /* low = high = NAN: no whisker */
     bool ours;
 } tn_svg_bar;
-/// Horizontal bars from 0 to 1 with whiskers.
+/// Horizontal bars with whiskers, from 0 to 1, or as far as the values go.
 void tn_svg_bars(const tn_svg_bar *bar, size_t n, tn_buf *out);
 
 /// A confusion matrix: count [n,n], rows are true labels; each cell is shaded by its share of the row.
