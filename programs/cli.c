@@ -32,7 +32,9 @@ tn_status cli_int(const cli *c, const char *option, int64_t min, int64_t max, in
 
 tn_status cli_engine(const cli *c, tn_engine **out, tn_err *err)
 {
-    return tn_engine_new(c->threads, c->isa, out, err);
+    TN_TRY(tn_engine_new(c->threads, c->isa, out, err));
+    tn_engine_set_peers(*out, c->peers);
+    return TN_OK;
 }
 
 tn_status cli_rules(const cli *c, const char *path, const tn_rules **rules, tn_err *err)

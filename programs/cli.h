@@ -41,6 +41,7 @@ struct cli {
     int threads; /* 0 = all */
     const char *isa; /* NULL = the best this CPU has */
     tn_progress progress;
+    tn_peers *peers; /* the other processes of this job (mpirun), or NULL */
     tn_arena *arena; /* lives as long as the command */
 };
 

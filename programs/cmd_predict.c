@@ -9,6 +9,7 @@
 #include "model/zero_shot.h"
 #include "predict_answers.h"
 #include "predict_tags.h"
+#include "train/ranks.h"
 
 #include <string.h>
 
@@ -253,6 +254,7 @@ static tn_status run(cli *c, tn_err *err)
     const char *dir, *base;
     tn_engine *engine = NULL;
     tn_model *m = NULL;
+    tn_ranks *ranks = NULL; /* mpirun: the others compute rows too */
     tn_status st = TN_OK;
     static const char *const of_texts[] = {"text", "context", "file", "input", "top", "pair", "labels", "hypothesis", "multi-label", "aggregation"}, *const of_data[] = {"output", "text-column", "pair-column"};
     for (const char *const *o = (const char *const[]){"hypothesis", "multi-label", NULL}; *o; o++)
@@ -274,6 +276,7 @@ static tn_status run(cli *c, tn_err *err)
         st = tn_fail(err, TN_ERULE, "%s has no trained classification head (constraint-task): it is an encoder; tune it first (tenet run), or use `tenet embed`", dir);
         goto done;
     }
+    TN_GO(tn_ranks_share(m, &ranks, err));
     bool tags = tn_model_config(m)->task == TN_TASK_TOKENS, answers = tn_model_config(m)->task == TN_TASK_SPANS;
     const char *wrong = tags ? cli_get(c, "top") || cli_get(c, "labels") || cli_get(c, "pair") ? "--top, --labels and --pair are for classes of texts; this model tags words: --aggregation simple groups them" : NULL
                         : cli_get(c, "aggregation") ? "--aggregation is for models that tag words; this one does not" : NULL;
@@ -290,6 +293,7 @@ static tn_status run(cli *c, tn_err *err)
              : cli_get(c, "labels") ? predict_zero_shot(c, m, err)
                                     : predict_texts(c, m, err);
 done:
+    tn_ranks_close(ranks);
     tn_model_close(m);
     tn_engine_free(engine);
     return st;

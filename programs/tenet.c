@@ -2,6 +2,7 @@
  * Help, man page and shell completion are printed from the same table, so they cannot drift. */
 #include "cli.h"
 #include "commands.h"
+#include "train/ranks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -181,6 +182,8 @@ static tn_status run_man(cli *c, tn_err *err)
     }
     printf(".SH OPTIONS OF EVERY COMMAND\n");
     print_man_options(global_options);
+    printf(".SH SEVERAL PROCESSES\nmpirun \\-n N tenet ...: run shares training, predict its rows, with the bytes of one process\n"
+           "(docs/distributed.md). TENET_RANK_PATIENCE: seconds after which a silent process is taken for dead, default 30.\n");
     printf(".SH EXIT STATUS\n0 done; 1 a rule or a stated threshold says no; 2 bad input; 3 network, disk or memory;\n"
            "4 a bug of ours; 130 interrupted and resumable.\n");
     return TN_OK;
@@ -315,6 +318,21 @@ static int finish(const cli *c, tn_status st, const tn_err *err)
     return tn_exit_code(st);
 }
 
+/* A rank other than the first does what rank 0 asks for, whatever the command. */
+static int serve_rank(const cli *c, tn_peers *peers)
+{
+    tn_err err = TN_ERR_INIT;
+    tn_engine *engine = NULL;
+    tn_status st = cli_engine(c, &engine, &err);
+    if (st != TN_OK) {
+        tn_peers_fail(peers, &err);
+        return tn_peers_close(peers, tn_exit_code(st));
+    }
+    int code = tn_ranks_serve(engine, peers);
+    tn_engine_free(engine);
+    return code;
+}
+
 int main(int argc, char **argv)
 {
     tn_err err = TN_ERR_INIT;
@@ -329,7 +347,7 @@ int main(int argc, char **argv)
         return argc < 2 ? 2 : 0;
     }
     if (strcmp(argv[1], "--version") == 0) {
-        printf("tenet %s\n", TN_VERSION);
+        printf("tenet %s\nprocesses: %s\n", TN_VERSION, tn_peers_library());
         return 0;
     }
     c.command = find_command(argc - 1, (const char *const *)argv + 1, &used);
@@ -348,10 +366,17 @@ int main(int argc, char **argv)
         st = tn_fail(&err, TN_EINVALID, "usage: tenet %s %s", c.command->name, c.command->args);
     c.progress.quiet = c.quiet;
     if (st == TN_OK)
+        st = tn_peers_open(&c.peers, &err);
+    if (tn_peers_rank(c.peers) > 0) {
+        int rank_code = serve_rank(&c, c.peers);
+        tn_arena_free(c.arena);
+        return rank_code;
+    }
+    if (st == TN_OK)
         st = c.command->run(&c, &err);
     int code = finish(&c, st, &err);
     if (c.usage)
         fprintf(stderr, "{\"seconds\":%.3f,\"peak_memory_bytes\":%llu}\n", tn_clock_seconds() - start, (unsigned long long)tn_peak_memory());
     tn_arena_free(c.arena);
-    return code;
+    return tn_peers_close(c.peers, code);
 }

@@ -45,7 +45,8 @@ build)
         zlib1g-dev libdeflate-dev
     ;;
 tests)
-    install_packages git # the hooks' tests make repositories
+    # The hooks' tests make repositories. Open MPI is optional; a build that finds it runs over several processes.
+    install_packages git libopenmpi-dev openmpi-bin
     ;;
 models)
     [ -e build/tenet ] || { say "tenet: build first (./run.sh does it)"; exit 2; }

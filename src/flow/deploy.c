@@ -339,6 +339,10 @@ static tn_status write_env(tn_flow *f, tn_err *err)
     tn_jw_c(&w, cpu);
     tn_jw_key(&w, "threads");
     tn_jw_i64(&w, tn_engine_threads(f->engine));
+    tn_jw_key(&w, "processes");
+    tn_jw_i64(&w, tn_peers_size(tn_engine_peers(f->engine)));
+    tn_jw_key(&w, "processes_by");
+    tn_jw_str(&w, tn_str_of(tn_peers_library()));
     tn_jw_key(&w, "isa");
     tn_jw_c(&w, tn_engine_isa(f->engine));
     tn_jw_key(&w, "seconds");

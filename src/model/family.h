@@ -63,6 +63,7 @@ struct tn_model {
     tn_arena *arena; /* what lives as long as the model */
     tn_arena *work;  /* of one call */
     char *dir;
+    const char *opened; /* the folder that was named: the adapter's, where there is one */
     tn_config config;
     tn_model_options options;
     const tn_family *family;
@@ -74,6 +75,7 @@ struct tn_model {
     tn_str no_embedding; /* why embedding is refused; empty when it is not */
     bool was_used;       /* a forward call has been made */
     bool packed;         /* forward copies of the matrices are kept */
+    const tn_model_share *share; /* who else computes rows; NULL: nobody */
     TN_VEC(tn_slot) slot;
     int32_t at_layer; /* of the slots that are being added; tn_family.build counts it up */
     tn_param *param;  /* of the slots that are trained; all of them when none is */

@@ -238,6 +238,28 @@ static tn_status load(tn_model *m, tn_err *err)
     return tn_tape_new(m->engine, &m->tape, err);
 }
 
+/* With what they point to, but for labels, of which set_labels makes copies: tn_model_opened gives them to others later. */
+static bool keep_options(tn_model *m, const tn_model_options *options)
+{
+    tn_model_options *o = &m->options;
+    *o = *options;
+    if (o->base && !(o->base = tn_str_c(m->arena, tn_str_of(o->base))))
+        return false;
+    if (!o->lora)
+        return true;
+    tn_lora_options *lora = tn_arena_alloc(m->arena, sizeof *lora);
+    tn_str *target = TN_ARENA_ARRAY(m->arena, tn_str, o->lora->n_targets);
+    if (!lora || !target)
+        return false;
+    *lora = *o->lora;
+    for (size_t i = 0; i < lora->n_targets; i++)
+        if (!(target[i] = tn_str_dup(m->arena, lora->target[i])).ptr)
+            return false;
+    lora->target = target;
+    o->lora = lora;
+    return true;
+}
+
 tn_status tn_model_open(tn_engine *e, const char *dir, const tn_model_options *options, tn_model **out, tn_err *err)
 {
     tn_fp_reset();
@@ -247,12 +269,11 @@ tn_status tn_model_open(tn_engine *e, const char *dir, const tn_model_options *o
     if (!m)
         return tn_fail_nomem(err, sizeof *m);
     m->engine = e;
-    if (options)
-        m->options = *options;
     m->arena = tn_arena_new(0);
     m->work = tn_arena_new(0);
     m->dir = m->arena && m->work ? tn_str_c(m->arena, tn_str_of(dir)) : NULL;
-    tn_status st = m->dir ? load(m, err) : tn_fail_nomem(err, 256);
+    m->opened = m->dir;
+    tn_status st = m->dir && (!options || keep_options(m, options)) ? load(m, err) : tn_fail_nomem(err, 256);
     if (st != TN_OK)
         tn_model_close(m);
     else
@@ -480,6 +501,13 @@ static tn_status forward(tn_model *m, const tn_batch *b, output_kind kind, float
     if (b->n_rows == 0)
         return TN_OK;
     TN_TRY(check_batch(m, b, err));
+    if (m->share && kind != STATES) {
+        const tn_model_share *share = m->share;
+        m->share = NULL;
+        tn_status st = share->forward(share->ctx, b, kind == LOGITS, out, err);
+        m->share = share;
+        return st;
+    }
     if (m->was_used && !m->packed && !m->options.train)
         TN_TRY(pack_matrices(m, err));
     int32_t limit = m->options.train ? TN_CHUNK_TOKENS_TRAIN : TN_CHUNK_TOKENS;
@@ -496,6 +524,21 @@ static tn_status forward(tn_model *m, const tn_batch *b, output_kind kind, float
     tn_arena_restore(m->work, mark);
     m->was_used = true;
     return st;
+}
+
+void tn_model_set_share(tn_model *m, const tn_model_share *share)
+{
+    m->share = share;
+}
+
+const char *tn_model_dir(const tn_model *m)
+{
+    return m->opened;
+}
+
+const tn_model_options *tn_model_opened(const tn_model *m)
+{
+    return &m->options;
 }
 
 size_t tn_model_n_logits(const tn_model *m, const tn_batch *b)
@@ -574,6 +617,24 @@ static void choose_counted(tn_model *m, tn_batch *b, tn_targets *target)
     target->label = label;
 }
 
+struct waiting {
+    const tn_model *m;
+    const tn_train_batch *batch;
+};
+
+/* A weight's parameters: several where slots share it. */
+static void tell_ready(void *ctx, const tn_weight *w)
+{
+    const struct waiting *x = ctx;
+    size_t param = 0;
+    for (size_t i = 0; i < x->m->slot.len; i++) {
+        const tn_weight *own = x->m->slot.ptr[i].weight;
+        if (own == w)
+            x->batch->ready(x->batch->ready_ctx, param);
+        param += own->trained;
+    }
+}
+
 tn_status tn_model_backward(tn_model *m, const tn_train_batch *b, tn_train_result *out, tn_err *err)
 {
     tn_fp_reset();
@@ -582,7 +643,9 @@ tn_status tn_model_backward(tn_model *m, const tn_train_batch *b, tn_train_resul
                     .record = true,
                     .dropout = b->dropout,
                     .seed = b->seed,
-                    .step = b->step};
+                    .step = b->step,
+                    .ready = b->ready ? tell_ready : NULL,
+                    .ready_ctx = &(struct waiting){m, b}};
     tn_tape_begin(m->tape, &step);
     tn_batch batch = b->batch;
     tn_targets target = b->target;

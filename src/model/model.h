@@ -80,6 +80,17 @@ size_t tn_model_n_logits(const tn_model *m, const tn_batch *b);
 /// Large batches are cut into pieces inside.
 tn_status tn_model_logits(tn_model *m, const tn_batch *b, float *logits, tn_err *err);
 
+/// Rows that other processes compute too (train/ranks.h): called in place of tn_model_logits (`logits`) and
+/// tn_model_embed, after the batch was checked; from inside, both compute here. NULL ends it.
+typedef struct {
+    tn_status (*forward)(void *ctx, const tn_batch *b, bool logits, float *out, tn_err *err);
+    void *ctx;
+} tn_model_share;
+void tn_model_set_share(tn_model *m, const tn_model_share *share);
+/// The folder and the options that it was opened with.
+const char *tn_model_dir(const tn_model *m);
+const tn_model_options *tn_model_opened(const tn_model *m);
+
 /// What the transformers pipeline shows, in place, of `n` lines of outputs: softmax over classes or words, sigmoid of
 /// independent labels. Values and spans stay as they are, but for one value of a folder
 /// that names no problem_type, which gets a sigmoid as it does there.
@@ -148,6 +159,10 @@ typedef struct {
     int32_t first_row;     /* row 0's number in the global batch (ranks): dropout is drawn by global row */
     bool dropout;          /* off: as in evaluation */
     uint64_t seed, step;   /* of dropout */
+    /// Called while the pass goes on, in the caller's thread: the gradient of tn_model_params[param] is whole. Those that it
+    /// is not called for (tables by rows, weights used several times) are whole when the pass is over. NULL: nobody waits.
+    void (*ready)(void *ctx, size_t param);
+    void *ready_ctx;
 } tn_train_batch;
 
 typedef struct {

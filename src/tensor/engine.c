@@ -9,6 +9,7 @@ struct tn_engine {
     tn_pool *pool;
     tn_gemm *gemm;
     const tn_kernels *kernels;
+    tn_peers *peers;
 };
 
 tn_status tn_engine_new(int n_threads, const char *isa, tn_engine **out, tn_err *err)
@@ -75,4 +76,14 @@ const tn_kernels *tn_engine_kernels(const tn_engine *e)
 tn_gemm *tn_engine_gemm(const tn_engine *e)
 {
     return e->gemm;
+}
+
+void tn_engine_set_peers(tn_engine *e, tn_peers *peers)
+{
+    e->peers = peers;
+}
+
+tn_peers *tn_engine_peers(const tn_engine *e)
+{
+    return e->peers;
 }

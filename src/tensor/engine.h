@@ -5,6 +5,7 @@
 ///
 /// One engine serves any number of models, one call at a time: the pool is not reentrant.
 
+#include "base/peers.h"
 #include "base/pool.h"
 #include "num/gemm.h"
 #include "num/gemm8.h"
@@ -25,5 +26,8 @@ const char *tn_engine_isa(const tn_engine *e); /* "ref", "avx2", "avx512" */
 bool tn_engine_has_fma(const tn_engine *e);
 const tn_kernels *tn_engine_kernels(const tn_engine *e);
 tn_gemm *tn_engine_gemm(const tn_engine *e);
+/// Other processes that compute with this one (train/ranks.h); NULL, as it is at first: none. Borrowed.
+void tn_engine_set_peers(tn_engine *e, tn_peers *peers);
+tn_peers *tn_engine_peers(const tn_engine *e);
 
 #endif

@@ -359,6 +359,14 @@ static void fold_parts(tn_tape *t)
             }
 }
 
+static void tell_ready(const tn_tape *t, const struct node *n)
+{
+    tn_weight *w[4];
+    for (int i = 0; t->step.ready && t->status == TN_OK && i < 4; i++)
+        if (weights_of(n, w)[i] && w[i]->trained && !w[i]->sparse && w[i]->n_uses == 1)
+            t->step.ready(t->step.ready_ctx, w[i]);
+}
+
 /* Lines [from, end) of a matrix. */
 static tn_tensor lines_of(const tn_tensor *x, size_t from, size_t end)
 {
@@ -1218,6 +1226,7 @@ tn_status tn_tape_backward(tn_tape *t, tn_err *err)
             continue;
         TN_ASSERT(n->out->grad); /* every value of a step leads to the loss */
         n->backward(t, n);
+        tell_ready(t, n);
     }
     fold_parts(t);
     return tn_tape_status(t, err);

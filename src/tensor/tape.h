@@ -72,6 +72,10 @@ typedef struct {
     bool record; /* tn_tape_backward will follow */
     bool dropout;
     uint64_t seed, step; /* of dropout */
+    /// Called in the backward pass, in the caller's thread, when the gradient of a weight is whole: `w` is not sparse and is
+    /// used once. The other gradients are whole when the pass is over. NULL: nobody waits.
+    void (*ready)(void *ctx, const tn_weight *w);
+    void *ready_ctx;
 } tn_step;
 
 tn_status tn_tape_new(tn_engine *e, tn_tape **out, tn_err *err);

@@ -353,18 +353,10 @@ static void copy_param(const tn_learner *l, size_t i, tn_adamw_state *o, const f
                width * sizeof(float));
 }
 
-static tn_status open_checkpoint(const char *path, tn_arena *a, tn_file *file, tn_st *st, tn_train_state *state,
-                                 tn_err *err)
+static tn_status parse_checkpoint(tn_bytes file, tn_arena *a, tn_st *st, tn_train_state *state, tn_err *err)
 {
-    TN_TRY(tn_file_open(path, file, err));
-    tn_status status = tn_st_parse(file->bytes, a, st, err);
-    if (status == TN_OK)
-        status = read_state(st, state, err);
-    if (status != TN_OK) {
-        tn_file_close(file);
-        tn_fail_prefix(err, "%s", path);
-    }
-    return status;
+    TN_TRY(tn_st_parse(file, a, st, err));
+    return read_state(st, state, err);
 }
 
 tn_status tn_checkpoint_peek(const char *path, tn_train_state *out, tn_err *err)
@@ -374,9 +366,13 @@ tn_status tn_checkpoint_peek(const char *path, tn_train_state *out, tn_err *err)
     tn_arena *a = tn_arena_new(0);
     if (!a)
         return tn_fail_nomem(err, 0);
-    tn_status status = open_checkpoint(path, a, &file, &st, out, err);
-    if (status == TN_OK)
+    tn_status status = tn_file_open(path, &file, err);
+    if (status == TN_OK) {
+        status = parse_checkpoint(file.bytes, a, &st, out, err);
+        if (status != TN_OK)
+            tn_fail_prefix(err, "%s", path);
         tn_file_close(&file);
+    }
     tn_arena_free(a);
     return status;
 }
@@ -400,21 +396,27 @@ static tn_status read_params(const tn_st *file, const tn_learner *l, tn_adamw_st
     return TN_OK;
 }
 
-tn_status tn_checkpoint_read(const char *path, const tn_learner *l, tn_adamw_state *o, bool with_moments, tn_err *err)
+tn_status tn_checkpoint_parse(tn_bytes file, const tn_learner *l, tn_adamw_state *o, bool with_moments, tn_err *err)
 {
-    tn_file file;
     tn_st st;
     tn_train_state state;
     tn_arena *a = tn_arena_new(0);
     if (!a)
         return tn_fail_nomem(err, 0);
-    tn_status status = open_checkpoint(path, a, &file, &st, &state, err);
-    if (status == TN_OK) {
+    tn_status status = parse_checkpoint(file, a, &st, &state, err);
+    if (status == TN_OK)
         status = read_params(&st, l, o, with_moments, state.step, a, err);
-        if (status != TN_OK)
-            tn_fail_prefix(err, "%s", path);
-        tn_file_close(&file);
-    }
     tn_arena_free(a);
+    return status;
+}
+
+tn_status tn_checkpoint_read(const char *path, const tn_learner *l, tn_adamw_state *o, bool with_moments, tn_err *err)
+{
+    tn_file file;
+    TN_TRY(tn_file_open(path, &file, err));
+    tn_status status = tn_checkpoint_parse(file.bytes, l, o, with_moments, err);
+    if (status != TN_OK)
+        tn_fail_prefix(err, "%s", path);
+    tn_file_close(&file);
     return status;
 }

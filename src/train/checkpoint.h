@@ -31,5 +31,7 @@ tn_status tn_checkpoint_peek(const char *path, tn_train_state *out, tn_err *err)
 /// file must have the values that they had before training (tn_adamw_finish). The parameters are only written when the
 /// whole file is right. TN_EFORMAT for a tensor that is missing, misshapen or more than there should be.
 tn_status tn_checkpoint_read(const char *path, const tn_learner *l, tn_adamw_state *o, bool with_moments, tn_err *err);
+/// The same of a file's bytes.
+tn_status tn_checkpoint_parse(tn_bytes file, const tn_learner *l, tn_adamw_state *o, bool with_moments, tn_err *err);
 
 #endif

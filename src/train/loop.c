@@ -10,6 +10,7 @@
 #include "codec/json.h"
 #include "train/checkpoint.h"
 #include "train/passes.h"
+#include "train/ranks.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -80,6 +81,7 @@ tn_learner tn_learner_of(tn_model *m)
 {
     const tn_config *c = tn_model_config(m);
     tn_learner l = {.self = m,
+                    .model = m,
                     .engine = tn_model_engine(m),
                     .target = tn_model_target(m),
                     .by_choice = c->task == TN_TASK_MASKED,
@@ -106,6 +108,7 @@ typedef struct {
     char *state_path, *best_path, *steps_path, *evals_path;
     tn_batcher *batcher;
     tn_passes *passes; /* NULL: each batch in one */
+    tn_ranks *ranks;   /* NULL: this process alone; otherwise they make the passes */
     tn_adamw_state *adamw;
     tn_journal steps, evals;
     tn_buf line;
@@ -342,8 +345,9 @@ static tn_status train_step(run *u, tn_err *err)
     double lr = tn_schedule_at(&u->schedule, u->s.step);
 
     tn_adamw_catch_up(u->adamw, b.batch.ids, (size_t)n_tokens);
-    TN_TRY(u->passes ? tn_passes_backward(u->passes, u->l->backward, u->l->self, &b, &result, err)
-                     : u->l->backward(u->l->self, &b, &result, err));
+    TN_TRY(u->ranks    ? tn_ranks_backward(u->ranks, &b, lr, &result, err)
+           : u->passes ? tn_passes_backward(u->passes, u->l->backward, u->l->self, &b, &result, err)
+                       : u->l->backward(u->l->self, &b, &result, err));
     if (!isfinite(result.loss))
         return refuse_step(u, "loss", result.loss, lr, err);
     double norm = tn_adamw_grad_norm(u->adamw);
@@ -369,16 +373,27 @@ static tn_status stop_interrupted(run *u, tn_err *err)
                    u->s.step, u->s.out.n_planned, u->state_path);
 }
 
+/* A step or an evaluation failed. What a rank's death or an interrupt cut short has changed nothing: it is made again. */
+static tn_status stop_failed(run *u, tn_status st, tn_err *err)
+{
+    if (st == TN_EINTR)
+        return stop_interrupted(u, err);
+    if (!u->ranks || tn_ranks_usable(u->ranks))
+        return st;
+    TN_TRY(checkpoint(u, err));
+    return tn_fail_prefix(err, "stopped after step %" PRId64 " of %" PRId64 ", which --resume goes on from, with any number of processes",
+                          u->s.step, u->s.out.n_planned);
+}
+
 static tn_status run_steps(run *u, tn_err *err)
 {
+    tn_status st;
     int64_t written = u->s.step; /* step of the newest checkpoint, or of the beginning */
     while (!u->s.finished) {
         bool changed = false;
         if (eval_is_due(u)) {
-            tn_status st = evaluate(u, err);
-            if (st == TN_EINTR)
-                return stop_interrupted(u, err);
-            TN_TRY(st);
+            if ((st = evaluate(u, err)) != TN_OK)
+                return stop_failed(u, st, err);
             changed = true;
         }
         u->s.out.stopped_early = u->s.step < u->s.out.n_planned && patience_is_over(u);
@@ -396,7 +411,8 @@ static tn_status run_steps(run *u, tn_err *err)
         }
         if (tn_interrupt_check(err) != TN_OK)
             return stop_interrupted(u, err);
-        TN_TRY(train_step(u, err));
+        if ((st = train_step(u, err)) != TN_OK)
+            return stop_failed(u, st, err);
     }
     return TN_OK;
 }
@@ -514,13 +530,16 @@ static tn_status open_run(run *u, tn_err *err)
     TN_TRY(tn_adamw_new(u->l->engine, u->l->param, u->l->n_params, &options, n_steps, &u->adamw, err));
     if (r->n_passes > 1 && u->l->target == TN_TARGET_NONE)
         return tn_fail(err, TN_EINVALID, "recipe: accumulation has no part where the rows of a batch are compared with each other");
-    if (r->n_passes > 1)
+    TN_TRY(tn_ranks_open(u->l, r, n_steps, tn_batcher_max_rows(u->batcher), tn_batcher_max_tokens(u->batcher), &u->ranks, err));
+    if (r->n_passes > 1 && !u->ranks)
         TN_TRY(tn_passes_new(u->l->engine, u->l->param, u->l->n_params, u->l->width,
                              &(tn_passes_size){r->n_passes, tn_batcher_max_rows(u->batcher), tn_batcher_max_tokens(u->batcher)},
                              &u->passes, err));
     TN_TRY(name_files(u, err));
     bool resume = u->job->resume && tn_file_exists(u->state_path);
     TN_TRY(resume ? go_on(u, err) : start_afresh(u, err));
+    if (resume && u->ranks && !u->s.finished)
+        TN_TRY(tn_ranks_restore(u->ranks, u->state_path, err));
     u->started = tn_clock_seconds();
     u->tokens_at_start = u->s.out.n_tokens;
     return TN_OK;
@@ -533,6 +552,7 @@ tn_status tn_train_run(const tn_train_job *job, tn_train_outcome *out, tn_err *e
     tn_status st = open_run(&u, err);
     if (st == TN_OK)
         st = run_steps(&u, err);
+    tn_ranks_close(u.ranks);
     if (st == TN_OK && !u.paused)
         st = load_best(&u, err);
     if (st == TN_OK) {

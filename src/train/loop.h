@@ -68,6 +68,7 @@ int64_t tn_recipe_n_steps(const tn_recipe *r, int32_t n_rows);
 /// What the loop needs from a model: parameters with gradients, one training pass, one evaluation pass.
 typedef struct {
     void *self;
+    tn_model *model; /* whose own passes these are (tn_learner_of); NULL: others, and ranks cannot help */
     tn_engine *engine;
     tn_param *param;
     size_t n_params;
@@ -145,11 +146,12 @@ typedef struct {
     bool paused; /* at stop_at: the parameters are those of the last step, whichever was the best */
 } tn_train_outcome;
 
+/// Where the engine has peers (mpirun), they compute too: train/ranks.h.
 /// Trains, and leaves the best weights in the learner's parameters. A run that had finished is only loaded.
 /// TN_EINTR after an interrupt: a checkpoint of the last step is there. TN_EINVALID for a recipe or rows that make no
 /// sense, a checkpoint of another recipe, model or data, and for a loss or norm that is not finite: the sentence says
 /// at which step and what to try. TN_EFORMAT for a checkpoint that is cut short, ill-formed or not of one piece (flipped
-/// bits of a weight are not seen). TN_EIO: the last good checkpoint is still there.
+/// bits of a weight are not seen). TN_EIO: the last good checkpoint is still there; when a rank was lost, it is of the last step.
 tn_status tn_train_run(const tn_train_job *job, tn_train_outcome *out, tn_err *err);
 
 #endif

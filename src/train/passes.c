@@ -11,16 +11,9 @@
 enum {
     SPAN = 1 << 16,  /* values a task */
     MAX_LEVELS = 6,  /* 64 passes */
-    MAX_PIECES = 64, /* shards of a pass */
 };
 
 /* ---- copies of gradients ---- */
-
-typedef struct {
-    int32_t *row;
-    float *data;
-    int32_t n;
-} rows;
 
 struct tn_grads {
     tn_pool *pool;
@@ -28,17 +21,23 @@ struct tn_grads {
     tn_param *param;
     size_t n_params;
     float **dense;   /* [n_params]; NULL for tables */
-    rows *kept;      /* [n_params]; of tables */
-    rows *sum[2];    /* [n_params] each: sums in the making; the parameters' gradients may lie in one of them */
+    tn_grad_rows *kept;      /* [n_params]; of tables */
+    tn_grad_rows *sum[2];    /* [n_params] each: sums in the making; the parameters' gradients may lie in one of them */
     size_t *first;   /* [n_params + 1] tasks of dense parameters */
     enum work { TAKE, GIVE, ADD } does; /* of the run in progress */
 };
 
-static tn_status make_rows(rows *r, size_t n, size_t width, tn_err *err)
+tn_status tn_grad_rows_new(tn_grad_rows *r, size_t n, size_t width, tn_err *err)
 {
     r->row = tn_mem_alloc(n * sizeof *r->row);
     r->data = tn_mem_calloc(n * width * sizeof *r->data); /* zero pages: memory is used when a row is */
     return r->row && r->data ? TN_OK : tn_fail_nomem(err, n * width * sizeof *r->data);
+}
+
+void tn_grad_rows_free(tn_grad_rows *r)
+{
+    tn_mem_free(r->row);
+    tn_mem_free(r->data);
 }
 
 tn_status tn_grads_new(tn_engine *e, tn_param *param, size_t n_params, size_t max_rows, tn_grads **out, tn_err *err)
@@ -52,7 +51,7 @@ tn_status tn_grads_new(tn_engine *e, tn_param *param, size_t n_params, size_t ma
     g->kept = tn_mem_calloc(n_params * sizeof *g->kept);
     g->sum[0] = tn_mem_calloc(n_params * sizeof *g->sum[0]);
     g->sum[1] = tn_mem_calloc(n_params * sizeof *g->sum[1]);
-    tn_status st = g->dense && g->first && g->kept && g->sum[0] && g->sum[1] ? TN_OK : tn_fail_nomem(err, n_params * sizeof(rows));
+    tn_status st = g->dense && g->first && g->kept && g->sum[0] && g->sum[1] ? TN_OK : tn_fail_nomem(err, n_params * sizeof(tn_grad_rows));
     for (size_t i = 0; st == TN_OK && i < n_params; i++) {
         const tn_param *p = &param[i];
         size_t n = p->sparse ? (size_t)p->dim[0] : 1, width = p->size / n;
@@ -63,9 +62,9 @@ tn_status tn_grads_new(tn_engine *e, tn_param *param, size_t n_params, size_t ma
             st = g->dense[i] ? TN_OK : tn_fail_nomem(err, p->size * sizeof(float));
             continue;
         }
-        rows *set[] = {&g->kept[i], &g->sum[0][i], &g->sum[1][i]};
+        tn_grad_rows *set[] = {&g->kept[i], &g->sum[0][i], &g->sum[1][i]};
         for (size_t k = 0; st == TN_OK && k < TN_COUNT(set); k++)
-            st = make_rows(set[k], n, width, err);
+            st = tn_grad_rows_new(set[k], n, width, err);
     }
     if (st != TN_OK) {
         tn_grads_free(g);
@@ -79,14 +78,12 @@ void tn_grads_free(tn_grads *g)
 {
     if (!g)
         return;
-    rows *set[] = {g->kept, g->sum[0], g->sum[1]};
+    tn_grad_rows *set[] = {g->kept, g->sum[0], g->sum[1]};
     for (size_t i = 0; g->dense && i < g->n_params; i++)
         tn_mem_free(g->dense[i]);
     for (size_t k = 0; k < TN_COUNT(set); k++) {
-        for (size_t i = 0; set[k] && i < g->n_params; i++) {
-            tn_mem_free(set[k][i].row);
-            tn_mem_free(set[k][i].data);
-        }
+        for (size_t i = 0; set[k] && i < g->n_params; i++)
+            tn_grad_rows_free(&set[k][i]);
         tn_mem_free(set[k]);
     }
     tn_mem_free(g->dense);
@@ -120,7 +117,7 @@ void tn_grads_take(tn_grads *g)
     run_dense(g, TAKE);
     for (size_t i = 0; i < g->n_params; i++) {
         const tn_param *p = &g->param[i];
-        rows *r = &g->kept[i];
+        tn_grad_rows *r = &g->kept[i];
         if (!p->sparse)
             continue;
         r->n = p->n_grad_rows;
@@ -129,8 +126,8 @@ void tn_grads_take(tn_grads *g)
     }
 }
 
-/* Two ascending lists become one; a row of both is the sum, left first. */
-static void add_rows(const tn_grads *g, const rows *left, tn_param *p, rows *out)
+/* Two ascending lists become one. */
+void tn_grad_rows_add(const tn_kernels *k, const tn_grad_rows *left, tn_param *p, tn_grad_rows *out)
 {
     size_t width = p->size / (size_t)p->dim[0];
     int32_t a = 0, b = 0;
@@ -142,7 +139,7 @@ static void add_rows(const tn_grads *g, const rows *left, tn_param *p, rows *out
         float *to = out->data + (size_t)out->n * width;
         out->row[out->n++] = of_left ? left->row[a] : p->grad_row[b];
         if (of_left && of_own)
-            g->k->add(x, y, to, width);
+            k->add(x, y, to, width);
         else
             memcpy(to, of_left ? x : y, width * sizeof *to);
         a += of_left;
@@ -171,7 +168,7 @@ void tn_grads_add(tn_grads *g)
     run_dense(g, ADD);
     for (size_t i = 0; i < g->n_params; i++)
         if (g->param[i].sparse)
-            add_rows(g, &g->kept[i], &g->param[i], &g->sum[g->param[i].grad == g->sum[0][i].data][i]);
+            tn_grad_rows_add(g->k, &g->kept[i], &g->param[i], &g->sum[g->param[i].grad == g->sum[0][i].data][i]);
 }
 
 /* ---- passes ---- */
@@ -183,8 +180,7 @@ struct tn_passes {
     tn_grads *level[MAX_LEVELS];
     bool full[MAX_LEVELS];
     float sum[MAX_LEVELS][2]; /* of losses, before the divisors */
-    int32_t *start;         /* [rows of a batch + 1] */
-    int32_t shard[MAX_PIECES + 1];
+    tn_batch_room room;
 };
 
 tn_status tn_passes_new(tn_engine *e, tn_param *param, size_t n_params, int32_t width, const tn_passes_size *size,
@@ -195,8 +191,8 @@ tn_status tn_passes_new(tn_engine *e, tn_param *param, size_t n_params, int32_t 
         return tn_fail_nomem(err, sizeof *p);
     p->n_passes = size->n_passes;
     p->width = (size_t)width;
-    p->start = tn_mem_alloc((size->max_rows + 1) * sizeof *p->start);
-    tn_status st = p->start ? TN_OK : tn_fail_nomem(err, size->max_rows * sizeof *p->start);
+    p->room.start = tn_mem_alloc((size->max_rows + 1) * sizeof *p->room.start);
+    tn_status st = p->room.start ? TN_OK : tn_fail_nomem(err, size->max_rows * sizeof *p->room.start);
     for (; st == TN_OK && 1 << p->n_levels < size->n_passes; p->n_levels += st == TN_OK)
         st = tn_grads_new(e, param, n_params, size->max_tokens, &p->level[p->n_levels], err);
     if (st != TN_OK) {
@@ -213,7 +209,7 @@ void tn_passes_free(tn_passes *p)
         return;
     for (int k = 0; k < p->n_levels; k++)
         tn_grads_free(p->level[k]);
-    tn_mem_free(p->start);
+    tn_mem_free(p->room.start);
     tn_mem_free(p);
 }
 
@@ -232,24 +228,25 @@ static void cut_targets(tn_targets *t, int32_t row, int32_t token, size_t width)
     }
 }
 
-/* The shards of pass i as a batch of their own; its rows keep their numbers. */
-static void cut(tn_passes *p, const tn_train_batch *whole, int32_t i, tn_train_batch *out)
+void tn_batch_part(const tn_train_batch *whole, int32_t i, int32_t n_parts, size_t width, tn_batch_room *room,
+                   tn_train_batch *out)
 {
-    int32_t n = whole->n_shards / p->n_passes;
+    int32_t n = whole->n_shards / n_parts;
     const int32_t *shard = whole->shard + i * n;
     int32_t from = shard[0], end = shard[n], token = whole->batch.start[from];
+    TN_ASSERT(n >= 1 && n < (int32_t)TN_COUNT(room->shard));
     *out = *whole;
     for (int32_t r = from; r <= end; r++)
-        p->start[r - from] = whole->batch.start[r] - token;
+        room->start[r - from] = whole->batch.start[r] - token;
     for (int32_t s = 0; s <= n; s++)
-        p->shard[s] = shard[s] - from;
+        room->shard[s] = shard[s] - from;
     out->batch.n_rows = end - from;
-    out->batch.start = p->start;
+    out->batch.start = room->start;
     out->batch.ids = whole->batch.ids + token;
     out->batch.type_id = whole->batch.type_id ? whole->batch.type_id + token : NULL;
-    cut_targets(&out->target, from, token, p->width);
+    cut_targets(&out->target, from, token, width);
     out->n_shards = n;
-    out->shard = p->shard;
+    out->shard = room->shard;
     out->first_row = whole->first_row + from;
 }
 
@@ -279,6 +276,14 @@ static double mean(float sum, double divisor)
     return divisor > 0 ? (double)sum / divisor : 0;
 }
 
+double tn_batch_loss(const tn_train_batch *whole, const float sum[2])
+{
+    const double *divisor = whole->loss.divisor;
+    if (whole->target.kind == TN_TARGET_SPANS)
+        return mean(sum[0], divisor[0]) / 2 + mean(sum[1], divisor[1]) / 2;
+    return mean(sum[0], divisor[0]);
+}
+
 tn_status tn_passes_backward(tn_passes *p, tn_backward_fn *backward, void *self, const tn_train_batch *b,
                              tn_train_result *out, tn_err *err)
 {
@@ -290,7 +295,7 @@ tn_status tn_passes_backward(tn_passes *p, tn_backward_fn *backward, void *self,
     for (int32_t i = 0; i < p->n_passes; i++) {
         tn_train_batch piece;
         tn_train_result r = {0};
-        cut(p, &whole, i, &piece);
+        tn_batch_part(&whole, i, p->n_passes, p->width, &p->room, &piece);
         if (piece.batch.n_rows > 0)
             TN_TRY(backward(self, &piece, &r, err));
         out->n_correct += r.n_correct;
@@ -299,8 +304,6 @@ tn_status tn_passes_backward(tn_passes *p, tn_backward_fn *backward, void *self,
             memcpy(out->sum, r.sum, sizeof out->sum);
         carry(p, i, piece.batch.n_rows > 0, out->sum);
     }
-    out->loss = mean(out->sum[0], divisor[0]);
-    if (b->target.kind == TN_TARGET_SPANS)
-        out->loss = out->loss / 2 + mean(out->sum[1], divisor[1]) / 2;
+    out->loss = tn_batch_loss(&whole, out->sum);
     return TN_OK;
 }

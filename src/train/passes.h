@@ -9,6 +9,33 @@
 
 #include "train/batch.h"
 
+/// ---- rows of a table's gradient ----
+typedef struct {
+    int32_t *row; /* [n], ascending */
+    float *data;  /* [n, width] */
+    int32_t n;
+} tn_grad_rows;
+/// Room for n rows; memory is used when a row is. Free also what could only be made in part.
+tn_status tn_grad_rows_new(tn_grad_rows *r, size_t n, size_t width, tn_err *err);
+void tn_grad_rows_free(tn_grad_rows *r);
+/// out = left + the parameter's own; a row that only one of them has is taken as it is. `out` becomes the parameter's
+/// gradient; it has room for both and is neither of them.
+void tn_grad_rows_add(const tn_kernels *k, const tn_grad_rows *left, tn_param *p, tn_grad_rows *out);
+
+/// ---- a part of a batch ----
+enum { TN_BATCH_SHARDS_MAX = 64 };
+typedef struct {
+    int32_t *start; /* [rows of the part + 1], the caller's */
+    int32_t shard[TN_BATCH_SHARDS_MAX + 1];
+} tn_batch_room;
+/// Part i of n_parts: its share of the shards, as a batch whose rows keep their numbers. n_parts divides the shards. width:
+/// of a line of outputs. `out` points into the whole and into `room`.
+void tn_batch_part(const tn_train_batch *whole, int32_t i, int32_t n_parts, size_t width, tn_batch_room *room,
+                   tn_train_batch *out);
+
+/// The loss of a whole batch from the sums of its parts (tn_train_result.sum), folded; `whole` knows kind and divisors.
+double tn_batch_loss(const tn_train_batch *whole, const float sum[2]);
+
 /// ---- copies of gradients, to be added ----
 typedef struct tn_grads tn_grads;
 
