@@ -234,8 +234,8 @@ static const cli_option reproduce_options[] = {
 
 const cli_command cmd_reproduce = {
     "reproduce", "RUN [--out DIR]", "run a run's plan again and compare the bytes",
-    "Compared are split, criteria, training steps, evaluations, predictions, metrics, comparisons and weights. Exit code 1\n"
-    "when one differs.",
+    "Compared are split, criteria, training steps, evaluations, seeds, search, predictions, metrics, comparisons, thresholds and\n"
+    "weights. Exit code 1 when one differs.",
     1, 1, reproduce_options, reproduce};
 
 /* ---- verify ---- */

@@ -129,6 +129,22 @@ static void two_runs_are_compared_byte_by_byte(void **state)
     ASSERT_OK(tn_verify_same_bytes("one", "two", &findings, &same, &err), &err);
     assert_int_equal(findings.list.len, 2);
     assert_int_equal(same, 9);
+    /* What only some runs have: other baselines in both, the record of seeds in one. */
+    small_finished_run("three", a, &f);
+    small_finished_run("four", a, &g);
+    const tn_run_folder *both[] = {&f, &g};
+    for (size_t i = 0; i < TN_COUNT(both); i++) {
+        change(both[i], a, "eval/baseline-majority.csv", NULL, NULL);
+        small_put(both[i], "eval/baseline-mean.csv", "id,label,predicted\n");
+    }
+    tn_findings_clear(&findings);
+    ASSERT_OK(tn_verify_same_bytes("three", "four", &findings, &same, &err), &err);
+    assert_int_equal(findings.list.len, 0);
+    assert_int_equal(same, 11);
+    small_put(&g, "tune/seeds.json", "{}\n");
+    ASSERT_OK(tn_verify_same_bytes("three", "four", &findings, &same, &err), &err);
+    assert_int_equal(findings.list.len, 1);
+    ASSERT_STR(findings.list.ptr[0].path, "tune/seeds.json");
     tn_findings_free(&findings);
     tn_arena_free(a);
 }

@@ -7,10 +7,50 @@
 /* Larger than any record that a run writes; a record is read whole. */
 enum { MAX_RECORD = 1 << 30 };
 
-const char *const tn_folder_same_bytes[] = {"data/split.csv",     "criteria.json",         "tune/steps.jsonl",
-                                            "tune/evals.jsonl",   "eval/predictions.csv",  "eval/baseline-majority.csv",
-                                            "eval/baseline-ngram.csv", "eval/baseline-probe.csv", "eval/metrics.json",
-                                            "eval/comparisons.json", "deploy/model/model.safetensors", NULL};
+/* The byte-equal set (DESIGN, promise 2): what each run has, and what some runs have. The baselines depend on the task;
+ * their predictions are found by name. */
+static const char *const always[] = {"data/split.csv",       "criteria.json",     "tune/steps.jsonl",      "tune/evals.jsonl",
+                                     "eval/predictions.csv", "eval/metrics.json", "eval/comparisons.json", "deploy/model/model.safetensors"};
+static const char *const sometimes[] = {"tune/seeds.json", "tune/search.json", "deploy/model/thresholds.json", "deploy/model/question_answering.json",
+                                        "deploy/adapter/adapter_model.safetensors"};
+
+/* "eval/baseline-NAME.csv" of the folder, in byte order. */
+static tn_status baselines(const char *dir, tn_arena *a, const char ***out, size_t *n, tn_err *err)
+{
+    const char *eval = tn_path_join(a, dir, "eval");
+    tn_str *name = NULL;
+    size_t n_names = 0;
+    *n = 0;
+    if (!eval)
+        return tn_fail_nomem(err, 64);
+    if (tn_file_is_dir(eval))
+        TN_TRY(tn_file_list(eval, a, &name, &n_names, err));
+    if (!(*out = TN_ARENA_ARRAY(a, const char *, n_names + 1)))
+        return tn_fail_nomem(err, n_names * sizeof **out);
+    for (size_t i = 0; i < n_names; i++)
+        if (tn_str_starts(name[i], "baseline-") && tn_str_ends(name[i], ".csv") && !((*out)[(*n)++] = tn_path_join(a, "eval", name[i].ptr)))
+            return tn_fail_nomem(err, 64);
+    return TN_OK;
+}
+
+tn_status tn_folder_same_bytes(const tn_run_folder *f, const char *const **out, tn_err *err)
+{
+    const char **baseline, **all;
+    size_t n_baselines, n = 0;
+    TN_TRY(baselines(f->dir, f->arena, &baseline, &n_baselines, err));
+    if (!(all = TN_ARENA_ARRAY(f->arena, const char *, TN_COUNT(always) + TN_COUNT(sometimes) + n_baselines + 1)))
+        return tn_fail_nomem(err, 256);
+    for (size_t i = 0; i < TN_COUNT(always); i++)
+        all[n++] = always[i];
+    for (size_t i = 0; i < TN_COUNT(sometimes); i++)
+        if (tn_folder_has(f, sometimes[i]))
+            all[n++] = sometimes[i];
+    for (size_t i = 0; i < n_baselines; i++)
+        all[n++] = baseline[i];
+    all[n] = NULL;
+    *out = all;
+    return TN_OK;
+}
 
 tn_status tn_folder_make(const char *dir, tn_arena *a, tn_run_folder *out, tn_err *err)
 {
@@ -32,13 +72,19 @@ tn_status tn_folder_empty(const char *dir, tn_arena *a, tn_err *err)
     static const char *const written[] = {"lock.json", "report.html", "env.json", "criteria.json", "findings.jsonl", "data/split.csv", "data/leaks.csv", "data/pii.json",
                                           "data/profile.json", "data/licences.json", "data/README.md", "experiment/candidates.csv", "experiment/baselines.json",
                                           "tune", "eval/metrics.json", "eval/comparisons.json", "eval/slices.csv", "eval/errors.csv", "eval/openings.log",
-                                          "eval/predictions.csv", "eval/baseline-majority.csv", "eval/baseline-ngram.csv", "eval/baseline-probe.csv",
-                                          "deploy/bench.json", "deploy/model", "deploy/adapter"};
+                                          "eval/predictions.csv", "deploy/bench.json", "deploy/model", "deploy/adapter"};
     for (size_t i = 0; i < TN_COUNT(written); i++) {
         const char *path = tn_path_join(a, dir, written[i]);
         if (!path)
             return tn_fail_nomem(err, 64);
         TN_TRY(tn_file_remove(path, err));
+    }
+    const char **baseline;
+    size_t n;
+    TN_TRY(baselines(dir, a, &baseline, &n, err));
+    for (size_t i = 0; i < n; i++) {
+        const char *path = tn_path_join(a, dir, baseline[i]);
+        TN_TRY(path ? tn_file_remove(path, err) : tn_fail_nomem(err, 64));
     }
     return TN_OK;
 }

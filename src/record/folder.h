@@ -25,7 +25,9 @@ tn_status tn_folder_read_json(const tn_run_folder *f, const char *record, tn_are
 /// SHA-256 of a record's bytes.
 tn_status tn_folder_digest(const tn_run_folder *f, const char *record, char hex[65], tn_err *err);
 
-/// The byte-equal set (DESIGN, promise 2): names of the records, NULL at the end.
-extern const char *const tn_folder_same_bytes[];
+/// The byte-equal set (DESIGN, promise 2) of a run: names of the records, NULL at the end, in the folder's arena. Those that
+/// every run has are named whether they are there or not; the others (seeds, search, thresholds, adapters, the predictions
+/// of the task's baselines) when they are.
+tn_status tn_folder_same_bytes(const tn_run_folder *f, const char *const **out, tn_err *err);
 
 #endif
