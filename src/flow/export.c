@@ -254,7 +254,7 @@ static void put_metric(tn_records *r, const char *name, const char *title, tn_ar
 
 static void put_section(const job *j, tn_records *r, tn_buf *out)
 {
-    tn_buf_c(out, "\n## 8-bit weights\n\nMatrices of the encoder's linear layers are int8, a scale an output channel; activations are "
+    tn_buf_c(out, "\n## 8-bit weights\n\nFigures of quality, latency and size above this section are those of the f32 model. Matrices of the encoder's linear layers are int8, a scale an output channel; activations are "
                   "8 bits, a range a token; heads and tables are f32. The weights take ");
     put(r, "model/size_bytes", TN_SHOW_BYTES, j->a, out);
     tn_buf_c(out, " instead of ");
@@ -305,6 +305,20 @@ static tn_status write_card(const job *j, tn_err *err)
 
 /* ---- the whole ---- */
 
+/* What is no weight and yet part of the model: without it the same scores would be other answers. */
+static tn_status copy_decisions(const job *j, tn_err *err)
+{
+    static const char *const name[] = {"thresholds.json", "question_answering.json"};
+    for (size_t i = 0; i < TN_COUNT(name); i++) {
+        const char *from = tn_path_join(j->a, j->o->model, name[i]), *to = tn_path_join(j->a, j->dir, name[i]);
+        if (!from || !to)
+            return tn_fail_nomem(err, 64);
+        if (tn_file_exists(from))
+            TN_TRY(tn_file_copy(from, to, err));
+    }
+    return TN_OK;
+}
+
 /* An encoder where the folder has no trained head. */
 static tn_status open_source(job *j, tn_err *err)
 {
@@ -330,6 +344,7 @@ static tn_status make(job *j, const tn_json **record, tn_err *err)
     tn_status st = path ? TN_OK : tn_fail_nomem(err, 64);
     TN_GO(st);
     TN_GO(tn_model_save_in_bytes(j->f32, j->dir, err));
+    TN_GO(copy_decisions(j, err));
     TN_GO(tn_model_open(j->o->engine, j->dir, &(tn_model_options){.encoder_only = j->is_encoder}, &j->int8, err));
     TN_GO(write_record(j, &text, err));
     tn_str kept = tn_str_dup(j->a, tn_buf_view(&text));
