@@ -111,7 +111,7 @@ static tn_status text_of_object(tn_str line, size_t number, const char *file, tn
     const tn_json *second = tn_json_get(v, "text_pair");
     if (second && tn_json_type(second) != TN_JSON_STRING)
         return tn_fail(err, TN_EFORMAT, "%s:%zu: \"text_pair\" must be a string", file, number);
-    *pair = tn_json_str(second);
+    *pair = second ? tn_json_str(second) : (tn_str){0};
     return TN_OK;
 }
 

@@ -162,6 +162,7 @@ labels = metrics["labels"]
 out = lines(run("predict", first, "--text", "hàng đẹp", "--json").stdout)
 assert out[0]["label"] in labels and 0 < out[0]["score"] <= 1
 assert [len(x) for x in lines(run("predict", first, "--text", "hàng đẹp", "--json", "--top", "3").stdout)] == [3]
+assert lines(run("predict", first, "--file", "-", "--input", "jsonl", "--json", input='{"text": "hàng đẹp"}\n').stdout) == out
 run("predict", first, work / "reviews.csv", "-o", work / "out.csv")
 table = (work / "out.csv").read_text().splitlines()
 assert table[0] == "id,predicted,score," + ",".join("p_" + x for x in labels) and len(table) == 161
