@@ -16,6 +16,7 @@ typedef struct {
     tn_arena *a;
     tn_measured measured;
     tn_str tag; /* pipeline tag */
+    bool no_memory;
 } card;
 
 /* "not measured" is only true when there was memory to look. */
@@ -23,6 +24,8 @@ static tn_status finish(card *c, tn_err *err)
 {
     tn_status st = tn_records_status(c->r, err);
     tn_records_close(c->r);
+    if (st == TN_OK && c->no_memory)
+        st = tn_fail_nomem(err, 4096);
     return st == TN_OK ? tn_buf_status(c->out, err) : st;
 }
 
@@ -50,7 +53,18 @@ static void num(card *c, tn_show how, const char *fmt, ...)
     tn_buf_printf(c->out, " <!-- %s -->", address);
 }
 
-/* Text of a record on one line, safe inside a Markdown table; "not recorded" when absent. */
+/* On one line, safe inside a Markdown table. */
+static void escaped(card *c, tn_str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        char x = s.ptr[i];
+        if (x == '|' || x == '<' || x == '`' || x == '*' || x == '_' || x == '[' || x == '\\')
+            tn_buf_char(c->out, '\\');
+        tn_buf_char(c->out, x == '\n' || x == '\r' ? ' ' : x);
+    }
+}
+
+/* Text of a record; "not recorded" when absent. */
 static void words(card *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static void words(card *c, const char *fmt, ...)
 {
@@ -62,12 +76,17 @@ static void words(card *c, const char *fmt, ...)
     tn_str s = tn_records_text(c->r, address);
     if (s.len == 0)
         text(c, "not recorded");
-    for (size_t i = 0; i < s.len; i++) {
-        char x = s.ptr[i];
-        if (x == '|' || x == '<' || x == '`' || x == '*' || x == '_' || x == '[' || x == '\\')
-            tn_buf_char(c->out, '\\');
-        tn_buf_char(c->out, x == '\n' || x == '\r' ? ' ' : x);
-    }
+    escaped(c, s);
+}
+
+static void json(card *c, const tn_json *v)
+{
+    tn_buf b = TN_BUF_INIT;
+    if (v)
+        tn_json_write(v, 0, &b);
+    c->no_memory |= tn_buf_status(&b, NULL) != TN_OK;
+    escaped(c, tn_buf_view(&b));
+    tn_buf_free(&b);
 }
 
 static tn_str plan_value(card *c, const char *path)
@@ -100,7 +119,10 @@ static const char *kind_of(card *c)
     for (size_t i = 0; i < TN_COUNT(kind); i++)
         if (tn_str_is(problem, kind[i][0]))
             return kind[i][pair ? 2 : 1];
-    return tn_str_is(c->tag, "text-classification") ? kind[0][1] : "as the tag says";
+    return tn_str_is(c->tag, "text-classification")    ? kind[0][1]
+           : tn_str_is(c->tag, "token-classification") ? "a tag a word"
+           : tn_str_is(c->tag, "question-answering")   ? "the words of a passage that answer a question"
+                                                       : "as the tag says";
 }
 
 /* ---- front matter ---- */
@@ -367,6 +389,59 @@ static void model_data(card *c)
     text(c, ".\n\n");
 }
 
+/* What a search tried; its choice stands in the place of the plan's values. */
+static void model_search(card *c)
+{
+    size_t n = count(c, "tune/search.json#/trials");
+    double chosen = -1;
+    if (n == 0)
+        return;
+    (void)tn_records_number(c->r, "tune/search.json#/chosen/trial", &chosen);
+    tn_buf_printf(c->out, "A search on the validation rows put values of its own in the place of those above (tune/search.json).\n\n"
+                          "| values | steps | validation %.*s | chosen |\n| --- | --- | --- | --- |\n",
+                  TN_ARG(tn_metric_title_of(tn_records_text(c->r, "tune/search.json#/metric"))));
+    for (size_t i = 0; i < n && i < 50; i++) {
+        char rungs[64], recipe[64];
+        snprintf(rungs, sizeof rungs, "tune/search.json#/trials/%zu/rungs", i);
+        snprintf(recipe, sizeof recipe, "tune/search.json#/trials/%zu/recipe", i);
+        size_t last = count(c, rungs);
+        text(c, "| ");
+        json(c, tn_records_at(c->r, recipe));
+        text(c, " | ");
+        num(c, TN_SHOW_COUNT, "%s/%zu/steps", rungs, last ? last - 1 : 0);
+        text(c, " | ");
+        num(c, TN_SHOW_3, "%s/%zu/score", rungs, last ? last - 1 : 0);
+        text(c, chosen == (double)i ? " | yes |\n" : " | |\n");
+    }
+    text(c, n > 50 ? "\nThe first 50 trials are shown.\n\n" : "\n");
+}
+
+static void model_seeds(card *c)
+{
+    size_t n = count(c, "tune/seeds.json#/seeds");
+    tn_str metric = tn_records_text(c->r, "tune/seeds.json#/metric"), chosen = tn_records_text(c->r, "tune/seeds.json#/chosen");
+    if (n == 0)
+        return;
+    tn_buf_printf(c->out, "Trained with several seeds; the best on the validation rows is this model, and alone met the test. Over all of them %.*s there is ",
+                  TN_ARG(tn_metric_title_of(metric)));
+    num(c, TN_SHOW_3, "tune/seeds.json#/mean");
+    text(c, " with a deviation of ");
+    num(c, TN_SHOW_3, "tune/seeds.json#/deviation");
+    tn_buf_printf(c->out, ".\n\n| seed | steps | validation %.*s | chosen |\n| --- | --- | --- | --- |\n", TN_ARG(tn_metric_title_of(metric)));
+    for (size_t i = 0; i < n; i++) {
+        char seed[64];
+        snprintf(seed, sizeof seed, "tune/seeds.json#/seeds/%zu/seed", i);
+        text(c, "| ");
+        num(c, TN_SHOW_EXACT, "%s", seed);
+        text(c, " | ");
+        num(c, TN_SHOW_COUNT, "tune/seeds.json#/seeds/%zu/steps", i);
+        text(c, " | ");
+        num(c, TN_SHOW_3, "tune/seeds.json#/seeds/%zu/%.*s", i, TN_ARG(metric));
+        text(c, tn_str_eq(tn_records_text(c->r, seed), chosen) ? " | yes |\n" : " | |\n");
+    }
+    text(c, "\n");
+}
+
 static void model_approach(card *c)
 {
     const tn_json *recipe = tn_records_at(c->r, "plan.yaml#/recipe");
@@ -379,7 +454,7 @@ static void model_approach(card *c)
         tn_str key = tn_json_key(v);
         const tn_json *value = tn_json_get(v, "value");
         tn_buf_printf(c->out, "| %.*s | ", TN_ARG(key));
-        tn_json_write(value ? value : v, 0, c->out);
+        json(c, value ? value : v);
         text(c, " | ");
         if (value)
             words(c, "plan.yaml#/recipe/%.*s/origin", TN_ARG(key));
@@ -389,16 +464,8 @@ static void model_approach(card *c)
         text(c, " |\n");
     }
     text(c, "\n");
-}
-
-static tn_str baseline_title(tn_str name)
-{
-    static const char *const known[][2] = {{"probe", "untouched encoder with a linear probe"}, {"ngram", "word and character n-grams, linear"}, {"majority", "majority class"}, {"commonest", "commonest set of labels"},
-                                           {"mean", "the mean"}};
-    for (size_t i = 0; i < TN_COUNT(known); i++)
-        if (tn_str_is(name, known[i][0]))
-            return tn_str_of(known[i][1]);
-    return name;
+    model_search(c);
+    model_seeds(c);
 }
 
 static void model_evaluation(card *c)
@@ -426,7 +493,7 @@ static void model_evaluation(card *c)
     text(c, "\n");
     for (size_t i = 0; i <= m->n_baselines; i++) {
         tn_str who = i ? m->baseline[m->n_baselines - i] : TN_STR("");
-        tn_buf_printf(c->out, "| %.*s |", TN_ARG(i ? baseline_title(who) : TN_STR("this model")));
+        tn_buf_printf(c->out, "| %.*s |", TN_ARG(i ? tn_baseline_title_of(who) : TN_STR("this model")));
         for (size_t k = 0; k < m->n_metrics; k++) {
             text(c, " ");
             num(c, TN_SHOW_3, "eval/metrics.json#/%s%.*s/%.*s", i ? "baselines/" : "test", TN_ARG(who), TN_ARG(m->metric[k]));
@@ -501,26 +568,51 @@ static void model_cost(card *c)
     text(c, ".\n\n");
 }
 
-static void snippets(card *c)
+/* A value that the model was trained with: the search's, else the plan's. */
+static tn_str trained_value(card *c, const char *key)
+{
+    char address[128];
+    snprintf(address, sizeof address, "tune/search.json#/chosen/recipe/%s", key);
+    tn_str found = tn_records_text(c->r, address);
+    char path[64];
+    snprintf(path, sizeof path, "recipe/%s", key);
+    return found.len ? found : plan_value(c, path);
+}
+
+typedef struct {
+    const char *options, *call, *flags; /* of pipeline(), of its answer, of `tenet predict` */
+} usage;
+
+static usage usage_of(card *c)
 {
     bool pair = tn_str_is(plan_value(c, "task/texts"), "pair"), several = tn_str_is(plan_value(c, "task/problem"), "multi-label");
-    tn_buf_printf(c->out, "## How to use\n\n```python\nfrom transformers import pipeline\n\nanswer = pipeline(\"%.*s\", model=\"deploy/model\")\n", TN_ARG(c->tag));
-    tn_buf_printf(c->out, "answer(%s%s)\n```\n\n", pair ? "{\"text\": \"...\", \"text_pair\": \"...\"}" : "\"...\"", several ? ", top_k=None" : "");
-    if (several)
+    if (tn_str_is(c->tag, "question-answering"))
+        return (usage){"", "question=\"...\", context=\"...\"", "--text \"QUESTION\" --context \"PASSAGE\""};
+    if (tn_str_is(c->tag, "token-classification"))
+        return (usage){", aggregation_strategy=\"simple\"", "\"...\"", "--text \"...\" --aggregation simple"};
+    if (pair)
+        return (usage){"", several ? "{\"text\": \"...\", \"text_pair\": \"...\"}, top_k=None" : "{\"text\": \"...\", \"text_pair\": \"...\"}", "--text \"...\" --pair \"...\""};
+    return (usage){"", several ? "\"...\", top_k=None" : "\"...\"", "--text \"...\""};
+}
+
+static void snippets(card *c)
+{
+    usage u = usage_of(c);
+    tn_buf_printf(c->out, "## How to use\n\n```python\nfrom transformers import pipeline\n\nanswer = pipeline(\"%.*s\", model=\"deploy/model\"%s)\nanswer(%s)\n```\n\n",
+                  TN_ARG(c->tag), u.options, u.call);
+    if (tn_str_is(plan_value(c, "task/problem"), "multi-label"))
         text(c, "A label is given from its score in thresholds.json on; `tenet predict MODEL DATA` applies them.\n\n");
-    tn_buf_printf(c->out, "```bash\ntenet predict deploy/model --text \"...\"%s\ntenet serve deploy/model\n```\n\n", pair ? " --pair \"...\"" : "");
+    tn_buf_printf(c->out, "```bash\ntenet predict deploy/model %s\ntenet serve deploy/model\n```\n\n", u.flags);
     text(c, "The same training in transformers:\n\n```python\nfrom transformers import TrainingArguments\n\nargs = TrainingArguments(\n    output_dir=\"out\",\n");
     static const char *const argument[][2] = {{"num_train_epochs", "epochs"}, {"per_device_train_batch_size", "batch_size"}, {"learning_rate", "learning_rate"},
                                               {"lr_scheduler_type", "schedule"}, {"warmup_steps", "warmup_ratio"}, {"weight_decay", "weight_decay"},
                                               {"max_grad_norm", "max_grad_norm"}};
     for (size_t i = 0; i < TN_COUNT(argument); i++) {
-        char path[64];
-        snprintf(path, sizeof path, "recipe/%s", argument[i][1]);
-        tn_str v = plan_value(c, path);
+        tn_str v = trained_value(c, argument[i][1]);
         if (!v.len)
             continue;
         bool quoted = strcmp(argument[i][1], "schedule") == 0;
-        tn_buf_printf(c->out, "    %s=%s%.*s%s,  # plan.yaml: %s\n", argument[i][0], quoted ? "\"" : "", TN_ARG(v), quoted ? "\"" : "", path);
+        tn_buf_printf(c->out, "    %s=%s%.*s%s,  # recipe/%s\n", argument[i][0], quoted ? "\"" : "", TN_ARG(v), quoted ? "\"" : "", argument[i][1]);
     }
     text(c, "    eval_strategy=\"epoch\",\n    save_strategy=\"epoch\",\n    load_best_model_at_end=True,\n)\n```\n\n");
 }
@@ -599,6 +691,15 @@ static tn_str model_name(card *c)
     return base.len && name.ptr ? name : TN_STR("model");
 }
 
+/* "Token classification": the tag in words. */
+static void task_name(card *c)
+{
+    for (size_t i = 0; i < c->tag.len; i++) {
+        char x = c->tag.ptr[i];
+        tn_buf_char(c->out, x == '-' ? ' ' : i == 0 && x >= 'a' && x <= 'z' ? (char)(x - 32) : x);
+    }
+}
+
 tn_status tn_card_model(const char *dir, tn_arena *a, tn_buf *out, tn_err *err)
 {
     card c = {.out = out, .a = a};
@@ -606,7 +707,9 @@ tn_status tn_card_model(const char *dir, tn_arena *a, tn_buf *out, tn_err *err)
     look(&c);
     tn_str name = model_name(&c);
     model_front(&c, name);
-    tn_buf_printf(out, "\n# %.*s\n\nText classification for this task: ", TN_ARG(name));
+    tn_buf_printf(out, "\n# %.*s\n\n", TN_ARG(name));
+    task_name(&c);
+    text(&c, " for this task: ");
     words(&c, "plan.yaml#/brief/what");
     text(&c, "\n\nEvery number below is followed by the address of its record in the run folder.\n\n");
     model_limits(&c);
@@ -656,6 +759,8 @@ static void class_table(card *c)
         return;
     }
     n = count(c, "data/profile.json#/classes");
+    if (n == 0 && tn_records_get(c->r, "data/profile.json"))
+        return; /* answers to questions have none */
     text(c, "| class | train | validation | test |\n| --- | --- | --- | --- |\n");
     for (size_t i = 0; i < n; i++) {
         static const char *const split[] = {"train", "validation", "test"};

@@ -45,3 +45,15 @@ tn_str tn_metric_title_of(tn_str name)
     const tn_metric_info *m = tn_metric_find(name);
     return m ? tn_str_of(m->title) : name;
 }
+
+tn_str tn_baseline_title_of(tn_str name)
+{
+    static const char *const title[][2] = {{"majority", "majority class"}, {"commonest", "commonest set of labels"}, {"mean", "the mean"},
+                                           {"frequent", "each word's commonest tag"}, {"silence", "no answer to any question"},
+                                           {"ngram", "word and letter n-grams"}, {"tagger", "linear tagger"}, {"lexical", "words in common"},
+                                           {"probe", "untouched encoder with a probe"}, {"sentence", "untouched encoder's sentence"}};
+    for (size_t i = 0; i < TN_COUNT(title); i++)
+        if (tn_str_is(name, title[i][0]))
+            return tn_str_of(title[i][1]);
+    return name;
+}

@@ -1,6 +1,6 @@
 #ifndef TN_METRIC_NAMES_H
 #define TN_METRIC_NAMES_H
-/// Every metric that a record may name, over all tasks: what people call it, and how it was made.
+/// Every metric and baseline that a record may name, over all tasks: what people call it, and how a metric was made.
 
 #include "base/str.h"
 
@@ -17,5 +17,7 @@ typedef struct {
 const tn_metric_info *tn_metric_find(tn_str name);
 /// "macro F1"; the name itself when it is in no row.
 tn_str tn_metric_title_of(tn_str name);
+/// Of a baseline, at most 30 letters: "majority class"; the name itself when it is in no row.
+tn_str tn_baseline_title_of(tn_str name);
 
 #endif

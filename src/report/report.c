@@ -90,6 +90,16 @@ static void say(page *p, tn_str s)
         html(p, "<span class=\"none\">not recorded</span>");
 }
 
+static void json(page *p, const tn_json *v)
+{
+    tn_buf b = TN_BUF_INIT;
+    if (v)
+        tn_json_write(v, 0, &b);
+    p->no_memory |= tn_buf_status(&b, NULL) != TN_OK;
+    tn_html_text(p->out, tn_buf_view(&b));
+    tn_buf_free(&b);
+}
+
 static size_t count(page *p, const char *address)
 {
     return tn_json_len(tn_records_at(p->r, address));
@@ -437,12 +447,13 @@ static void data(page *p)
     size_t n = count(p, "data/profile.json#/classes");
     if (count(p, "data/profile.json#/numbers")) {
         numbers_table(p);
-    } else if (n == 0) {
+    } else if (!tn_records_get(p->r, "data/profile.json")) {
         html(p, "<p>Data profile: ");
         not_measured(p);
         html(p, "</p>\n");
     } else {
-        html(p, "<table><tr><th>class</th><th class=\"n\">train</th><th class=\"n\">validation</th><th class=\"n\">test</th></tr>\n");
+        html(p, n ? "<table><tr><th>class</th>" : "<table><tr><th>rows</th>");
+        html(p, "<th class=\"n\">train</th><th class=\"n\">validation</th><th class=\"n\">test</th></tr>\n");
         for (size_t i = 0; i < n && i < 30; i++) {
             html(p, "<tr><td>");
             say(p, words_at(p, "data/profile.json#/classes/%zu/label", i));
@@ -500,6 +511,68 @@ static void smooth(double *y, size_t n)
     }
 }
 
+/* The values that a search tried, and those that took the place of the plan's. */
+static void search(page *p)
+{
+    size_t n = count(p, "tune/search.json#/trials");
+    double chosen = -1;
+    if (n == 0)
+        return;
+    (void)tn_records_number(p->r, "tune/search.json#/chosen/trial", &chosen);
+    html(p, "<h3>Search</h3>\n<p>Values that were tried on the validation rows; those of the marked trial trained the model, in the place of the recipe's.</p>\n"
+            "<table><tr><th>values</th><th class=\"n\">steps</th><th class=\"n\">validation ");
+    tn_html_text(p->out, tn_metric_title_of(words_at(p, "tune/search.json#/metric")));
+    html(p, "</th></tr>\n");
+    for (size_t i = 0; i < n && i < 50; i++) {
+        char rungs[64], recipe[64];
+        snprintf(rungs, sizeof rungs, "tune/search.json#/trials/%zu/rungs", i);
+        snprintf(recipe, sizeof recipe, "tune/search.json#/trials/%zu/recipe", i);
+        size_t last = count(p, rungs);
+        html(p, chosen == (double)i ? "<tr class=\"chosen\"><td>" : "<tr><td>");
+        json(p, tn_records_at(p->r, recipe));
+        html(p, "</td>");
+        cell_open(p);
+        num(p, TN_SHOW_COUNT, "%s/%zu/steps", rungs, last ? last - 1 : 0);
+        html(p, "</td>");
+        cell_open(p);
+        num(p, TN_SHOW_3, "%s/%zu/score", rungs, last ? last - 1 : 0);
+        html(p, "</td></tr>\n");
+    }
+    html(p, "</table>\n");
+    if (n > 50)
+        tn_buf_printf(p->out, "<p>%zu trials; the first 50 are shown, all are in tune/search.json.</p>\n", n);
+}
+
+static void seeds(page *p)
+{
+    size_t n = count(p, "tune/seeds.json#/seeds");
+    tn_str metric = words_at(p, "tune/seeds.json#/metric"), chosen = words_at(p, "tune/seeds.json#/chosen");
+    if (n == 0)
+        return;
+    html(p, "<h3>Seeds</h3>\n<p>The best on the validation rows is the model, and alone met the test. Over all, ");
+    tn_html_text(p->out, tn_metric_title_of(metric));
+    html(p, " is ");
+    num(p, TN_SHOW_3, "tune/seeds.json#/mean");
+    html(p, " with a deviation of ");
+    num(p, TN_SHOW_3, "tune/seeds.json#/deviation");
+    html(p, ".</p>\n<table><tr><th class=\"n\">seed</th><th class=\"n\">steps</th><th class=\"n\">best step</th><th class=\"n\">validation ");
+    tn_html_text(p->out, tn_metric_title_of(metric));
+    html(p, "</th></tr>\n");
+    for (size_t i = 0; i < n; i++) {
+        static const char *const what[] = {"seed", "steps", "best_step"};
+        html(p, tn_str_eq(words_at(p, "tune/seeds.json#/seeds/%zu/seed", i), chosen) ? "<tr class=\"chosen\">" : "<tr>");
+        for (size_t k = 0; k < TN_COUNT(what); k++) {
+            cell_open(p);
+            num(p, k ? TN_SHOW_COUNT : TN_SHOW_EXACT, "tune/seeds.json#/seeds/%zu/%s", i, what[k]);
+            html(p, "</td>");
+        }
+        cell_open(p);
+        num(p, TN_SHOW_3, "tune/seeds.json#/seeds/%zu/%.*s", i, TN_ARG(metric));
+        html(p, "</td></tr>\n");
+    }
+    html(p, "</table>\n");
+}
+
 static void approach(page *p)
 {
     html(p, "<h2 id=\"approach\">Approach</h2>\n<p>");
@@ -509,20 +582,20 @@ static void approach(page *p)
     html(p, ".</p>\n<table><tr><th>setting</th><th class=\"n\">value</th><th>origin</th><th>reason</th></tr>\n");
     for (const tn_json *v = tn_json_first(tn_records_at(p->r, "plan.yaml#/recipe")); v; v = tn_json_next(v)) {
         const tn_json *value = tn_json_get(v, "value");
-        tn_buf b = TN_BUF_INIT;
-        tn_json_write(value ? value : v, 0, &b);
         html(p, "<tr><td>");
         tn_html_text(p->out, tn_json_key(v));
         html(p, "</td><td class=\"n\">");
-        tn_html_text(p->out, tn_buf_view(&b));
+        json(p, value ? value : v);
         html(p, "</td><td>");
         tn_html_text(p->out, tn_json_str(tn_json_get(v, "origin")));
         html(p, "</td><td>");
         tn_html_text(p->out, tn_json_str(tn_json_get(v, "reason")));
         html(p, "</td></tr>\n");
-        tn_buf_free(&b);
     }
-    html(p, "</table>\n<h3>Learning curve</h3>\n");
+    html(p, "</table>\n");
+    search(p);
+    seeds(p);
+    html(p, "<h3>Learning curve</h3>\n");
     size_t steps = count(p, "tune/steps.jsonl"), evals = count(p, "tune/evals.jsonl");
     if (steps == 0) {
         html(p, "<p>Learning curve: ");
@@ -589,11 +662,7 @@ static void who_address(const tn_measured *m, size_t i, char *out, size_t size)
 
 static tn_str who_name(const tn_measured *m, size_t i)
 {
-    static const char *const known[][2] = {{"probe", "untouched encoder + probe"}, {"ngram", "n-grams, linear"}, {"majority", "majority class"}, {"commonest", "commonest set of labels"}, {"mean", "the mean"}};
-    for (size_t k = 0; i && k < TN_COUNT(known); k++)
-        if (tn_str_is(m->baseline[m->n_baselines - i], known[k][0]))
-            return tn_str_of(known[k][1]);
-    return i ? m->baseline[m->n_baselines - i] : TN_STR("this model");
+    return i ? tn_baseline_title_of(m->baseline[m->n_baselines - i]) : TN_STR("this model");
 }
 
 static void sentence_start(page *p, tn_str title)

@@ -92,7 +92,7 @@ def format_code():
 
 def format_tables():
     assert section("Model choice").strip().startswith("| model | parameters | licence |") and "<table><tr><th>model</th>" in report
-    assert "| untouched encoder with a linear probe |" in section("Evaluation")
+    assert "| untouched encoder with a probe |" in section("Evaluation")
     assert run("runs", "list", work).stdout.split("\n")[0].split()[:2] == ["run", "status"]
 
 

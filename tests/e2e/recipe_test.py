@@ -33,6 +33,8 @@ assert abs(record["mean"] - sum(scores.values()) / 3) < 1e-12 and record["deviat
 assert (seeds / "tune/evals.jsonl").read_bytes() == (seeds / f"tune/seed-{record['chosen']}/evals.jsonl").read_bytes()
 assert len((seeds / "eval/openings.log").read_text().splitlines()) == 4
 run("verify", seeds)
+for page in ("report.html", "deploy/model/README.md"):
+    assert "tune/seeds.json#/mean" in (seeds / page).read_text() and "tune/seeds.json#/seeds/2/macro_f1" in (seeds / page).read_text(), page
 
 # Adapters: kept as such with the base they stand on, and merged for what is deployed. Frozen layers stay as they were.
 lora = tune(job("lora", "{epochs: 1, batch_size: 8, learning_rate: 1e-2, lora: {rank: 4, alpha: 8, dropout: 0.1, targets: [query, value]}}"))
@@ -55,6 +57,10 @@ assert sorted(len(t["rungs"]) for t in record["trials"]) == [1, 1, 2, 3, 3], rec
 assert record["chosen"]["recipe"] == record["trials"][record["chosen"]["trial"]]["recipe"]
 peak = max(json.loads(l)["lr"] for l in (search / "tune/steps.jsonl").read_text().splitlines())
 assert abs(peak - record["chosen"]["recipe"]["learning_rate"]) < 1e-12
+run("verify", search)
+for page in ("report.html", "deploy/model/README.md"):
+    assert "tune/search.json#/trials/4/rungs/" in (search / page).read_text(), page
+assert f"learning_rate={record['chosen']['recipe']['learning_rate']}," in (search / "deploy/model/README.md").read_text().replace("e-0", "e-")
 rng = random.Random(7)
 again = job("again", recipe)
 for _ in range(6):
