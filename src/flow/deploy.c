@@ -32,9 +32,11 @@ static double percentile(const double *sorted, size_t n, double share)
 /* One prediction by a fresh process: start, open, tokenise, answer. It tells its own peak memory (--usage). */
 static bool measure_once(const tn_flow *f, const char *model, double *ms, uint64_t *peak)
 {
-    const char *argv[] = {f->o->program, "predict", model, "--text", "ok", "--quiet", "--usage", NULL};
+    const char *argv[12] = {f->o->program, "predict", model, "--quiet", "--usage"};
     tn_arena *a = tn_arena_new(0);
     tn_child_result r;
+    for (size_t i = 0; f->task->once[i] && i < 6; i++)
+        argv[5 + i] = f->task->once[i];
     const tn_json *usage = NULL;
     int64_t bytes = 0;
     double start = tn_clock_seconds();

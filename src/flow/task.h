@@ -57,6 +57,9 @@ typedef struct tn_flow_task {
     const char *about;   /* what a row carries, in a sentence: "one label a text" */
     const char *items;   /* what is counted by n of records, for people: "texts" */
 
+    /// Arguments of `tenet predict MODEL` for one answer, to measure a cold start by; NULL at the end.
+    const char *const *once;
+
     /// Names of its metrics in the order of records; NULL at the end.
     const char *const *metric;
     /// Those that can be the criterion, the assumed one first, and the reason for it.

@@ -434,8 +434,7 @@ typedef struct {
     double loss[2], sum[2]; /* of first and last tokens; of exact and F1 */
     int64_t n_windows;
     tn_spans_options o;
-    tn_answer_choice *choice; /* [n], where silence can be right */
-    tn_arena *scratch;
+    tn_answer_choice *by_f1, *by_exact; /* [n], where silence can be right */
 } judge;
 
 static double cross_entropy(const float *z, size_t n, int32_t right)
@@ -453,12 +452,15 @@ static tn_status judge_question(judge *j, tn_err *err)
     const own *o = own_of(j->f);
     said s;
     uint32_t row = j->row[j->at];
-    tn_arena_reset(j->scratch);
-    TN_TRY(read_spans(j->f, row, &o->held[j->at], j->logits, &j->o, j->scratch, &s, err));
-    TN_TRY(score(j->f, row, &s, err));
+    tn_arena_mark mark = tn_arena_save(j->f->arena);
+    tn_status st = read_spans(j->f, row, &o->held[j->at], j->logits, &j->o, j->f->arena, &s, err);
+    tn_arena_restore(j->f->arena, mark);
+    TN_TRY(st);
+    TN_TRY(score(j->f, row, &s, err)); /* its text lies in the passage */
     j->sum[0] += s.score.exact;
     j->sum[1] += s.score.f1;
-    j->choice[j->at] = (tn_answer_choice){s.difference, s.score.f1, o->q.question[row].impossible};
+    j->by_f1[j->at] = (tn_answer_choice){s.difference, s.score.f1, o->q.question[row].impossible};
+    j->by_exact[j->at] = (tn_answer_choice){s.difference, s.score.exact, o->q.question[row].impossible};
     j->at++;
     j->n_logits = 0;
     return TN_OK;
@@ -491,11 +493,15 @@ static tn_status judge_finish(void *self, tn_scores *out, tn_err *err)
     judge *j = self;
     (void)err;
     out->loss = (j->loss[0] + j->loss[1]) / 2 / (double)j->n_windows;
-    double f1 = j->sum[1] / (double)j->n;
-    /* Where silence can be right, by the best threshold of this moment; exact match by F1's. */
-    if (j->o.impossible)
-        tn_answer_threshold(j->choice, j->n, &f1);
-    tn_scores_add(out, "exact_match", j->sum[0] / (double)j->n, false);
+    double f1 = j->sum[1] / (double)j->n, exact = j->sum[0];
+    /* Where silence can be right, by the best threshold of this moment; exact match by F1's, which the model will have. */
+    if (j->o.impossible) {
+        double threshold = tn_answer_threshold(j->by_f1, j->n, &f1);
+        exact = 0;
+        for (size_t i = 0; i < j->n; i++)
+            exact += j->by_exact[i].difference <= threshold ? j->by_exact[i].answered : j->by_exact[i].silent;
+    }
+    tn_scores_add(out, "exact_match", exact / (double)j->n, false);
     tn_scores_add(out, "answer_f1", f1, false);
     return TN_OK;
 }
@@ -510,11 +516,9 @@ static tn_status evaluator(tn_flow *f, const uint32_t *row, size_t n, tn_evaluat
     if (!j)
         return tn_fail_nomem(err, sizeof *j);
     *j = (judge){.f = f, .row = row, .n = n, .logits = TN_ARENA_ARRAY(f->arena, float, 2 * most),
-                 .choice = TN_ARENA_ARRAY(f->arena, tn_answer_choice, n), .scratch = tn_arena_new(0)};
-    if (!j->logits || !j->choice || !j->scratch) {
-        tn_arena_free(j->scratch);
+                 .by_f1 = TN_ARENA_ARRAY(f->arena, tn_answer_choice, n), .by_exact = TN_ARENA_ARRAY(f->arena, tn_answer_choice, n)};
+    if (!j->logits || !j->by_f1 || !j->by_exact)
         return tn_fail_nomem(err, 2 * most * sizeof(float));
-    }
     *out = (tn_evaluator){j, judge_add, judge_finish};
     return span_options(f, &j->o, err);
 }
@@ -772,16 +776,25 @@ static double badness(const tn_flow *f, const tn_answers *a, size_t i)
     return (1 - s[i].score.f1) * (1 + (isnan(s[i].probability) ? 0 : s[i].probability));
 }
 
+/* Answers are pieces of passages: personal data in them is redacted as in the question. */
+static tn_status shown_answer(tn_str answer, tn_arena *arena, tn_str *out, tn_err *err)
+{
+    tn_buf safe = TN_BUF_INIT;
+    tn_status st = tn_pii_redact(answer.len ? answer : TN_STR("(no answer)"), &safe, err);
+    if (st == TN_OK && !(*out = tn_str_dup(arena, tn_buf_view(&safe))).ptr)
+        st = tn_fail_nomem(err, safe.len);
+    tn_buf_free(&safe);
+    return st;
+}
+
 static tn_status error(const tn_flow *f, const tn_answers *a, size_t i, tn_arena *arena, tn_task_error *out, tn_err *err)
 {
     const own *o = own_of(f);
     const said *s = a->own;
     uint32_t row = a->row[i];
-    (void)arena, (void)err;
-    *out = (tn_task_error){.text = o->question[row], .predicted = s[i].text.len ? s[i].text : TN_STR("(no answer)"),
-                           .label = o->q.question[row].n_answers ? o->right[row][0] : TN_STR("(no answer)"),
-                           .confidence = (float)(isnan(s[i].probability) ? 0 : s[i].probability)};
-    return TN_OK;
+    *out = (tn_task_error){.text = o->question[row], .confidence = (float)(isnan(s[i].probability) ? 0 : s[i].probability)};
+    TN_TRY(shown_answer(s[i].text, arena, &out->predicted, err));
+    return shown_answer(o->q.question[row].n_answers ? o->right[row][0] : TN_STR(""), arena, &out->label, err);
 }
 
 static tn_status rescore_row(const tn_csv_row *r, tn_arena *a, double *sum, tn_err *err)
@@ -838,6 +851,7 @@ const tn_flow_task tn_task_answers = {
     .name = "extractive question answering",
     .about = "a question, a passage, and the words of the passage that answer it",
     .items = "questions",
+    .once = (const char *const[]){"--text", "ok", "--context", "ok", NULL},
     .metric = metric,
     .criterion = criterion,
     .criterion_reason = "an answer that is nearly right is worth something",

@@ -592,6 +592,7 @@ const tn_flow_task tn_task_multi_label = {
     .name = "text classification",
     .about = "any number of labels a text",
     .items = "texts",
+    .once = (const char *const[]){"--text", "ok", NULL},
     .metric = metric,
     .criterion = criterion,
     .criterion_reason = "every label counts the same, whatever its share",

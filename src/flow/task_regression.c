@@ -337,6 +337,7 @@ const tn_flow_task tn_task_regression = {
     .name = "text scoring",
     .about = "a number a text",
     .items = "texts",
+    .once = (const char *const[]){"--text", "ok", NULL},
     .metric = metric,
     .criterion = criterion,
     .criterion_reason = "in the units of the label, and no single row decides it",

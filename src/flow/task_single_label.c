@@ -214,6 +214,7 @@ const tn_flow_task tn_task_single_label = {
     .name = "text classification",
     .about = "one label a text",
     .items = "texts",
+    .once = (const char *const[]){"--text", "ok", NULL},
     .metric = metric,
     .criterion = criterion,
     .criterion_reason = "every class counts the same, whatever its share",

@@ -741,6 +741,7 @@ const tn_flow_task tn_task_tokens = {
     .name = "token classification",
     .about = "a tag a word",
     .items = "sentences",
+    .once = (const char *const[]){"--text", "ok", NULL},
     .metric = metric,
     .criterion = criterion,
     .criterion_reason = "a span counts when its type and both ends are right, as seqeval has it",
