@@ -273,7 +273,7 @@ static tn_status run(cli *c, tn_err *err)
     size_t n_fresh;
     tn_model_fresh(m, &n_fresh);
     if (n_fresh) {
-        st = tn_fail(err, TN_ERULE, "%s has no trained classification head (constraint-task): it is an encoder; tune it first (tenet run), or use `tenet embed`", dir);
+        st = tn_fail(err, TN_ERULE, "%s has no trained head (constraint-task): it is an encoder; tune it first (tenet run), or use `tenet embed`", dir);
         goto done;
     }
     TN_GO(tn_ranks_share(m, &ranks, err));

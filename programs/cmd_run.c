@@ -66,7 +66,10 @@ static tn_status run(cli *c, tn_err *err)
         } else {
             tn_progress_say(&c->progress, "Criterion fixed before training: %s", r.criteria_met ? "met" : "not met");
             const char *run_dir = cli_quoted(c, r.dir);
-            tn_progress_say(&c->progress, "Look at %s/report.html; try: tenet predict %s --text \"...\"; check: tenet verify %s", run_dir, run_dir, run_dir);
+            const char *more = tn_json_is_str(tn_json_pointer(r.plan, "/task/tag/value"), "question-answering") ? " --context \"...\""
+                               : tn_json_is_str(tn_json_pointer(r.plan, "/task/texts/value"), "pair")           ? " --pair \"...\""
+                                                                                                                 : "";
+            tn_progress_say(&c->progress, "Look at %s/report.html; try: tenet predict %s --text \"...\"%s; check: tenet verify %s", run_dir, run_dir, more, run_dir);
         }
     }
     if (st == TN_EINTR && r.dir)

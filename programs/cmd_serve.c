@@ -34,7 +34,7 @@ static tn_status run(cli *c, tn_err *err)
     TN_GO(tn_model_open(engine, dir, &(tn_model_options){.base = base}, &m, err));
     tn_model_fresh(m, &n_fresh);
     if (n_fresh) {
-        st = tn_fail(err, TN_ERULE, "%s has no trained classification head (constraint-evaluate): tune it first (tenet run)", dir);
+        st = tn_fail(err, TN_ERULE, "%s has no trained head (constraint-evaluate): tune it first (tenet run)", dir);
         goto done;
     }
     tn_answer_options answers = {0};
