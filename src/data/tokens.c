@@ -65,6 +65,9 @@ static tn_status add_word(builder *b, tn_str word, tn_str tag, uint32_t line)
     tag = tn_str_trim(tag);
     if (word.len == 0)
         return tn_fail(b->err, TN_EFORMAT, "%s:%u: a word is empty", path_of(b), line);
+    if (memchr(word.ptr, 0, word.len) || memchr(tag.len ? tag.ptr : "", 0, tag.len))
+        return tn_fail(b->err, TN_EFORMAT, "%s:%u: a word or tag holds a NUL character (\\u0000); remove it", path_of(b),
+                       line);
     if (word.len > MAX_WORD || tag.len > MAX_WORD)
         return tn_fail(b->err, TN_ELIMIT,
                        "%s:%u: a word or tag of %zu bytes; %d are the most: are the columns parted right?", path_of(b),
@@ -154,9 +157,9 @@ static tn_status begin_document(builder *b, tn_str name)
 
 typedef struct {
     bool tabs, conllu;
-    size_t n;                  /* columns */
-    size_t word, tag;          /* tag = SIZE_MAX: none */
-    tn_str names[MAX_COLUMNS]; /* of CoNLL-U Plus, or CoNLL-U's; empty = by number */
+    size_t n;                      /* columns */
+    size_t word, tag;              /* tag = SIZE_MAX: none */
+    tn_str names[MAX_COLUMNS + 1]; /* of CoNLL-U Plus, or CoNLL-U's; one more tells that there are too many */
     size_t n_names;
 } layout;
 
@@ -170,6 +173,7 @@ static bool next_line(tn_str *rest, tn_str *line)
     return true;
 }
 
+/* cell [MAX_COLUMNS + 1]: the last one says that there are too many. */
 static size_t cut_columns(tn_str line, bool tabs, tn_str *cell)
 {
     size_t n = 0;
@@ -251,7 +255,9 @@ static tn_status find_layout(builder *b, tn_str text, layout *l)
         if (tn_str_starts(line, "# global.columns =")) {
             tn_str names = tn_str_sub(line, 18, line.len);
             l->n_names = cut_columns(names, false, l->names);
-            l->n_names = l->n_names > MAX_COLUMNS ? 0 : l->n_names;
+            if (l->n_names > MAX_COLUMNS)
+                return tn_fail(b->err, TN_ELIMIT, "%s: global.columns names more than %d columns", path_of(b),
+                               MAX_COLUMNS);
         } else if (tn_str_trim(line).len == 0 || is_docstart(line)) {
             continue;
         } else if (line.ptr[0] != '#') {

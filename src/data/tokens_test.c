@@ -89,6 +89,8 @@ static void files_of_every_habit(void **state)
     tn_buf_free(&b);
 }
 
+#define N16 " n n n n n n n n n n n n n n n n"
+
 static void bad_files_are_refused_with_their_place(void **state)
 {
     static const struct {
@@ -107,6 +109,7 @@ static void bad_files_are_refused_with_their_place(void **state)
         {"a.conll", "word\nword\n", "one column", TN_DATA_EVAL, TN_EFORMAT},
         {"a.conll", "a\tO\nb\xff\tO\n", "a.conll:2:2: byte 0xFF", TN_DATA_EVAL, TN_EFORMAT},
         {"a.conllu", "1\ta\tX\n", "has 10 columns", TN_DATA_EVAL, TN_EFORMAT},
+        {"a.conll", "# global.columns =" N16 N16 N16 N16 " n\na\tO\n", "more than 64 columns", TN_DATA_EVAL, TN_ELIMIT},
         {"a.conll", "a\tO\n\nb\tO\n\nc\tO\n", "every word has the tag \"O\"", TN_DATA_TRAIN, TN_EFORMAT},
         {"a.conll", "a\tO\nb\tX\n", "1 sentence cannot be split", TN_DATA_TRAIN, TN_EFORMAT},
         {"a.conllu", "1\ta\t_\t_\t_\t_\t0\t_\t_\t_\n", "no sentence is left", TN_DATA_EVAL, TN_EFORMAT},
@@ -117,6 +120,8 @@ static void bad_files_are_refused_with_their_place(void **state)
         {"a.jsonl", "{\"tokens\":[\"a\"],\"tags\":[\"O\"]}\n{\"tokens\":[1],\"tags\":[\"O\"]}",
          "a.jsonl:2: a word is a number", TN_DATA_EVAL, TN_EFORMAT},
         {"a.jsonl", "{\"tokens\":[\" \"],\"tags\":[\"O\"]}", "a word is empty", TN_DATA_EVAL, TN_EFORMAT},
+        {"a.jsonl", "{\"tokens\":[\"a\\u0000b\"],\"tags\":[\"O\"]}", "a NUL character", TN_DATA_EVAL, TN_EFORMAT},
+        {"a.jsonl", "{\"tokens\":[\"a\"],\"tags\":[\"\\u0000\"]}", "a NUL character", TN_DATA_EVAL, TN_EFORMAT},
         {"a.jsonl", "{\"tokens\":[\"a\"],\"tags\":[1.5]}", "no whole number", TN_DATA_EVAL, TN_EFORMAT},
         {"a.jsonl", "{\"tokens\":[\"a\"],\"tags\":[{}]}", "a tag is an object", TN_DATA_EVAL, TN_EFORMAT},
         {"a.jsonl", "{\"tokens\":[\"a\"],\"ner_tags\":[\"O\"],\"pos_tags\":[\"N\"]}", "could both be the tags",
