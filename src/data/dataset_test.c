@@ -473,6 +473,10 @@ static void refuses_ill_formed_answers(void **state)
     }
     tn_err err = TN_ERR_INIT;
     tn_dataset d;
+    static char many[32 * 1001] = "text,label\n";
+    for (int i = 0, n = (int)strlen(many); i <= 1000; i++)
+        n += snprintf(many + n, sizeof many - (size_t)n, "some text,label %d\n", i);
+    ASSERT_FAILS(tn_dataset_load(&(tn_data_source){.path = put("many.csv", many), .kind = TN_LABEL_SET}, &d, NULL, &err), TN_ELIMIT, &err);
     ASSERT_FAILS(tn_dataset_load(&(tn_data_source){.path = put("prose.txt", "just a text\n"), .kind = TN_LABEL_SET}, &d, NULL, &err), TN_EFORMAT, &err);
     ASSERT_FAILS(tn_dataset_load(&(tn_data_source){.path = put("two.txt", "__label__a __label__b x y\n__label__a z\n")}, &d, NULL, &err), TN_EFORMAT, &err);
 }

@@ -16,7 +16,8 @@ typedef struct {
     size_t n, cap;
 } names;
 
-enum { MAX_SET = 1000 }; /* labels of one row: beyond, a separator was meant for something else */
+/* Labels of one row, and of all (TN_MAX_LABELS of a model): beyond, a separator was meant for something else. */
+enum { MAX_SET = 1000, MAX_NAMES = 1000 };
 
 static tn_status add(names *x, tn_str name, tn_arena *a, tn_err *err)
 {
@@ -118,9 +119,14 @@ static tn_status label_set(const tn_data_source *s, bool flags, tn_dataset *d, c
     for (size_t r = 0; r < d->n_rows; r++)
         any_training |= is_training(&d->row[r]);
     for (size_t r = 0; !given && r < d->n_rows; r++)
-        for (size_t k = 0; k < of_row[r].n && (is_training(&d->row[r]) || !any_training); k++)
+        for (size_t k = 0; k < of_row[r].n && (is_training(&d->row[r]) || !any_training); k++) {
             if (!tn_map_put(index, of_row[r].name[k], 0, NULL))
                 return tn_fail_nomem(err, sizeof(tn_map_entry));
+            if (index->len > MAX_NAMES)
+                return tn_fail(err, TN_ELIMIT, "%.*s:%u: more than %d different labels (\"%.*s\" ...); is that the label column?",
+                               TN_ARG(d->file[d->row[r].file].path), d->row[r].line, (int)MAX_NAMES,
+                               TN_ARG(tn_str_sub(of_row[r].name[k], 0, 80)));
+        }
     d->n_labels = index->len;
     d->label = TN_ARENA_ARRAY(d->arena, tn_str, d->n_labels);
     if (!d->label)
@@ -176,6 +182,8 @@ tn_status tn_dataset_read_sets(const tn_data_source *s, bool flags, tn_dataset *
     if (!of_row)
         return tn_fail_nomem(err, d->n_rows * sizeof *of_row);
     d->separator = tn_str_dup(d->arena, separator_of(s, d, cell));
+    if (!d->separator.ptr)
+        return tn_fail_nomem(err, 16);
     for (size_t r = 0; r < d->n_rows; r++)
         if (is_array(cell[r]))
             TN_GO(from_array(d, &d->row[r], cell[r], &of_row[r], err));
