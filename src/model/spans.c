@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/fmath.h"
+#include "base/map.h"
 #include "text/unicode.h"
 
 #include <float.h>
@@ -162,41 +163,33 @@ tn_status tn_spans_best(const tn_windows *x, const float *logits, const tn_spans
 
 /* ---- the pipeline ---- */
 
-static size_t byte_of(tn_str s, uint32_t point)
+/* Answers that are equal but for case are one. */
+static tn_status fold(tn_str s, tn_buf *b, tn_arena *a, tn_str *out, tn_err *err)
 {
-    size_t at = 0;
-    for (; point > 0 && at < s.len; point--)
-        tn_utf8_next(s, &at);
-    return at;
-}
-
-static tn_str slice(tn_str passage, uint32_t start, uint32_t end)
-{
-    size_t from = byte_of(passage, start);
-    tn_str rest = tn_str_sub(passage, from, passage.len);
-    return tn_str_sub(rest, 0, byte_of(rest, end > start ? end - start : 0));
-}
-
-static bool same_but_for_case(tn_str a, tn_str b)
-{
-    size_t i = 0, k = 0;
-    while (i < a.len && k < b.len) {
-        uint32_t x[2], y[2];
-        unsigned n = tn_uc_lower(tn_utf8_next(a, &i), x), m = tn_uc_lower(tn_utf8_next(b, &k), y);
-        if (n != m || x[0] != y[0] || (n == 2 && x[1] != y[1]))
-            return false;
+    tn_buf_clear(b);
+    for (size_t at = 0; at < s.len;) {
+        uint32_t lower[2];
+        unsigned n = tn_uc_lower(tn_utf8_next(s, &at), lower);
+        for (unsigned i = 0; i < n; i++)
+            tn_buf_cp(b, lower[i]);
     }
-    return i == a.len && k == b.len;
+    TN_TRY(tn_buf_status(b, err));
+    *out = tn_str_dup(a, tn_buf_view(b));
+    return out->ptr ? TN_OK : tn_fail_nomem(err, s.len);
 }
 
 typedef struct {
     const tn_windows *x;
     tn_str passage;
+    size_t *byte; /* [code points + 1] of the passage */
     const tn_answer_options *o;
     int32_t max_answer;
     shortlist list;
     double *p; /* [tokens of a window, 2] */
     TN_VEC(tn_passage_answer) answer;
+    tn_map seen; /* folded answer -> its number */
+    tn_buf buffer;
+    tn_arena *arena;
     double null;
 } answerer;
 
@@ -236,12 +229,17 @@ static tn_status add_answer(answerer *r, size_t w, ranked c, tn_err *err)
     if (!r->o->as_tokens)
         widen_to_words(r->x, w, &first, &last);
     tn_passage_answer x = {.score = c.score, .start = r->x->start[first], .end = r->x->end[last]};
-    x.answer = slice(r->passage, x.start, x.end);
-    for (size_t i = 0; i < r->answer.len; i++)
-        if (same_but_for_case(r->answer.ptr[i].answer, x.answer)) {
-            r->answer.ptr[i].score += x.score;
-            return TN_OK;
-        }
+    x.answer = tn_str_sub(r->passage, r->byte[x.start], r->byte[x.end]);
+    tn_str folded;
+    bool is_new;
+    TN_TRY(fold(x.answer, &r->buffer, r->arena, &folded, err));
+    uint64_t *at = tn_map_put(&r->seen, folded, r->answer.len, &is_new);
+    if (!at)
+        return tn_fail_nomem(err, sizeof(tn_map_entry));
+    if (!is_new) {
+        r->answer.ptr[*at].score += x.score;
+        return TN_OK;
+    }
     return TN_PUSH(&r->answer, x) ? TN_OK : tn_fail_nomem(err, sizeof x);
 }
 
@@ -260,6 +258,20 @@ static tn_status answer_window(answerer *r, const float *logits, size_t w, tn_er
     return TN_OK;
 }
 
+/* Where each code point begins, so that an answer costs no walk through the passage. */
+static tn_status mark_points(answerer *r, tn_err *err)
+{
+    size_t n = tn_utf8_count(r->passage);
+    if (!(r->byte = TN_ARENA_ARRAY(r->arena, size_t, n + 1)))
+        return tn_fail_nomem(err, (n + 1) * sizeof *r->byte);
+    for (size_t i = 0, at = 0; i < n; i++) {
+        r->byte[i] = at;
+        tn_utf8_next(r->passage, &at);
+    }
+    r->byte[n] = r->passage.len;
+    return TN_OK;
+}
+
 static tn_status run_answerer(answerer *r, const float *logits, tn_arena *a, tn_passage_answer **out, size_t *n,
                               tn_err *err)
 {
@@ -273,6 +285,7 @@ static tn_status run_answerer(answerer *r, const float *logits, tn_arena *a, tn_
     *out = TN_ARENA_ARRAY(a, tn_passage_answer, top);
     if (!r->p || !r->list.item || !*out)
         return tn_fail_nomem(err, top * sizeof **out);
+    TN_TRY(mark_points(r, err));
     for (size_t w = 0; w < r->x->n; w++)
         TN_TRY(answer_window(r, logits, w, err));
     if (r->o->impossible && !TN_PUSH(&r->answer, ((tn_passage_answer){.score = r->null, .answer = TN_STR("")})))
@@ -291,10 +304,12 @@ static tn_status run_answerer(answerer *r, const float *logits, tn_arena *a, tn_
 tn_status tn_spans_answer(const tn_windows *x, tn_str passage, const float *logits, const tn_answer_options *o, tn_arena *a,
                           tn_passage_answer **out, size_t *n, tn_err *err)
 {
-    answerer r = {.x = x, .passage = passage, .o = o, .max_answer = o->max_answer_tokens > 0 ? o->max_answer_tokens : 15};
+    answerer r = {.x = x, .passage = passage, .o = o, .arena = a, .max_answer = o->max_answer_tokens > 0 ? o->max_answer_tokens : 15};
     *n = 0;
     tn_status st = run_answerer(&r, logits, a, out, n, err);
     TN_VEC_FREE(&r.answer);
+    tn_map_free(&r.seen);
+    tn_buf_free(&r.buffer);
     return st;
 }
 
