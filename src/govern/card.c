@@ -569,13 +569,14 @@ static void model_cost(card *c)
 }
 
 /* A value that the model was trained with: the search's, else the plan's. */
-static tn_str trained_value(card *c, const char *key)
+static tn_str trained_value(card *c, const char *key, const char **from)
 {
     char address[128];
     snprintf(address, sizeof address, "tune/search.json#/chosen/recipe/%s", key);
     tn_str found = tn_records_text(c->r, address);
     char path[64];
     snprintf(path, sizeof path, "recipe/%s", key);
+    *from = found.len ? "tune/search.json: chosen" : "plan.yaml: recipe";
     return found.len ? found : plan_value(c, path);
 }
 
@@ -608,11 +609,12 @@ static void snippets(card *c)
                                               {"lr_scheduler_type", "schedule"}, {"warmup_steps", "warmup_ratio"}, {"weight_decay", "weight_decay"},
                                               {"max_grad_norm", "max_grad_norm"}};
     for (size_t i = 0; i < TN_COUNT(argument); i++) {
-        tn_str v = trained_value(c, argument[i][1]);
+        const char *from;
+        tn_str v = trained_value(c, argument[i][1], &from);
         if (!v.len)
             continue;
         bool quoted = strcmp(argument[i][1], "schedule") == 0;
-        tn_buf_printf(c->out, "    %s=%s%.*s%s,  # recipe/%s\n", argument[i][0], quoted ? "\"" : "", TN_ARG(v), quoted ? "\"" : "", argument[i][1]);
+        tn_buf_printf(c->out, "    %s=%s%.*s%s,  # %s/%s\n", argument[i][0], quoted ? "\"" : "", TN_ARG(v), quoted ? "\"" : "", from, argument[i][1]);
     }
     text(c, "    eval_strategy=\"epoch\",\n    save_strategy=\"epoch\",\n    load_best_model_at_end=True,\n)\n```\n\n");
 }
