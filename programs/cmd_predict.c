@@ -98,18 +98,18 @@ static tn_status read_thresholds(cli *c, const tn_config *k, const char *dir, fl
 }
 
 /* The column `predicted`: a label, the labels that reach their threshold, or a number. */
-static void put_predicted(tn_csv_writer *w, const tn_config *k, const float *row, const float *threshold, int32_t best)
+static tn_status put_predicted(tn_csv_writer *w, const tn_config *k, const float *row, const float *threshold, int32_t best, tn_err *err)
 {
     tn_buf b = TN_BUF_INIT;
     tn_json_writer j;
     tn_problem problem = tn_config_problem(k);
     if (problem == TN_PROBLEM_REGRESSION) {
         tn_csv_put_f32(w, row[0]);
-        return;
+        return TN_OK;
     }
     if (problem != TN_PROBLEM_MULTI_LABEL) {
         tn_csv_put(w, k->label[best]);
-        return;
+        return TN_OK;
     }
     tn_jw_init(&j, &b, 0);
     tn_jw_begin_array(&j);
@@ -118,7 +118,9 @@ static void put_predicted(tn_csv_writer *w, const tn_config *k, const float *row
             tn_jw_str(&j, k->label[l]);
     tn_jw_end_array(&j);
     tn_csv_put(w, tn_buf_view(&b));
+    tn_status st = tn_buf_status(&b, err);
     tn_buf_free(&b);
+    return st;
 }
 
 /* A data file in, CSV out: id, predicted, score, and a probability column a label. */
@@ -143,8 +145,11 @@ static tn_status predict_file(cli *c, tn_model *m, const char *dir, const char *
     tn_csv_put_c(&w, "id");
     tn_csv_put_c(&w, "predicted");
     tn_csv_put_c(&w, "score");
-    for (size_t l = 0; l < n_labels; l++)
-        tn_csv_put(&w, tn_str_format(c->arena, "p_%.*s", TN_ARG(k->label[l])));
+    for (size_t l = 0; l < n_labels; l++) {
+        tn_str name = tn_str_format(c->arena, "p_%.*s", TN_ARG(k->label[l]));
+        TN_GO(name.ptr ? TN_OK : tn_fail_nomem(err, 64));
+        tn_csv_put(&w, name);
+    }
     tn_csv_end_row(&w);
     for (size_t i = 0; i < d.n_rows; i += CHUNK) {
         size_t j = d.n_rows - i < CHUNK ? d.n_rows - i : CHUNK;
@@ -158,7 +163,7 @@ static tn_status predict_file(cli *c, tn_model *m, const char *dir, const char *
             const float *row = p + r * n_labels;
             int32_t best = tn_argmax(row, k->n_labels);
             tn_csv_put(&w, d.row[i + r].id);
-            put_predicted(&w, k, row, threshold, best);
+            TN_GO(put_predicted(&w, k, row, threshold, best, err));
             tn_csv_put_f32(&w, row[best]);
             for (size_t l = 0; l < n_labels; l++)
                 tn_csv_put_f32(&w, row[l]);

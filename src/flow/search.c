@@ -12,7 +12,6 @@
 #include "base/fmath.h"
 #include "base/map.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,7 +35,6 @@ typedef struct {
     tn_json *values;     /* mapping: what is its own */
     tn_flow_recipe recipe;
     result rung[MAX_RUNGS];
-    int alive_to; /* rungs that it took part in */
 } trial;
 
 typedef struct {
@@ -45,7 +43,6 @@ typedef struct {
     trial *trial; /* [n] */
     int64_t steps, factor, seed;
     bool drawn;
-    int n_rungs;
 } search;
 
 static const tn_json *described(const tn_flow *f)
@@ -56,14 +53,15 @@ static const tn_json *described(const tn_flow *f)
 
 /* ---- the space ---- */
 
-/* Settings that a trial may change: what a training alone is made of. */
+/* Settings that a trial may change: what a training alone is made of. A name that is none of them would change nothing. */
 static bool may_change(tn_str key)
 {
-    static const char *const fixed[] = {"seeds", "search", "shards", "max_tokens", "evaluations_per_epoch"};
-    for (size_t i = 0; i < TN_COUNT(fixed); i++)
-        if (tn_str_is(key, fixed[i]))
-            return false;
-    return true;
+    static const char *const of_training[] = {"epochs", "batch_size", "learning_rate", "warmup_ratio", "weight_decay", "max_grad_norm", "schedule", "accumulation", "layer_decay",
+                                              "label_smoothing", "class_weights", "freeze", "lora", "dropout", "patience"};
+    for (size_t i = 0; i < TN_COUNT(of_training); i++)
+        if (tn_str_is(key, of_training[i]))
+            return true;
+    return false;
 }
 
 static tn_status read_range(const tn_json *v, dimension *d, tn_err *err)
@@ -71,7 +69,7 @@ static tn_status read_range(const tn_json *v, dimension *d, tn_err *err)
     const tn_json *scale = tn_json_get(v, "scale"), *from = tn_json_get(v, "from"), *to = tn_json_get(v, "to");
     int64_t whole;
     d->log = tn_json_is_str(scale, "log");
-    bool ok = tn_json_f64(from, &d->from) && tn_json_f64(to, &d->to) && d->from < d->to && isfinite(d->to - d->from) &&
+    bool ok = tn_json_f64(from, &d->from) && tn_json_f64(to, &d->to) && d->from < d->to && d->from >= -1e15 && d->to <= 1e15 &&
               (!scale || d->log || tn_json_is_str(scale, "linear")) && (!d->log || d->from > 0) && tn_json_len(v) == (scale ? 3u : 2u);
     d->whole = tn_json_i64(from, &whole) && tn_json_i64(to, &whole);
     return ok ? TN_OK
@@ -109,7 +107,7 @@ static tn_status read_space(const tn_flow *f, search *s, tn_err *err)
         dimension *d = &s->dim[s->n_dims++];
         d->key = tn_json_key(c);
         if (!may_change(d->key))
-            return tn_fail(err, TN_EINVALID, "plan: recipe/search/over: \"%.*s\" is the same for all trials; it cannot be searched", TN_ARG(d->key));
+            return tn_fail(err, TN_EINVALID, "plan: recipe/search/over: \"%.*s\" is no setting that a trial can change; docs/recipes.md has them", TN_ARG(d->key));
         d->list = tn_json_type(c) == TN_JSON_ARRAY ? c : NULL;
         if (!d->list)
             TN_TRY(read_range(c, d, err));

@@ -76,7 +76,7 @@ for name in ("tune/search.json", "tune/steps.jsonl", "tune/evals.jsonl", "eval/m
 # Refused before the work, with the place and what is possible.
 for number, (recipe, said) in enumerate([("{lora: {rank: 0}}", "recipe/lora"), ("{lora: {rank: 4, depth: 2}}", "depth"), ("{lora: {rank: 4}, freeze: 1}", "recipe/freeze"),
                                          ("{freeze: top}", "recipe/freeze"), ("{accumulation: 3}", "accumulation"), ("{seeds: [1, 1]}", "recipe/seeds"),
-                                         ("{class_weights: heavy}", "class_weights"), ("{layer_decay: 2}", "layer_decay"), ("{search: {over: {seeds: [0, 1]}}}", "seeds"),
+                                         ("{class_weights: heavy}", "class_weights"), ("{layer_decay: 2}", "layer_decay"), ("{search: {over: {seeds: [0, 1]}}}", "seeds"), ("{search: {over: {learning_rat: [1e-4, 1e-3]}}}", "learning_rat"),
                                          ("{search: {over: {learning_rate: [7]}, trials: 2}}", "trial 0"), ("{search: {over: {epochs: {from: 1, to: 3}}}}", "trials")]):
     done = run("run", job(f"bad{number}", recipe), "--out", work / f"bad{number}/run", "--yes", check=False)
     assert done.returncode == 2 and said in done.stderr, (recipe, done.stderr)
