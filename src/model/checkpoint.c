@@ -120,7 +120,7 @@ static const char *shape_text(uint32_t rank, const uint64_t *shape, char out[128
     return out;
 }
 
-static tn_status check_entry(const tn_slot *s, const tn_st_entry *e, tn_err *err)
+tn_status tn_slot_check(const tn_slot *s, const tn_st_entry *e, tn_err *err)
 {
     bool same = e->rank == (uint32_t)s->n_dims;
     for (int i = 0; same && i < s->n_dims; i++)
@@ -175,7 +175,7 @@ static tn_status bind_entry(tn_model *m, const tn_map *slots, const tn_st_entry 
     if (bound[*at])
         return tn_fail(err, TN_EFORMAT, "tensors \"%.*s\" and \"%.*s\" are the same parameter",
                        TN_ARG(bound[*at]->name), TN_ARG(e->name));
-    TN_TRY(check_entry(&m->slot.ptr[*at], e, err));
+    TN_TRY(tn_slot_check(&m->slot.ptr[*at], e, err));
     bound[*at] = e;
     return TN_OK;
 }

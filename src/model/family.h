@@ -132,6 +132,8 @@ bool tn_model_add_zeros(tn_model *m, tn_weight *w, int64_t c);
 /// checkpoint.c: reads weights into all slots, draws missing heads, makes room for gradients. `of_file` is the folder's
 /// own configuration, before the task's labels took the place of its own.
 tn_status tn_checkpoint_load(tn_model *m, const tn_config *of_file, tn_err *err);
+/// Whether a tensor of a file can be the slot's: shape and type.
+tn_status tn_slot_check(const tn_slot *s, const tn_st_entry *e, tn_err *err);
 /// A folder written whole or not at all: the tokenizer's files, and what `write` adds.
 typedef tn_status tn_model_writer(const tn_model *m, const void *ctx, const char *dir, tn_arena *a, tn_err *err);
 tn_status tn_model_save_folder(const tn_model *m, const char *dir, tn_model_writer *write, const void *ctx, tn_err *err);

@@ -279,6 +279,7 @@ tn_status tn_lora_bind(tn_model *m, const tn_map *slots, const tn_st_entry **bou
             at = tn_map_find(slots, full);
         }
         if (at) {
+            TN_TRY(tn_slot_check(&m->slot.ptr[*at], e, err));
             bound[*at] = e;
             continue;
         }

@@ -4,6 +4,7 @@
  *
  * TN_KILLS=100 makes so many kills of each set instead of a few. */
 #include "base/file.h"
+#include "codec/safetensors.h"
 #include "model/lora.h"
 #include "train/adamw.h"
 #include "train/loop.h"
@@ -314,6 +315,44 @@ static void memory_may_run_out(void **state)
     FOR_EACH_FAILED_ALLOCATION(st, st = train(o, &(how){.n_passes = 2, .stop_at = 1}, "memory", &err));
 }
 
+/* An adapter's tensors take the places of the base's: each must fit there. */
+static void adapters_of_other_shapes_are_refused(void **state)
+{
+    static const float number[1000];
+    static const struct {
+        const char *name, *says;
+        uint64_t shape[2];
+        uint32_t rank;
+        tn_st_dtype dtype;
+    } row[] = {
+        {"classifier.bias", "has the shape [1000]", {1000}, 1, TN_ST_F32},
+        {"encoder.layer.0.output.dense.lora_A.weight", "has the shape [2, 3]", {2, 3}, 2, TN_ST_F32},
+        {"encoder.layer.0.output.dense.bias", "is of type I64", {TINY_WIDTH}, 1, TN_ST_I64},
+    };
+    tn_err err = TN_ERR_INIT;
+    char base[128], dir[128];
+    snprintf(base, sizeof base, "%s/tiny", root);
+    snprintf(dir, sizeof dir, "%s/ill", root);
+    ASSERT_OK(tn_file_mkdirs(dir, &err), &err);
+    ASSERT_OK(tn_file_write(in_root("ill", "adapter_config.json"),
+                            tn_str_bytes(TN_STR("{\"peft_type\": \"LORA\", \"base_model_name_or_path\": \"tiny\"}")), &err),
+              &err);
+    for (size_t i = 0; i < TN_COUNT(row); i++) {
+        char name[128];
+        tn_engine *e = NULL;
+        tn_model *m = NULL;
+        size_t n = row[i].shape[0] * (row[i].rank == 2 ? row[i].shape[1] : 1) * (row[i].dtype == TN_ST_I64 ? 8 : 4);
+        snprintf(name, sizeof name, "base_model.model.%s", row[i].name);
+        tn_st_item item = {.name = tn_str_of(name), .dtype = row[i].dtype, .rank = row[i].rank, .shape = row[i].shape, .data = {(const uint8_t *)number, n}};
+        ASSERT_OK(tn_st_write(in_root("ill", "adapter_model.safetensors"), &item, 1, NULL, 0, &err), &err);
+        ASSERT_OK(tn_engine_new(1, NULL, &e, &err), &err);
+        tn_model_open(e, dir, &(tn_model_options){.base = base}, &m, &err);
+        if (m || !strstr(err.msg, row[i].says))
+            fail_msg("%s: %s", row[i].name, err.msg);
+        tn_engine_free(e);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +364,7 @@ int main(void)
         cmocka_unit_test(steady_steps_allocate_nothing),
         cmocka_unit_test(recipes_out_of_bounds_are_refused),
         cmocka_unit_test(memory_may_run_out),
+        cmocka_unit_test(adapters_of_other_shapes_are_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
