@@ -48,6 +48,7 @@ static tn_status merge(cli *c, const char *out, tn_err *err)
     TN_GO(tn_model_open(engine, dir, &(tn_model_options){.base = base}, &m, err));
     TN_GO(tn_model_merge(m, err));
     TN_GO(tn_model_save(m, out, err));
+    TN_GO(tn_export_decisions(dir, out, c->arena, err));
     tn_progress_say(&c->progress, "written: %s (%s with the adapter's weights added)", out, base);
 done:
     tn_model_close(m);

@@ -2,6 +2,8 @@
  * the records. Clocks and memory are read here and nowhere before; they stay in env.json and deploy/bench.json. */
 #include "flow/task.h"
 
+#include "flow/export.h"
+
 #include "base/child.h"
 #include "base/sha256.h"
 #include "govern/card.h"
@@ -400,8 +402,12 @@ static tn_status release_model(tn_flow *f, tn_err *err)
         const char *from = tn_folder_path(&f->folder, part[i][0]), *to = tn_folder_path(&f->folder, part[i][1]);
         if (!from || !to)
             return tn_fail_nomem(err, 64);
-        if (i == 1 || tn_file_is_dir(from)) /* adapters are there when the recipe asked for them */
-            TN_TRY(tn_file_replace_dir(from, to, err));
+        if (i == 0 && !tn_file_is_dir(from)) /* adapters are there when the recipe asked for them */
+            continue;
+        const char *model = tn_folder_path(&f->folder, "tune/model");
+        if (i == 0)
+            TN_TRY(model ? tn_export_decisions(model, from, f->arena, err) : tn_fail_nomem(err, 64));
+        TN_TRY(tn_file_replace_dir(from, to, err));
     }
     return TN_OK;
 }

@@ -305,16 +305,15 @@ static tn_status write_card(const job *j, tn_err *err)
 
 /* ---- the whole ---- */
 
-/* What is no weight and yet part of the model: without it the same scores would be other answers. */
-static tn_status copy_decisions(const job *j, tn_err *err)
+tn_status tn_export_decisions(const char *from, const char *to, tn_arena *a, tn_err *err)
 {
     static const char *const name[] = {"thresholds.json", "question_answering.json"};
     for (size_t i = 0; i < TN_COUNT(name); i++) {
-        const char *from = tn_path_join(j->a, j->o->model, name[i]), *to = tn_path_join(j->a, j->dir, name[i]);
-        if (!from || !to)
+        const char *source = tn_path_join(a, from, name[i]), *target = tn_path_join(a, to, name[i]);
+        if (!source || !target)
             return tn_fail_nomem(err, 64);
-        if (tn_file_exists(from))
-            TN_TRY(tn_file_copy(from, to, err));
+        if (tn_file_exists(source))
+            TN_TRY(tn_file_copy(source, target, err));
     }
     return TN_OK;
 }
@@ -344,7 +343,7 @@ static tn_status make(job *j, const tn_json **record, tn_err *err)
     tn_status st = path ? TN_OK : tn_fail_nomem(err, 64);
     TN_GO(st);
     TN_GO(tn_model_save_in_bytes(j->f32, j->dir, err));
-    TN_GO(copy_decisions(j, err));
+    TN_GO(tn_export_decisions(j->o->model, j->dir, j->a, err));
     TN_GO(tn_model_open(j->o->engine, j->dir, &(tn_model_options){.encoder_only = j->is_encoder}, &j->int8, err));
     TN_GO(write_record(j, &text, err));
     tn_str kept = tn_str_dup(j->a, tn_buf_view(&text));

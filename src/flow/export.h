@@ -30,4 +30,8 @@ typedef struct {
 /// that was not there.
 tn_status tn_export_in_bytes(const tn_export_options *o, tn_arena *a, const tn_json **record, tn_err *err);
 
+/// Copies what is no weight and yet part of the model (thresholds.json, question_answering.json), where it is there: without
+/// it the same scores would be other answers.
+tn_status tn_export_decisions(const char *from, const char *to, tn_arena *a, tn_err *err);
+
 #endif

@@ -47,6 +47,13 @@ for row in table:
 run("export", work / "sets", "--int8", "--out", work / "sets-int8")
 assert (work / "sets-int8/thresholds.json").read_bytes() == (work / "sets/deploy/model/thresholds.json").read_bytes()
 
+# And so does what is merged from adapters.
+lora = work / "sets-lora.md"
+lora.write_text(briefs["sets"].read_text().replace("epochs: 2", "epochs: 1, lora: {rank: 4}"))
+run("run", lora, "--out", work / "sets-lora", "--yes", check=False)
+run("export", work / "sets-lora/deploy/adapter", "--merge", "--out", work / "sets-merged")
+assert (work / "sets-merged/thresholds.json").read_bytes() == (work / "sets-lora/deploy/model/thresholds.json").read_bytes()
+
 # Eval: on the whole file the same as predictions say; the test's figures on the test's rows. Train stops before the test.
 for name, metric in [("sets", "macro_f1"), ("numbers", "mae"), ("likeness", "spearman"), ("pairs", "accuracy")]:
     rows = list(csv.DictReader(open(work / f"{name}.csv", encoding="utf-8")))
