@@ -39,5 +39,5 @@ assert lines(run("embed", E5, "--file", "-", "--input", "jsonl", "--json", input
 done = run("embed", E5, "--file", "-", "--input", "jsonl", input='{"txt": 1}', code=2)
 assert "-:1" in done.stderr
 done = run("predict", E5, "--text", "x", code=1)
-assert "classification head" in done.stderr
+assert "no trained head" in done.stderr
 print("commands behave")
