@@ -182,8 +182,8 @@ static tn_str repeat(tn_arena *a, const char *begin, const char *piece, size_t n
     size_t len = strlen(begin) + strlen(piece) * n + strlen(end), at = 0;
     char *s = TN_ARENA_ARRAY(a, char, len + 1);
     assert_non_null(s);
-    assert_non_null(s);
-    at += (size_t)sprintf(s + at, "%s", begin);
+    memcpy(s, begin, strlen(begin));
+    at += strlen(begin);
     for (size_t i = 0; i < n; i++, at += strlen(piece))
         memcpy(s + at, piece, strlen(piece));
     memcpy(s + at, end, strlen(end) + 1);

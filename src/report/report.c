@@ -253,9 +253,11 @@ static void limits(page *p)
         html(p, "</b>, F1 ");
         num(p, TN_SHOW_3, "eval/metrics.json#/test/per_class/%zu/f1", k);
     }
-    char slice[64] = "accuracy";
-    if (p->measured.slice[0].len)
-        snprintf(slice, sizeof slice, "%.*s", TN_ARG(p->measured.slice[0]));
+    const char *slice = p->measured.slice[0].len ? tn_str_c(p->a, p->measured.slice[0]) : "accuracy";
+    if (!slice) {
+        p->no_memory = true;
+        return;
+    }
     html(p, by_class ? "</li>\n<li>Weakest slice of at least 15 test rows: " : "<li>Weakest slice of at least 15 test rows: ");
     k = tn_records_lowest(p->r, "eval/slices.csv", slice, 15);
     if (k == SIZE_MAX) {
