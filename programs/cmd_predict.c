@@ -6,6 +6,7 @@
 #include "data/dataset.h"
 #include "metric/classification.h"
 #include "model/model.h"
+#include "model/thresholds.h"
 #include "model/zero_shot.h"
 #include "predict_answers.h"
 #include "predict_tags.h"
@@ -67,36 +68,6 @@ done:
     return st;
 }
 
-/* What a run chose for a model of several labels; NULL when the folder has none. */
-static tn_status read_thresholds(cli *c, const tn_config *k, const char *dir, float **out, tn_err *err)
-{
-    const char *path = tn_path_join(c->arena, dir, "thresholds.json");
-    tn_bytes bytes;
-    const tn_json *v;
-    int32_t n = 0;
-    *out = NULL;
-    if (!path)
-        return tn_fail_nomem(err, 64);
-    if (tn_config_problem(k) != TN_PROBLEM_MULTI_LABEL || !tn_file_exists(path))
-        return TN_OK;
-    float *t = TN_ARENA_ARRAY(c->arena, float, (size_t)k->n_labels);
-    if (!t)
-        return tn_fail_nomem(err, (size_t)k->n_labels * sizeof *t);
-    TN_TRY(tn_file_read(path, 1 << 24, c->arena, &bytes, err));
-    if (tn_json_parse(tn_str_from_bytes(bytes), c->arena, &v, err) != TN_OK)
-        return tn_fail_prefix(err, "%s", path);
-    for (const tn_json *x = tn_json_first(tn_json_get(v, "thresholds")); x && n < k->n_labels; x = tn_json_next(x)) {
-        double d;
-        if (!tn_json_f64(x, &d))
-            return tn_fail(err, TN_EFORMAT, "%s: a threshold is no number", path);
-        t[n++] = (float)d;
-    }
-    if (n != k->n_labels)
-        return tn_fail(err, TN_EFORMAT, "%s: %d thresholds for %d labels", path, (int)n, (int)k->n_labels);
-    *out = t;
-    return TN_OK;
-}
-
 /* The column `predicted`: a label, the labels that reach their threshold, or a number. */
 static tn_status put_predicted(tn_csv_writer *w, const tn_config *k, const float *row, const float *threshold, int32_t best, tn_err *err)
 {
@@ -135,10 +106,11 @@ static tn_status predict_file(cli *c, tn_model *m, const char *dir, const char *
     size_t n_labels = (size_t)k->n_labels;
     tn_str text[CHUNK], pair[CHUNK];
     tn_status st = TN_OK;
-    float *p = TN_ARENA_ARRAY(c->arena, float, n_labels * CHUNK), *threshold;
+    float *p = TN_ARENA_ARRAY(c->arena, float, n_labels * CHUNK), *threshold = NULL;
     if (!p)
         return tn_fail_nomem(err, n_labels * CHUNK * sizeof *p);
-    TN_TRY(read_thresholds(c, k, dir, &threshold, err));
+    if (tn_config_problem(k) == TN_PROBLEM_MULTI_LABEL)
+        TN_TRY(tn_thresholds_read(dir, n_labels, c->arena, &threshold, err));
     TN_GO(tn_findings_init(&findings, err));
     TN_GO(tn_dataset_load(&(tn_data_source){.path = path, .text = cli_get(c, "text-column"), .pair = cli_get(c, "pair-column"), .use = TN_DATA_PREDICT}, &d, &findings, err));
     tn_csv_writer_init(&w, &out, ',');

@@ -84,3 +84,31 @@ void tn_task_write_intervals(const tn_flow_task *t, const tn_interval *interval,
             tn_record_interval(t->metric[m], &interval[m], w);
     tn_jw_end_object(w);
 }
+
+tn_status tn_task_weighted_intervals(tn_task_weigh weigh, const tn_answers *a, const tn_interval_options *o, tn_interval *out, tn_err *err)
+{
+    tn_arena *scratch = tn_arena_new(0);
+    tn_weighted w;
+    tn_status st = scratch ? weigh(a, scratch, &w, err) : tn_fail_nomem(err, 65536);
+    if (st == TN_OK)
+        st = tn_interval_weights(&w, o, out, err);
+    tn_arena_free(scratch);
+    return st;
+}
+
+tn_status tn_task_weighted_difference(tn_task_weigh weigh, const tn_answers *a, const tn_answers *b, size_t m, const tn_interval_options *o,
+                                      tn_interval *out, tn_err *err)
+{
+    tn_arena *scratch = tn_arena_new(0);
+    tn_weighted first, second;
+    tn_interval all[TN_TASK_MAX_METRICS];
+    tn_status st = scratch ? weigh(a, scratch, &first, err) : tn_fail_nomem(err, 65536);
+    if (st == TN_OK)
+        st = weigh(b, scratch, &second, err);
+    if (st == TN_OK)
+        st = tn_interval_weights_difference(&first, &second, o, all, err);
+    if (st == TN_OK)
+        *out = all[m];
+    tn_arena_free(scratch);
+    return st;
+}

@@ -156,6 +156,13 @@ bool tn_task_is_criterion(const tn_flow_task *t, tn_str metric);
 void tn_task_write_metrics(const tn_flow_task *t, const tn_answers *a, tn_json_writer *w);
 void tn_task_write_intervals(const tn_flow_task *t, const tn_interval *interval, tn_json_writer *w);
 
+/// intervals and difference of a task whose metrics are a function of how often each row is there: `weigh` makes that
+/// function of answers, with what it needs in `scratch`.
+typedef tn_status (*tn_task_weigh)(const tn_answers *a, tn_arena *scratch, tn_weighted *out, tn_err *err);
+tn_status tn_task_weighted_intervals(tn_task_weigh weigh, const tn_answers *a, const tn_interval_options *o, tn_interval *out, tn_err *err);
+tn_status tn_task_weighted_difference(tn_task_weigh weigh, const tn_answers *a, const tn_answers *b, size_t m, const tn_interval_options *o,
+                                      tn_interval *out, tn_err *err);
+
 extern const tn_flow_task tn_task_single_label, tn_task_multi_label, tn_task_regression, tn_task_tokens, tn_task_answers;
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "codec/csv.h"
 #include "metric/label_sets.h"
+#include "model/thresholds.h"
 #include "tensor/op.h"
 
 #include <math.h>
@@ -297,35 +298,13 @@ static tn_status examples(tn_flow *f, const tn_model *m, const uint32_t *row, si
     return TN_OK;
 }
 
-/* thresholds.json beside the weights; a model from elsewhere has none, and then it is 0.5. */
-static tn_status read_thresholds(tn_flow *f, tn_arena *arena, float **out, tn_err *err)
-{
-    const tn_json *v;
-    tn_bytes bytes;
-    size_t i = 0;
-    const char *path = tn_path_join(arena, f->model_dir, "thresholds.json");
-    *out = halves(arena, f->n_labels);
-    if (!*out || !path)
-        return tn_fail_nomem(err, f->n_labels * sizeof **out);
-    if (!tn_file_exists(path))
-        return TN_OK;
-    TN_TRY(tn_file_read(path, 1 << 24, arena, &bytes, err));
-    if (tn_json_parse(tn_str_from_bytes(bytes), arena, &v, err) != TN_OK)
-        return tn_fail_prefix(err, "%s", path);
-    for (const tn_json *t = tn_json_first(tn_json_get(v, "thresholds")); t && i < f->n_labels; t = tn_json_next(t)) {
-        double d;
-        if (!tn_json_f64(t, &d) || !(d >= 0 && d <= 1))
-            return tn_fail(err, TN_EFORMAT, "%s: a threshold is not between 0 and 1", path);
-        (*out)[i++] = (float)d;
-    }
-    return i == f->n_labels ? TN_OK : tn_fail(err, TN_EFORMAT, "%s: %zu thresholds for %zu labels", path, i, f->n_labels);
-}
-
 static tn_status answer(tn_flow *f, tn_model *m, tn_answers *a, tn_arena *arena, const char *what, tn_err *err)
 {
     float *score, *threshold;
     TN_TRY(tn_texts_scores(f, m, a, arena, what, &score, err));
-    TN_TRY(read_thresholds(f, arena, &threshold, err));
+    TN_TRY(tn_thresholds_read(f->model_dir, f->n_labels, arena, &threshold, err));
+    if (!threshold) /* a model from elsewhere */
+        threshold = halves(arena, f->n_labels);
     return settle_with(f, a, score, threshold, arena, err);
 }
 
@@ -361,8 +340,6 @@ static tn_status weighted_of(const tn_answers *a, tn_arena *scratch, tn_weighted
     const answers *x = a->own;
     tn_set_measure *m;
     bool ranked = (size_t)x->sets.n * (size_t)x->sets.n_labels <= MAX_RANKED;
-    if (!scratch)
-        return tn_fail_nomem(err, 65536);
     TN_TRY(tn_set_measure_new(&x->sets, ranked, scratch, &m, err));
     *out = (tn_weighted){x->sets.n, TN_N_SET_METRICS, counted, tn_set_measure_scratch(m), tn_set_measure_values, m};
     return TN_OK;
@@ -370,34 +347,16 @@ static tn_status weighted_of(const tn_answers *a, tn_arena *scratch, tn_weighted
 
 static tn_status intervals(const tn_flow *f, const tn_answers *a, const tn_interval_options *o, tn_interval *out, tn_err *err)
 {
-    tn_arena *scratch = tn_arena_new(0);
-    tn_weighted w;
     (void)f;
-    tn_status st = weighted_of(a, scratch, &w, err);
-    if (st == TN_OK)
-        st = tn_interval_weights(&w, o, out, err);
-    tn_arena_free(scratch);
-    return st;
+    return tn_task_weighted_intervals(weighted_of, a, o, out, err);
 }
 
 static tn_status difference(const tn_flow *f, const tn_answers *a, const tn_answers *b, size_t m, const tn_interval_options *o, tn_interval *out,
                             tn_err *err)
 {
-    tn_arena *scratch = tn_arena_new(0);
-    tn_weighted first, second;
-    tn_interval all[TN_N_SET_METRICS];
     (void)f;
-    tn_status st = weighted_of(a, scratch, &first, err);
-    if (st == TN_OK)
-        st = weighted_of(b, scratch, &second, err);
-    if (st == TN_OK)
-        st = tn_interval_weights_difference(&first, &second, o, all, err);
-    if (st == TN_OK && isnan(all[m].value))
-        st = tn_fail(err, TN_ELIMIT, "mAP over so many rows and labels has no interval here; choose another evaluation/metric, such as macro_f1");
-    if (st == TN_OK)
-        *out = all[m];
-    tn_arena_free(scratch);
-    return st;
+    TN_TRY(tn_task_weighted_difference(weighted_of, a, b, m, o, out, err));
+    return isnan(out->value) ? tn_fail(err, TN_ELIMIT, "mAP over so many rows and labels has no interval here; choose another evaluation/metric, such as macro_f1") : TN_OK;
 }
 
 static void goodness(const tn_flow *f, const tn_answers *a, double *out)

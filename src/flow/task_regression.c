@@ -210,8 +210,6 @@ static tn_status weighted_of(const tn_answers *a, tn_arena *scratch, tn_weighted
 {
     const tn_numbers *o = a->own;
     tn_number_measure *m;
-    if (!scratch)
-        return tn_fail_nomem(err, 65536);
     TN_TRY(tn_number_measure_new(o, scratch, &m, err));
     *out = (tn_weighted){o->n, TN_N_NUMBER_METRICS, counted, tn_number_measure_scratch(m), tn_number_measure_values, m};
     return TN_OK;
@@ -219,32 +217,15 @@ static tn_status weighted_of(const tn_answers *a, tn_arena *scratch, tn_weighted
 
 static tn_status intervals(const tn_flow *f, const tn_answers *a, const tn_interval_options *o, tn_interval *out, tn_err *err)
 {
-    tn_arena *scratch = tn_arena_new(0);
-    tn_weighted w;
     (void)f;
-    tn_status st = weighted_of(a, scratch, &w, err);
-    if (st == TN_OK)
-        st = tn_interval_weights(&w, o, out, err);
-    tn_arena_free(scratch);
-    return st;
+    return tn_task_weighted_intervals(weighted_of, a, o, out, err);
 }
 
 static tn_status difference(const tn_flow *f, const tn_answers *a, const tn_answers *b, size_t m, const tn_interval_options *o, tn_interval *out,
                             tn_err *err)
 {
-    tn_arena *scratch = tn_arena_new(0);
-    tn_weighted first, second;
-    tn_interval all[TN_N_NUMBER_METRICS];
     (void)f;
-    tn_status st = weighted_of(a, scratch, &first, err);
-    if (st == TN_OK)
-        st = weighted_of(b, scratch, &second, err);
-    if (st == TN_OK)
-        st = tn_interval_weights_difference(&first, &second, o, all, err);
-    if (st == TN_OK)
-        *out = all[m];
-    tn_arena_free(scratch);
-    return st;
+    return tn_task_weighted_difference(weighted_of, a, b, m, o, out, err);
 }
 
 static double badness(const tn_flow *f, const tn_answers *a, size_t i)
