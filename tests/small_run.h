@@ -113,14 +113,16 @@ static inline void small_run(const char *dir, tn_arena *a, tn_run_folder *f)
                               "\"peak_memory_bytes\":90000000,\"size_bytes\":1000000,\"cpu\":\"c<pu>\"}"},
         {"env.json", "{\"seconds\":{\"tune\":3.5,\"total\":10},\"estimate\":{\"seconds\":9,\"bytes\":1000},\"peak_memory_bytes\":2000}"},
     };
-    char sha[65], plan[65], criteria[65], split[65], metrics[65];
+    char sha[65], thresholds[65], plan[65], criteria[65], split[65], metrics[65];
     tn_err err;
     ASSERT_OK(tn_folder_make(dir, a, f, &err), &err);
     ASSERT_OK(tn_file_mkdirs(tn_folder_path(f, "deploy/model"), &err), &err);
     for (size_t i = 0; i < TN_COUNT(record); i++)
         small_put(f, record[i][0], record[i][1]);
     small_put(f, "deploy/model/model.safetensors", "weights");
+    small_put(f, "deploy/model/thresholds.json", "{\"thresholds\":[0.5,0.25]}");
     ASSERT_OK(tn_folder_digest(f, "deploy/model/model.safetensors", sha, &err), &err);
+    ASSERT_OK(tn_folder_digest(f, "deploy/model/thresholds.json", thresholds, &err), &err);
     small_evaluation(f, a, sha);
     ASSERT_OK(tn_folder_digest(f, "plan.yaml", plan, &err), &err);
     ASSERT_OK(tn_folder_digest(f, "criteria.json", criteria, &err), &err);
@@ -129,9 +131,11 @@ static inline void small_run(const char *dir, tn_arena *a, tn_run_folder *f)
     small_put(f, "lock.json",
               tn_str_format(a,
                             "{\"model\":{\"id\":\"org/m\",\"revision\":\"abc\",\"source\":\"s\",\"provenance\":\"p\",\"licence\":\"mit\"},"
-                            "\"data\":{\"files\":[{\"path\":\"d: #.csv\",\"size\":10,\"sha256\":\"x\"}],\"rows\":33},\"plan_sha256\":\"%s\",\"criteria_sha256\":\"%s\","
+                            "\"data\":{\"files\":[{\"path\":\"d: #.csv\",\"size\":10,\"sha256\":\"x\"}],\"rows\":33},"
+                            "\"artefact\":[{\"path\":\"deploy/model/model.safetensors\",\"size\":7,\"sha256\":\"%s\"},"
+                            "{\"path\":\"deploy/model/thresholds.json\",\"size\":25,\"sha256\":\"%s\"}],\"plan_sha256\":\"%s\",\"criteria_sha256\":\"%s\","
                             "\"split_sha256\":\"%s\",\"weights_sha256\":\"%s\",\"metrics_sha256\":\"%s\"}",
-                            plan, criteria, split, sha, metrics)
+                            sha, thresholds, plan, criteria, split, sha, metrics)
                   .ptr);
 }
 

@@ -210,34 +210,48 @@ static tn_status write_bench(tn_flow *f, const bench *x, tn_err *err)
 
 /* ---- lock ---- */
 
-static tn_status lock_files(tn_flow *f, const char *dir, const char *const *names, tn_json_writer *w, tn_err *err)
+static void write_file(tn_json_writer *w, tn_str path, uint64_t size, const tn_digest *d)
 {
-    for (; *names; names++) {
-        const char *path = tn_path_join(f->arena, dir, *names);
-        tn_digest d;
-        uint64_t size;
-        if (!path)
-            return tn_fail_nomem(err, 64);
-        if (!tn_file_exists(path))
-            continue;
-        TN_TRY(tn_sha256_file(path, &d, err));
-        TN_TRY(tn_file_size(path, &size, err));
-        tn_jw_begin_object(w);
-        tn_jw_key(w, "path");
-        tn_jw_c(w, *names);
-        tn_jw_key(w, "size");
-        tn_jw_u64(w, size);
-        tn_jw_key(w, "sha256");
-        tn_jw_c(w, d.hex);
-        tn_jw_end_object(w);
-    }
+    tn_jw_begin_object(w);
+    tn_jw_key(w, "path");
+    tn_jw_str(w, path);
+    tn_jw_key(w, "size");
+    tn_jw_u64(w, size);
+    tn_jw_key(w, "sha256");
+    tn_jw_c(w, d->hex);
+    tn_jw_end_object(w);
+}
+
+static tn_status lock_file(const tn_flow *f, const char *dir, tn_str name, tn_json_writer *w, tn_err *err)
+{
+    const char *path = tn_path_join(f->arena, dir, name.ptr);
+    tn_digest d;
+    uint64_t size;
+    if (!path)
+        return tn_fail_nomem(err, 64);
+    if (!tn_file_exists(path))
+        return TN_OK;
+    TN_TRY(tn_sha256_file(path, &d, err));
+    TN_TRY(tn_file_size(path, &size, err));
+    write_file(w, name, size, &d);
+    return TN_OK;
+}
+
+/* All that the run gives away: any of these files may change its answers (thresholds, the tokenizer). */
+static tn_status lock_artefact(const tn_flow *f, tn_json_writer *w, tn_err *err)
+{
+    tn_str *name;
+    size_t n;
+    TN_TRY(tn_folder_artefact(&f->folder, &name, &n, err));
+    for (size_t i = 0; i < n; i++)
+        TN_TRY(lock_file(f, f->folder.dir, name[i], w, err));
     return TN_OK;
 }
 
 static tn_status write_lock(tn_flow *f, tn_err *err)
 {
     static const char *const model_files[] = {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
-                                              "special_tokens_map.json", "modules.json", "1_Pooling/config.json", NULL};
+                                              "special_tokens_map.json", "modules.json", "1_Pooling/config.json"};
     const tn_candidate *c = &f->candidate[f->chosen];
     tn_buf b = TN_BUF_INIT;
     tn_json_writer w;
@@ -262,23 +276,17 @@ static tn_status write_lock(tn_flow *f, tn_err *err)
     tn_jw_c(&w, c->licence);
     tn_jw_key(&w, "files");
     tn_jw_begin_array(&w);
-    tn_status st = lock_files(f, c->dir, model_files, &w, err);
+    tn_status st = TN_OK;
+    for (size_t i = 0; st == TN_OK && i < TN_COUNT(model_files); i++)
+        st = lock_file(f, c->dir, tn_str_of(model_files[i]), &w, err);
     tn_jw_end_array(&w);
     tn_jw_end_object(&w);
     tn_jw_key(&w, "data");
     tn_jw_begin_object(&w);
     tn_jw_key(&w, "files");
     tn_jw_begin_array(&w);
-    for (size_t i = 0; i < f->data.n_files; i++) {
-        tn_jw_begin_object(&w);
-        tn_jw_key(&w, "path");
-        tn_jw_str(&w, tn_path_name(f->data.file[i].path));
-        tn_jw_key(&w, "size");
-        tn_jw_u64(&w, f->data.file[i].size);
-        tn_jw_key(&w, "sha256");
-        tn_jw_c(&w, f->data.file[i].sha256.hex);
-        tn_jw_end_object(&w);
-    }
+    for (size_t i = 0; i < f->data.n_files; i++)
+        write_file(&w, tn_path_name(f->data.file[i].path), f->data.file[i].size, &f->data.file[i].sha256);
     tn_jw_end_array(&w);
     tn_jw_key(&w, "rows");
     tn_jw_u64(&w, f->data.n_rows);
@@ -292,6 +300,11 @@ static tn_status write_lock(tn_flow *f, tn_err *err)
     tn_jw_end_object(&w);
     tn_jw_key(&w, "seeds");
     tn_jw_node(&w, tn_plan_at(f->plan, "recipe/seeds"));
+    tn_jw_key(&w, "artefact");
+    tn_jw_begin_array(&w);
+    if (st == TN_OK)
+        st = lock_artefact(f, &w, err);
+    tn_jw_end_array(&w);
     static const char *const record[][2] = {{"plan_sha256", "plan.yaml"}, {"criteria_sha256", "criteria.json"}, {"split_sha256", "data/split.csv"},
                                             {"weights_sha256", "deploy/model/model.safetensors"}, {"metrics_sha256", "eval/metrics.json"}};
     for (size_t i = 0; st == TN_OK && i < TN_COUNT(record); i++) {

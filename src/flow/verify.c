@@ -51,6 +51,41 @@ static tn_status check_digest(check *c, const char *address, const char *record,
                     tn_str_format(c->arena, "sha256 %s, locked %.*s", have, TN_ARG(want)), "the file was changed after the run: restore it, or run again", err);
 }
 
+static const tn_json *locked_file(const tn_json *list, tn_str name)
+{
+    for (const tn_json *v = tn_json_first(list); v; v = tn_json_next(v))
+        if (tn_str_eq(tn_json_str(tn_json_get(v, "path")), name))
+            return v;
+    return NULL;
+}
+
+/* Each file that the lock names is as it was, and none has come: thresholds.json put beside a model changes its answers as
+ * well as weights do. */
+static tn_status check_artefact(check *c, tn_err *err)
+{
+    const tn_json *list = tn_records_at(c->records, "lock.json#/artefact");
+    tn_str *name;
+    size_t n, i = 0;
+    if (tn_json_len(list) == 0)
+        return complain(c, "constraint-reproduce", "lock.json", 0, TN_STR("lock.json names no files of the model"), TN_STR(""),
+                        "remove lock.json and run again with --resume", err);
+    for (const tn_json *v = tn_json_first(list); v; v = tn_json_next(v)) {
+        const char *record = tn_str_c(c->arena, tn_json_str(tn_json_get(v, "path"))), *address = tn_str_format(c->arena, "lock.json#/artefact/%zu/sha256", i++).ptr;
+        if (!record || !address)
+            return tn_fail_nomem(err, 64);
+        if (!tn_path_is_safe(tn_str_of(record)))
+            TN_TRY(complain(c, "constraint-reproduce", "lock.json", 0, TN_STR("lock.json names a file outside the run"), tn_str_of(record), "run again", err));
+        else
+            TN_TRY(check_digest(c, address, record, err));
+    }
+    TN_TRY(tn_folder_artefact(&c->folder, &name, &n, err));
+    for (i = 0; i < n; i++)
+        if (!locked_file(list, name[i]))
+            TN_TRY(complain(c, "constraint-reproduce", name[i].ptr, 0, tn_str_format(c->arena, "%.*s is not in lock.json", TN_ARG(name[i])), TN_STR(""),
+                            "the file came after the run: remove it, or run again", err));
+    return TN_OK;
+}
+
 /* ---- numbers in pages ---- */
 
 static uint32_t line_of(tn_str text, size_t at)
@@ -262,6 +297,7 @@ tn_status tn_verify(const char *dir, tn_findings *findings, tn_verify_counts *co
     c.task = task_of(&c);
     for (size_t i = 0; i < TN_COUNT(locked); i++)
         TN_GO(check_digest(&c, locked[i][0], locked[i][1], err));
+    TN_GO(check_artefact(&c, err));
     TN_GO(check_page(&c, "deploy/model/README.md", check_markdown, err));
     TN_GO(check_page(&c, "data/README.md", check_markdown, err));
     TN_GO(check_page(&c, "report.html", check_html, err));

@@ -48,6 +48,10 @@ static void a_change_is_found(void **state)
         {"data/split.csv", "train", "test", "constraint-reproduce"},
         {"deploy/model/model.safetensors", "w", "v", "constraint-reproduce"},
         {"deploy/model/model.safetensors", NULL, NULL, "constraint-reproduce"},
+        {"deploy/model/thresholds.json", "0.25", "0.35", "constraint-reproduce"},
+        {"deploy/model/thresholds.json", NULL, NULL, "constraint-reproduce"},
+        {"lock.json", "deploy/model/thresholds.json", "deploy/model/../../x", "constraint-reproduce"},
+        {"lock.json", "\"artefact\"", "\"others\"", "constraint-reproduce"},
         {"eval/predictions.csv", "r\"\"0", "r\"\"9", NULL}, /* an id that no metric looks at */
         {"eval/predictions.csv", "0.9", "0.95", "constraint-evaluate"},
         {"eval/baseline-ngram.csv", "0.9", "9", "constraint-evaluate"},
@@ -90,7 +94,20 @@ static void a_change_is_found(void **state)
         if (kept)
             small_put(&f, row[i].record, kept);
     }
-    assert_true(n.n_digests == 6 && n.n_numbers > 100); /* of the last one, with nothing changed */
+    assert_true(n.n_digests == 8 && n.n_numbers > 100); /* of the last one, with nothing changed */
+    /* A file that was not there, in a folder too; and what is a page is not locked. */
+    static const char *const came[] = {"deploy/model/question_answering.json", "deploy/model/1_Pooling/config.json", "deploy/adapter/adapter_config.json"};
+    ASSERT_OK(tn_file_mkdirs("run/deploy/model/1_Pooling", &err), &err);
+    ASSERT_OK(tn_file_mkdirs("run/deploy/adapter", &err), &err);
+    small_put(&f, "deploy/adapter/README.md", "# Adapters\n");
+    for (size_t i = 0; i < TN_COUNT(came); i++) {
+        small_put(&f, came[i], "{}");
+        ASSERT_OK(tn_verify("run", &findings, &n, &err), &err);
+        assert_int_equal(findings.list.len, 1);
+        ASSERT_STR(findings.list.ptr[0].path, came[i]);
+        tn_findings_clear(&findings);
+        change(&f, a, came[i], NULL, NULL);
+    }
     tn_findings_free(&findings);
     tn_arena_free(a);
 }
@@ -123,12 +140,12 @@ static void two_runs_are_compared_byte_by_byte(void **state)
     small_finished_run("two", a, &g);
     ASSERT_OK(tn_verify_same_bytes("one", "two", &findings, &same, &err), &err);
     assert_int_equal(findings.list.len, 0);
-    assert_int_equal(same, 11);
+    assert_int_equal(same, 12);
     change(&g, a, "criteria.json", "0.7", "0.8");
     change(&g, a, "tune/evals.jsonl", NULL, NULL);
     ASSERT_OK(tn_verify_same_bytes("one", "two", &findings, &same, &err), &err);
     assert_int_equal(findings.list.len, 2);
-    assert_int_equal(same, 9);
+    assert_int_equal(same, 10);
     /* What only some runs have: other baselines in both, the record of seeds in one. */
     small_finished_run("three", a, &f);
     small_finished_run("four", a, &g);
@@ -140,7 +157,7 @@ static void two_runs_are_compared_byte_by_byte(void **state)
     tn_findings_clear(&findings);
     ASSERT_OK(tn_verify_same_bytes("three", "four", &findings, &same, &err), &err);
     assert_int_equal(findings.list.len, 0);
-    assert_int_equal(same, 11);
+    assert_int_equal(same, 12);
     small_put(&g, "tune/seeds.json", "{}\n");
     ASSERT_OK(tn_verify_same_bytes("three", "four", &findings, &same, &err), &err);
     assert_int_equal(findings.list.len, 1);

@@ -52,6 +52,48 @@ tn_status tn_folder_same_bytes(const tn_run_folder *f, const char *const **out, 
     return TN_OK;
 }
 
+typedef TN_VEC(tn_str) names;
+
+static tn_status add_files(const tn_run_folder *f, const char *part, int depth, names *out, tn_err *err)
+{
+    const char *dir = tn_folder_path(f, part);
+    tn_str *name;
+    size_t n;
+    if (!dir)
+        return tn_fail_nomem(err, 64);
+    if (depth > 4)
+        return tn_fail(err, TN_ELIMIT, "%s: folders of a model lie four deep at most", dir);
+    TN_TRY(tn_file_list(dir, f->arena, &name, &n, err));
+    for (size_t i = 0; i < n; i++) {
+        const char *file = tn_path_join(f->arena, part, name[i].ptr), *path = file ? tn_folder_path(f, file) : NULL;
+        if (!path)
+            return tn_fail_nomem(err, 64);
+        if (tn_file_is_dir(path))
+            TN_TRY(add_files(f, file, depth + 1, out, err));
+        else if ((depth > 0 || !tn_str_is(name[i], "README.md")) && !TN_PUSH(out, tn_str_of(file)))
+            return tn_fail_nomem(err, sizeof(tn_str));
+    }
+    return TN_OK;
+}
+
+tn_status tn_folder_artefact(const tn_run_folder *f, tn_str **out, size_t *n, tn_err *err)
+{
+    static const char *const part[] = {"deploy/adapter", "deploy/model"};
+    names all = {0};
+    tn_status st = TN_OK;
+    for (size_t i = 0; st == TN_OK && i < TN_COUNT(part); i++)
+        if (tn_folder_has(f, part[i]))
+            st = add_files(f, part[i], 0, &all, err);
+    *n = all.len;
+    *out = NULL;
+    if (st == TN_OK && !(*out = TN_ARENA_ARRAY(f->arena, tn_str, all.len)))
+        st = tn_fail_nomem(err, all.len * sizeof **out);
+    if (st == TN_OK && all.len)
+        memcpy(*out, all.ptr, all.len * sizeof **out);
+    TN_VEC_FREE(&all);
+    return st;
+}
+
 tn_status tn_folder_make(const char *dir, tn_arena *a, tn_run_folder *out, tn_err *err)
 {
     static const char *const part[] = {"data", "experiment", "tune", "eval", "deploy"};

@@ -25,6 +25,10 @@ tn_status tn_folder_read_json(const tn_run_folder *f, const char *record, tn_are
 /// SHA-256 of a record's bytes.
 tn_status tn_folder_digest(const tn_run_folder *f, const char *record, char hex[65], tn_err *err);
 
+/// What the run gives away: names of all files below deploy/model and deploy/adapter ("deploy/model/config.json"), in byte
+/// order, but for their README.md, which are pages. Folders in them are entered four deep at most: TN_ELIMIT beyond.
+tn_status tn_folder_artefact(const tn_run_folder *f, tn_str **out, size_t *n, tn_err *err);
+
 /// The byte-equal set (DESIGN, promise 2) of a run: names of the records, NULL at the end, in the folder's arena. Those that
 /// every run has are named whether they are there or not; the others (seeds, search, thresholds, adapters, the predictions
 /// of the task's baselines) when they are.
