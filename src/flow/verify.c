@@ -243,21 +243,18 @@ static tn_status check_metrics(check *c, tn_err *err)
 
 static tn_status check_opening(check *c, const char *who, tn_err *err)
 {
-    tn_str rest = tn_records_text(c->records, "eval/openings.log"), line;
-    size_t n = 0;
-    while (tn_str_cut(&rest, '\n', &line))
-        n += tn_str_find(line, tn_str_of(who), 0) != SIZE_MAX && !tn_str_ends(line, " resumed");
+    size_t n = tn_records_openings(c->records, who);
     return n == 1 ? TN_OK
-                  : complain(c, "data-leak", "eval/openings.log", 0, tn_str_format(c->arena, "the test was opened %zu times by%s", n, who),
+                  : complain(c, "data-leak", "eval/openings.log", 0, tn_str_format(c->arena, "the test was opened %zu times by %s", n, who),
                              TN_STR("once is the rule"), "choices made after an opening have seen the test: say so where the figures are used", err);
 }
 
 static tn_status check_openings(check *c, tn_err *err)
 {
-    TN_TRY(check_opening(c, " model ", err));
+    TN_TRY(check_opening(c, "model", err));
     for (const tn_flow_baseline *b = c->task->baseline; b->name; b++) {
-        tn_str who = tn_str_format(c->arena, " baseline:%s ", b->name);
-        TN_TRY(who.ptr ? check_opening(c, who.ptr, err) : tn_fail_nomem(err, 64));
+        const char *who = tn_str_format(c->arena, "baseline:%s", b->name).ptr;
+        TN_TRY(who ? check_opening(c, who, err) : tn_fail_nomem(err, 64));
     }
     return TN_OK;
 }

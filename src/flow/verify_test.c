@@ -95,6 +95,16 @@ static void a_change_is_found(void **state)
             small_put(&f, row[i].record, kept);
     }
     assert_true(n.n_digests == 8 && n.n_numbers > 100); /* of the last one, with nothing changed */
+    /* The pages say how often the test was opened, by the record. */
+    tn_buf page = TN_BUF_INIT;
+    change(&f, a, "eval/openings.log", "test model S\n", "test model S\n2026-01-01T00:00:01Z test model T\n");
+    ASSERT_OK(tn_card_model("run", a, &page, &err), &err);
+    ASSERT_OK(tn_report_html("run", a, &page, &err), &err);
+    size_t first = tn_str_find(tn_buf_view(&page), TN_STR("The test was opened 2 times"), 0);
+    assert_true(first != SIZE_MAX && tn_str_find(tn_buf_view(&page), TN_STR("The test was opened 2 times"), first + 1) != SIZE_MAX);
+    assert_true(tn_str_find(tn_buf_view(&page), TN_STR("opened once"), 0) == SIZE_MAX);
+    tn_buf_free(&page);
+    change(&f, a, "eval/openings.log", "2026-01-01T00:00:01Z test model T\n", "");
     /* A file that was not there, in a folder too; and what is a page is not locked. */
     static const char *const came[] = {"deploy/model/question_answering.json", "deploy/model/1_Pooling/config.json", "deploy/adapter/adapter_config.json"};
     ASSERT_OK(tn_file_mkdirs("run/deploy/model/1_Pooling", &err), &err);

@@ -383,8 +383,9 @@ static void model_data(card *c)
 {
     text(c, "## Data strategy\n\n");
     split_table(c);
-    text(c, "Removed rows are copies or near copies of other rows (data/leaks.csv); the test keeps its own. The test was opened once, after all "
-            "choices were made (eval/openings.log). Texts over the length limit: ");
+    text(c, "Removed rows are copies or near copies of other rows (data/leaks.csv); the test keeps its own. ");
+    tn_records_say_openings(c->r, &c->measured, c->out);
+    text(c, " (eval/openings.log). Texts over the length limit: ");
     num(c, TN_SHOW_PERCENT, "data/profile.json#/tokens/truncated_share");
     text(c, ".\n\n");
 }

@@ -311,3 +311,34 @@ tn_str tn_records_probe_column(tn_records *r)
             return tn_json_key(v);
     return TN_STR("");
 }
+
+/* ---- the openings of the test ---- */
+
+size_t tn_records_openings(tn_records *r, const char *who)
+{
+    tn_str rest = tn_records_text(r, "eval/openings.log"), line, word;
+    size_t n = 0;
+    while (tn_str_cut(&rest, '\n', &line)) { /* TIME test WHO SHA256 [resumed] */
+        bool resumed = tn_str_ends(line, " resumed");
+        for (int i = 0; i < 3 && tn_str_cut(&line, ' ', &word); i++)
+            n += i == 2 && tn_str_is(word, who) && !resumed;
+    }
+    return n;
+}
+
+void tn_records_say_openings(tn_records *r, const tn_measured *measured, tn_buf *out)
+{
+    size_t by_model = tn_records_openings(r, "model"), most = by_model;
+    for (size_t i = 0; i < measured->n_baselines; i++) {
+        char who[128];
+        snprintf(who, sizeof who, "baseline:%.*s", TN_ARG(measured->baseline[i]));
+        size_t n = tn_records_openings(r, who);
+        most = n > most ? n : most;
+    }
+    if (by_model == 0)
+        tn_buf_c(out, "No opening of the test by this model is recorded");
+    else if (most == 1)
+        tn_buf_c(out, "The test was opened once, after all choices were made");
+    else
+        tn_buf_printf(out, "The test was opened %zu times: what was chosen after the first opening had seen it, and these figures may be too good", most);
+}

@@ -37,6 +37,11 @@ typedef struct {
     bool has_classes;         /* there are figures by class */
 } tn_measured;
 void tn_records_measured(tn_records *r, tn_measured *out);
+/// How often `who` ("model", "baseline:majority") opened the test, by eval/openings.log. Openings of a resumed run for the
+/// same weights are marked there, and do not count.
+size_t tn_records_openings(tn_records *r, const char *who);
+/// The same of all of `measured` as the beginning of a sentence: "The test was opened once, after all choices were made".
+void tn_records_say_openings(tn_records *r, const tn_measured *measured, tn_buf *out);
 /// The probe's column of experiment/candidates.csv, "probe_macro_f1"; empty when there is none.
 tn_str tn_records_probe_column(tn_records *r);
 /// TN_ENOMEM when a look-up failed for want of memory, so that its "absent" was untrue; else TN_OK. Ask once, at the end.

@@ -42,6 +42,45 @@ static void records_are_written_whole_and_read_by_address(void **state)
     tn_arena_free(a);
 }
 
+static void openings_are_counted_and_told(void **state)
+{
+    static const struct {
+        const char *log; /* NULL: none */
+        size_t n;
+        const char *words;
+    } row[] = {
+        {NULL, 0, "No opening of the test by this model is recorded"},
+        {"T test baseline:m -\n", 0, "No opening of the test by this model is recorded"},
+        {"T test model S\nT test baseline:m -\nT test model S resumed\n", 1, "The test was opened once, after all choices were made"},
+        {"T test model S\nT test modeller S\nT test baseline:model -\nmodel\n\n", 1, "The test was opened once, after all choices were made"},
+        {"T test model S\nT test model R\n", 2, "The test was opened 2 times: "},
+        {"T test model S\nT test baseline:m -\nT test baseline:m -\nT test baseline:m -", 1, "The test was opened 3 times: "},
+    };
+    char dir[] = "/tmp/tn-record-XXXXXX";
+    tn_arena *a = tn_arena_new(0);
+    tn_measured measured = {.baseline = {TN_STR("m")}, .n_baselines = 1};
+    tn_run_folder f;
+    tn_err err;
+    assert_non_null(mkdtemp(dir));
+    ASSERT_OK(tn_folder_make(dir, a, &f, &err), &err);
+    for (size_t i = 0; i < TN_COUNT(row); i++) {
+        tn_buf b = TN_BUF_INIT, said = TN_BUF_INIT;
+        tn_records *r;
+        tn_buf_c(&b, row[i].log ? row[i].log : "");
+        if (row[i].log)
+            ASSERT_OK(tn_folder_write(&f, "eval/openings.log", &b, &err), &err);
+        ASSERT_OK(tn_records_open(dir, &r, &err), &err);
+        assert_int_equal(tn_records_openings(r, "model"), row[i].n);
+        tn_records_say_openings(r, &measured, &said);
+        if (!tn_str_starts(tn_buf_view(&said), row[i].words))
+            fail_msg("row %zu: %.*s", i, TN_ARG(tn_buf_view(&said)));
+        tn_buf_free(&said);
+        tn_records_close(r);
+    }
+    ASSERT_OK(tn_file_remove(dir, &err), &err);
+    tn_arena_free(a);
+}
+
 static void emptying_a_run_leaves_what_others_put_there(void **state)
 {
     char dir[] = "/tmp/tn-record-XXXXXX";
@@ -89,7 +128,7 @@ static void numbers_have_one_form(void **state)
 int main(void)
 {
     const struct CMUnitTest test[] = {
-        cmocka_unit_test(records_are_written_whole_and_read_by_address),
+        cmocka_unit_test(openings_are_counted_and_told), cmocka_unit_test(records_are_written_whole_and_read_by_address),
         cmocka_unit_test(emptying_a_run_leaves_what_others_put_there),
         cmocka_unit_test(numbers_have_one_form),
     };

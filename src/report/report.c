@@ -680,7 +680,9 @@ static void evaluation(page *p)
     const tn_measured *m = &p->measured;
     tn_svg_bar bar[TN_MEASURED_MAX + 1];
     size_t n = 0;
-    html(p, "<h2 id=\"evaluation\">Evaluation</h2>\n<p>The test was opened once, after all choices were made. ");
+    html(p, "<h2 id=\"evaluation\">Evaluation</h2>\n<p>");
+    tn_records_say_openings(p->r, m, p->out);
+    html(p, ". ");
     sentence_start(p, tn_metric_title_of(m->criterion));
     html(p, " with 95 % intervals:</p>\n");
     for (size_t i = 0; i <= m->n_baselines; i++) {
