@@ -40,11 +40,21 @@ static tn_status fold_row(const tn_row *r, tn_buf *out, tn_err *err)
     return tn_duplicates_fold(r->pair, out, err);
 }
 
-/* Two rows of one text that say the same. */
-static bool same_answer(const tn_row *a, const tn_row *b)
+/* Order of what two rows of one text say; 0: the same. Total, numbers that are none last. */
+static int by_answer(const tn_row *a, const tn_row *b)
 {
-    bool numbers = a->value == b->value || (isnan(a->value) && isnan(b->value));
-    return a->label == b->label && numbers && a->n_set == b->n_set && (a->n_set == 0 || memcmp(a->set, b->set, a->n_set * sizeof *a->set) == 0);
+    if (a->label != b->label)
+        return a->label < b->label ? -1 : 1;
+    if (isnan(a->value) || isnan(b->value) || a->value == b->value) {
+        int none = isnan(a->value) - isnan(b->value);
+        if (none)
+            return none;
+    } else {
+        return a->value < b->value ? -1 : 1;
+    }
+    if (a->n_set != b->n_set)
+        return a->n_set < b->n_set ? -1 : 1;
+    return a->n_set ? memcmp(a->set, b->set, a->n_set * sizeof *a->set) : 0;
 }
 
 /* ---- classes of equal texts ---- */
@@ -127,31 +137,37 @@ done:
     return st;
 }
 
-/* The first row of the label that most rows of the class have; of equals the label that comes first. */
+static int by_answer_and_place(const void *a, const void *b)
+{
+    const tn_row *x = *(const tn_row *const *)a, *y = *(const tn_row *const *)b;
+    int order = by_answer(x, y);
+    return order ? order : (x > y) - (x < y);
+}
+
+/* The first row of the label that most rows of the class have; of equals the label that comes first. Sorted, equal answers
+ * are neighbours: a text that each row says another number of must not cost a comparison of all with all. */
 static tn_status choose_keeper(finder *f, const text_class *c, uint32_t *keeper, bool *contradiction, tn_err *err)
 {
-    struct tally {
-        uint32_t n, first;
-    };
-    TN_VEC(struct tally) tally = {0};
-    for (uint32_t r = c->first_row; r != UINT32_MAX; r = f->next[r]) {
-        size_t i = 0;
-        while (i < tally.len && !same_answer(&f->d->row[tally.ptr[i].first], &f->d->row[r]))
-            i++;
-        struct tally one = {0, r};
-        if (i == tally.len && !TN_PUSH(&tally, one)) {
-            TN_VEC_FREE(&tally);
-            return tn_fail_nomem(err, sizeof one);
+    size_t n = 0, most = 0, k = 0;
+    for (uint32_t r = c->first_row; r != UINT32_MAX; r = f->next[r])
+        n++;
+    const tn_row **row = tn_mem_alloc(n * sizeof *row), *best = NULL;
+    if (!row)
+        return tn_fail_nomem(err, n * sizeof *row);
+    for (uint32_t r = c->first_row; r != UINT32_MAX; r = f->next[r])
+        row[k++] = &f->d->row[r];
+    qsort(row, n, sizeof *row, by_answer_and_place);
+    for (size_t from = 0, to; from < n; from = to) {
+        for (to = from; to < n && by_answer(row[from], row[to]) == 0; to++)
+            ;
+        if (to - from > most || (to - from == most && row[from] < best)) {
+            most = to - from;
+            best = row[from];
         }
-        tally.ptr[i].n++;
     }
-    size_t best = 0;
-    for (size_t i = 1; i < tally.len; i++)
-        if (tally.ptr[i].n > tally.ptr[best].n)
-            best = i;
-    *keeper = tally.ptr[best].first;
-    *contradiction = tally.len > 1;
-    TN_VEC_FREE(&tally);
+    *keeper = (uint32_t)(best - f->d->row);
+    *contradiction = most < n;
+    tn_mem_free(row);
     return TN_OK;
 }
 
