@@ -45,7 +45,8 @@ tn_status tn_flow_train(tn_flow *f, tn_flow_training *t, tn_model **m, tn_train_
 ///   seed      of the draws; 0 when left out
 /// Successive halving: all trials train for the steps of a rung, each by its own whole schedule; those with the best metric on
 /// the validation rows go on from where they stopped; the last one is chosen. Equal scores: the earlier trial. Draws are by
-/// (seed, trial, setting): the same trials whatever ran before. Test rows are not touched. Every result is kept in
+/// (seed, trial, setting): the same trials whatever ran before. A trial whose loss
+/// is not finite has lost: recorded as diverged, never chosen. Test rows are not touched. Every result is kept in
 /// tune/search.json as soon as it is there, so a killed search goes on.
 
 /// Checks the search and each trial's recipe; *n: how many trials, 0 without a search; *steps: of all rungs together.

@@ -12,6 +12,7 @@
 #include "base/fmath.h"
 #include "base/map.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,7 +26,7 @@ typedef struct {
 } dimension;
 
 typedef struct {
-    bool known;
+    bool known, diverged; /* diverged: no score, and no further rung */
     double score, loss;
     int64_t steps;
 } result;
@@ -229,8 +230,12 @@ static tn_status write_record(tn_flow *f, const search *s, const trial *chosen, 
         for (int r = 0; r < MAX_RUNGS && t->rung[r].known; r++) {
             tn_jw_begin_object(&w);
             tn_jw_key(&w, "steps"), tn_jw_i64(&w, t->rung[r].steps);
-            tn_jw_key(&w, "loss"), tn_jw_f64(&w, t->rung[r].loss);
-            tn_jw_key(&w, "score"), tn_jw_f64(&w, t->rung[r].score);
+            if (t->rung[r].diverged) {
+                tn_jw_key(&w, "diverged"), tn_jw_bool(&w, true);
+            } else {
+                tn_jw_key(&w, "loss"), tn_jw_f64(&w, t->rung[r].loss);
+                tn_jw_key(&w, "score"), tn_jw_f64(&w, t->rung[r].score);
+            }
             tn_jw_end_object(&w);
         }
         tn_jw_end_array(&w);
@@ -263,8 +268,9 @@ static tn_status read_record(const tn_flow *f, search *s, tn_err *err)
         int r = 0;
         for (const tn_json *v = tn_json_first(tn_json_get(t, "rungs")); v && r < MAX_RUNGS; v = tn_json_next(v), r++) {
             result *x = &s->trial[i].rung[r];
-            x->known = tn_json_f64(tn_json_get(v, "score"), &x->score) && tn_json_f64(tn_json_get(v, "loss"), &x->loss) &&
-                       tn_json_i64(tn_json_get(v, "steps"), &x->steps);
+            (void)tn_json_bool(tn_json_get(v, "diverged"), &x->diverged);
+            x->known = tn_json_i64(tn_json_get(v, "steps"), &x->steps) &&
+                       (x->diverged || (tn_json_f64(tn_json_get(v, "score"), &x->score) && tn_json_f64(tn_json_get(v, "loss"), &x->loss)));
             if (!x->known)
                 return tn_fail(err, TN_EFORMAT, "%s/tune/search.json: trial %zu has an ill-formed result", f->folder.dir, i);
         }
@@ -274,13 +280,21 @@ static tn_status read_record(const tn_flow *f, search *s, tn_err *err)
 
 /* ---- the rungs ---- */
 
+/* A trial that diverges has lost, and the search goes on: finding out where training breaks is what it is for. */
+static tn_status lose(tn_flow *f, result *r, int64_t n_steps, const char *why)
+{
+    tn_progress_say(f->progress, "Search: this trial diverged: %s", why);
+    *r = (result){.known = true, .diverged = true, .steps = n_steps};
+    return TN_OK;
+}
+
 static tn_status measure(tn_flow *f, search *s, trial *t, int rung, tn_examples *train, tn_examples *validation, bool *less, tn_err *err)
 {
     char name[64];
     snprintf(name, sizeof name, "tune/search/%zu", (size_t)(t - s->trial));
     tn_flow_training job = {.recipe = t->recipe, .dir = tn_folder_path(&f->folder, name), .stop_at = steps_of(f, s, t, rung), .train = train, .validation = validation};
     tn_model *m = NULL;
-    tn_train_outcome out;
+    tn_train_outcome out = {0};
     tn_scores scores;
     result *r = &t->rung[rung];
     if (!job.dir)
@@ -290,9 +304,13 @@ static tn_status measure(tn_flow *f, search *s, trial *t, int rung, tn_examples 
         tn_learner l = tn_learner_of(m);
         st = tn_train_evaluate(&l, validation, t->recipe.train.batch_size, job.evaluator, &scores, err);
     }
-    if (st == TN_OK && !tn_scores_get(&scores, t->recipe.train.best_by, &r->score, less))
+    if (st != TN_OK && out.diverged)
+        st = lose(f, r, out.n_steps, err->msg);
+    else if (st == TN_OK && !isfinite(scores.loss))
+        st = lose(f, r, out.n_steps, "the loss on validation is not finite");
+    else if (st == TN_OK && !tn_scores_get(&scores, t->recipe.train.best_by, &r->score, less))
         st = tn_fail(err, TN_EINVALID, "plan: a search cannot go by \"%s\", which is not measured while training", t->recipe.train.best_by);
-    if (st == TN_OK) {
+    if (st == TN_OK && !r->diverged) {
         r->loss = scores.loss;
         r->steps = out.n_steps;
         r->known = true;
@@ -301,13 +319,19 @@ static tn_status measure(tn_flow *f, search *s, trial *t, int rung, tn_examples 
     return st;
 }
 
-/* Best first; the earlier of equals. Insertion: trials are few. */
+static bool is_behind(const result *a, const result *b, bool less)
+{
+    if (a->diverged || b->diverged)
+        return a->diverged && !b->diverged;
+    return less ? b->score < a->score : b->score > a->score;
+}
+
+/* Best first; the earlier of equals; diverged ones last. Insertion: trials are few. */
 static void rank_trials(trial **alive, size_t n, int rung, bool less)
 {
     for (size_t i = 1; i < n; i++)
         for (size_t k = i; k > 0; k--) {
-            double a = alive[k - 1]->rung[rung].score, b = alive[k]->rung[rung].score;
-            if (less ? !(b < a) : !(b > a))
+            if (!is_behind(&alive[k - 1]->rung[rung], &alive[k]->rung[rung], less))
                 break;
             trial *x = alive[k];
             alive[k] = alive[k - 1];
@@ -324,7 +348,8 @@ static tn_status drop_checkpoint(tn_flow *f, const search *s, const trial *t, tn
     return path ? tn_file_remove(path, err) : tn_fail_nomem(err, 64);
 }
 
-static tn_status run_rung(tn_flow *f, search *s, trial **alive, size_t n, int rung, tn_examples *train, tn_examples *validation, tn_err *err)
+/* *left: how many go on. */
+static tn_status run_rung(tn_flow *f, search *s, trial **alive, size_t n, size_t *left, int rung, tn_examples *train, tn_examples *validation, tn_err *err)
 {
     const tn_metric_info *info = tn_metric_find(tn_str_of(alive[0]->recipe.train.best_by));
     bool less = info && info->lower_is_better;
@@ -337,7 +362,9 @@ static tn_status run_rung(tn_flow *f, search *s, trial **alive, size_t n, int ru
         TN_TRY(write_record(f, s, NULL, metric, err));
     }
     rank_trials(alive, n, rung, less);
-    for (size_t i = survivors(s, n); i < n; i++)
+    for (*left = survivors(s, n); *left > 0 && alive[*left - 1]->rung[rung].diverged;)
+        --*left;
+    for (size_t i = *left; i < n; i++)
         TN_TRY(drop_checkpoint(f, s, alive[i], err));
     return TN_OK;
 }
@@ -356,8 +383,9 @@ static tn_status run_search(tn_flow *f, search *s, tn_examples *train, tn_exampl
         alive[i] = &s->trial[i];
     for (; n > 1; rung++) {
         TN_ASSERT(rung < MAX_RUNGS); /* 256 trials are 1 after 8 halvings */
-        TN_TRY(run_rung(f, s, alive, n, rung, train, validation, err));
-        n = survivors(s, n);
+        TN_TRY(run_rung(f, s, alive, n, &n, rung, train, validation, err));
+        if (n == 0)
+            return tn_fail(err, TN_EINVALID, "search: all trials of rung %d diverged (tune/search.json); search over smaller learning rates", rung + 1);
         for (size_t i = 1; i < n; i++) /* the next rung goes in the order of trials, so that equal scores fall to the earlier */
             for (size_t k = i; k > 0 && by_place(alive[k - 1], alive[k]) > 0; k--) {
                 trial *x = alive[k];
@@ -386,7 +414,7 @@ static tn_status say_chosen(tn_flow *f, const trial *t, size_t number, tn_err *e
 tn_status tn_flow_search(tn_flow *f, tn_examples *train, tn_examples *validation, const tn_json **plan, tn_err *err)
 {
     search s;
-    const trial *chosen;
+    const trial *chosen = NULL;
     *plan = f->plan;
     if (!described(f))
         return TN_OK;

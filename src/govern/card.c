@@ -390,6 +390,13 @@ static void model_data(card *c)
     text(c, ".\n\n");
 }
 
+static bool diverged(const card *c, const char *rungs, size_t last)
+{
+    char address[96];
+    snprintf(address, sizeof address, "%s/%zu/diverged", rungs, last ? last - 1 : 0);
+    return tn_records_at(c->r, address) != NULL;
+}
+
 /* What a search tried; its choice stands in the place of the plan's values. */
 static void model_search(card *c)
 {
@@ -411,7 +418,10 @@ static void model_search(card *c)
         text(c, " | ");
         num(c, TN_SHOW_COUNT, "%s/%zu/steps", rungs, last ? last - 1 : 0);
         text(c, " | ");
-        num(c, TN_SHOW_3, "%s/%zu/score", rungs, last ? last - 1 : 0);
+        if (diverged(c, rungs, last))
+            text(c, "diverged");
+        else
+            num(c, TN_SHOW_3, "%s/%zu/score", rungs, last ? last - 1 : 0);
         text(c, chosen == (double)i ? " | yes |\n" : " | |\n");
     }
     text(c, n > 50 ? "\nThe first 50 trials are shown.\n\n" : "\n");

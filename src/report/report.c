@@ -526,7 +526,7 @@ static void search(page *p)
     tn_html_text(p->out, tn_metric_title_of(words_at(p, "tune/search.json#/metric")));
     html(p, "</th></tr>\n");
     for (size_t i = 0; i < n && i < 50; i++) {
-        char rungs[64], recipe[64];
+        char rungs[64], recipe[96];
         snprintf(rungs, sizeof rungs, "tune/search.json#/trials/%zu/rungs", i);
         snprintf(recipe, sizeof recipe, "tune/search.json#/trials/%zu/recipe", i);
         size_t last = count(p, rungs);
@@ -537,7 +537,11 @@ static void search(page *p)
         num(p, TN_SHOW_COUNT, "%s/%zu/steps", rungs, last ? last - 1 : 0);
         html(p, "</td>");
         cell_open(p);
-        num(p, TN_SHOW_3, "%s/%zu/score", rungs, last ? last - 1 : 0);
+        snprintf(recipe, sizeof recipe, "%s/%zu/diverged", rungs, last ? last - 1 : 0);
+        if (tn_records_at(p->r, recipe))
+            html(p, "diverged");
+        else
+            num(p, TN_SHOW_3, "%s/%zu/score", rungs, last ? last - 1 : 0);
         html(p, "</td></tr>\n");
     }
     html(p, "</table>\n");

@@ -296,11 +296,13 @@ static tn_status evaluate(run *u, tn_err *err)
     tn_scores s;
     tn_adamw_catch_up(u->adamw, x->ids + x->start[0], x->start[x->n_rows] - x->start[0]);
     TN_TRY(tn_train_evaluate(u->l, x, u->r->batch_size, u->job->evaluator, &s, err));
-    if (!isfinite(s.loss))
+    if (!isfinite(s.loss)) {
+        u->s.out.diverged = true;
         return tn_fail(err, TN_EINVALID,
                        "step %" PRId64 ": the loss on validation is not finite; try a smaller learning rate "
                        "(now %g)",
                        u->s.step, u->r->learning_rate);
+    }
     bool best = false;
     TN_TRY(is_better(u, &s, &best, err));
     u->s.last_eval = u->s.step;
@@ -313,8 +315,9 @@ static tn_status evaluate(run *u, tn_err *err)
     return best ? write_state(u, u->best_path, false, err) : TN_OK;
 }
 
-static tn_status refuse_step(const run *u, const char *what, double value, double lr, tn_err *err)
+static tn_status refuse_step(run *u, const char *what, double value, double lr, tn_err *err)
 {
+    u->s.out.diverged = true;
     return tn_fail(err, TN_EINVALID,
                    "step %" PRId64
                    ": the %s is %s (learning rate %g): the run stopped before it changed the weights; try a "
@@ -555,7 +558,7 @@ tn_status tn_train_run(const tn_train_job *job, tn_train_outcome *out, tn_err *e
     tn_ranks_close(u.ranks);
     if (st == TN_OK && !u.paused)
         st = load_best(&u, err);
-    if (st == TN_OK) {
+    if (st == TN_OK || u.s.out.diverged) {
         *out = u.s.out;
         out->paused = u.paused;
     }

@@ -143,6 +143,7 @@ typedef struct {
     double last_loss;
     uint64_t n_tokens; /* seen in all steps */
     bool stopped_early;
+    bool diverged; /* set where tn_train_run fails for a loss or norm that is not finite; n_steps were made before */
     bool paused; /* at stop_at: the parameters are those of the last step, whichever was the best */
 } tn_train_outcome;
 

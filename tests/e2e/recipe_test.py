@@ -73,6 +73,35 @@ killed = tune(again, "--resume") if (again.parent / "run/plan.yaml").exists() el
 for name in ("tune/search.json", "tune/steps.jsonl", "tune/evals.jsonl", "eval/metrics.json", "deploy/model/model.safetensors"):
     assert (killed / name).read_bytes() == (search / name).read_bytes(), name
 
+# A trial that diverges has lost, and is recorded; the others decide. Where all do, the run ends and says what to do.
+# The last layer's feed-forward part is 1e-39 times one matrix and 1e38 times another: its answers are finite until a step moves the first.
+def make_wild(brief):
+    import array
+    import struct
+    path = brief.parent / "tiny/model.safetensors"
+    raw = bytearray(path.read_bytes())
+    n = struct.unpack("<Q", raw[:8])[0]
+    for name, x in json.loads(raw[8:8 + n]).items():
+        scale = {"1.intermediate.dense.weight": 1e-37, "1.output.dense.weight": 1e40}.get(name.split("layer.")[-1])
+        if scale:
+            a, b = (8 + n + o for o in x["data_offsets"])
+            raw[a:b] = array.array("f", [max(-3e38, min(3e38, v * scale)) for v in array.array("f", bytes(raw[a:b]))]).tobytes()
+    path.write_bytes(raw)
+    return brief
+
+
+wild = "{epochs: 2, batch_size: 8, learning_rate: 0.3, search: {over: {freeze: [none, encoder, embeddings, 1]}, steps: 3}}"
+diverged = tune(make_wild(job("diverged", wild)))
+record = read(diverged / "tune/search.json")
+assert record["chosen"]["trial"] == 1 and [r["rungs"][0].get("diverged", False) for r in record["trials"]] == [True, False, True, True], record
+assert all("score" not in r["rungs"][0] and len(r["rungs"]) == 1 for r in record["trials"] if "diverged" in r["rungs"][0]), record
+for page in ("report.html", "deploy/model/README.md"):
+    assert (diverged / page).read_text().count("diverged") >= 3, page
+run("verify", diverged)
+brief = make_wild(job("all_diverge", wild.replace("encoder, ", "")))
+done = run("run", brief, "--out", brief.parent / "run", "--yes", check=False)
+assert done.returncode == 2 and "all trials" in done.stderr and "smaller learning rates" in done.stderr, done.stderr
+
 # Refused before the work, with the place and what is possible.
 for number, (recipe, said) in enumerate([("{lora: {rank: 0}}", "recipe/lora"), ("{lora: {rank: 4, depth: 2}}", "depth"), ("{lora: {rank: 4}, freeze: 1}", "recipe/freeze"),
                                          ("{freeze: top}", "recipe/freeze"), ("{accumulation: 3}", "accumulation"), ("{seeds: [1, 1]}", "recipe/seeds"),
