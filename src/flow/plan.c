@@ -470,6 +470,26 @@ static const char *f1_reason(maker *m, const char *metric)
     return words.ptr ? words.ptr : "";
 }
 
+/* What the brief asks for and the task is not judged by: a run stops at it, rather than to pass it over. */
+static void put_not_judged(maker *m, tn_json *s)
+{
+    tn_json *list = tn_json_new_array(m->a);
+    const tn_fact *first = NULL;
+    for (const tn_fact *f = NULL; (f = tn_brief_fact(m->in->brief, "min_metric", f));) {
+        tn_str rest = f->value, name;
+        tn_str_cut(&rest, ' ', &name);
+        if (criterion_of(m->task, name))
+            continue;
+        first = first ? first : f;
+        m->ok = m->ok && tn_json_push(list, tn_json_new_str(m->a, f->value));
+    }
+    tn_str why = tn_str_format(m->a, "%s is judged by %.*s; a run stops here until the brief states one of them, or this is taken out of the plan", m->task->name,
+                               TN_ARG(tn_task_criteria(m->task, m->a)));
+    m->ok = m->ok && list && why.ptr;
+    if (first && m->ok && tn_flow_task_find(tn_plan_tag(m->in->brief), tn_plan_problem(m->in->brief)))
+        put(m, s, "not_judged", list, origin_of(first), why.ptr, first);
+}
+
 static void make_evaluation(maker *m)
 {
     tn_json *s = section(m, "evaluation");
@@ -491,6 +511,7 @@ static void make_evaluation(maker *m)
         put(m, s, "threshold", tn_json_new_null(m->a), "assumed", "the brief states none; the baselines are the bar", NULL);
     }
     put_text(m, s, "criterion", TN_STR("better than every baseline on the test split, beyond the 95 % interval"), "assumed", "fixed and hashed before the first step", NULL);
+    put_not_judged(m, s);
     tn_json *list = tn_json_new_array(m->a);
     for (const tn_flow_baseline *b = m->task->baseline; b->name; b++)
         m->ok = m->ok && tn_json_push(list, tn_json_new_str(m->a, tn_str_of(b->name)));
@@ -563,11 +584,14 @@ static tn_str assumed_metric(maker *m)
 static void make_assumptions(maker *m)
 {
     tn_json *list = tn_json_new_array(m->a);
+    size_t n_targets = 0;
     for (const tn_fact *f = NULL; (f = tn_brief_fact(m->in->brief, "min_metric", f));) {
         tn_str rest = f->value, name;
         tn_str_cut(&rest, ' ', &name);
-        if (!criterion_of(m->task, name))
-            m->ok = m->ok && tn_json_push(list, tn_json_new_str(m->a, tn_str_format(m->a, "%.*s is stated but is no criterion of this engine; it decides nothing", TN_ARG(f->value))));
+        bool of_task = criterion_of(m->task, name) != NULL;
+        if (!of_task || n_targets++ > 0)
+            m->ok = m->ok && tn_json_push(list, tn_json_new_str(m->a, tn_str_format(m->a, of_task ? "%.*s is stated too; one metric decides, the one stated first, and this one is only reported"
+                                                                                                  : "%.*s is stated but is no criterion of this engine; it decides nothing", TN_ARG(f->value))));
     }
     for (const tn_plan_question *q = questions; q->code; q++)
         if (tn_brief_is_missing(m->in->brief, q->code))

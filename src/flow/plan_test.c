@@ -161,6 +161,14 @@ static void what_was_stated_is_never_passed_over(void **state)
         if (!strstr(err.msg, row[i].said))
             fail_msg("%s: %s", row[i].front, err.msg);
     }
+    /* A bar in words that the task cannot be held to is kept in the plan, where a run stops; one that it can be is not. */
+    ASSERT_OK(make("Task: classify customer reviews by sentiment; recall of at least 0.8, accuracy of at least 0.9, macro F1 of at least 0.7", a, &plan, &err), &err);
+    const tn_json *left = tn_plan_at(plan, "evaluation/not_judged");
+    assert_int_equal(tn_json_len(left), 1);
+    ASSERT_STR(tn_json_str(tn_json_at(left, 0)), "recall >= 0.8");
+    assert_true(tn_str_find(tn_plan_reason(plan, "evaluation/not_judged"), TN_STR("judged by macro_f1"), 0) != SIZE_MAX);
+    ASSERT_OK(make(brief_text, a, &plan, &err), &err);
+    assert_null(tn_plan_at(plan, "evaluation/not_judged"));
     /* A budget is a limit of the plan; numbers that a run will refuse do no harm to the estimate. */
     snprintf(text, sizeof text, "---\nbudget: {minutes: 2, memory: 1MB}\nrecipe: {epochs: 999999999999999999, batch_size: -5}\n---\n%s\n", task);
     ASSERT_OK(make(text, a, &plan, &err), &err);

@@ -130,6 +130,9 @@ tn_status tn_stage_check(tn_flow *f, tn_err *err)
     TN_TRY(tn_flow_check_exceptions(f, err));
     TN_TRY(tn_plan_i64(f->plan, "recipe/max_tokens", 8, 8192, &v, err));
     TN_TRY(tn_plan_str(f->plan, "evaluation/criterion", &text, err));
+    tn_str why = tn_plan_reason(f->plan, "evaluation/not_judged"), asked = tn_json_str(tn_json_first(tn_plan_at(f->plan, "evaluation/not_judged")));
+    if (asked.len)
+        return tn_fail(err, TN_EINVALID, "plan: evaluation/not_judged: the brief asks for %.*s: %.*s", TN_ARG(asked), TN_ARG(why));
     TN_TRY(tn_plan_i64(f->plan, "evaluation/bootstrap_resamples", 100, 1000000, &v, err));
     TN_TRY(tn_plan_i64(f->plan, "evaluation/bootstrap_seed", 0, INT64_MAX, &v, err));
     TN_TRY(tn_plan_str(f->plan, "brief/use", &text, err));
