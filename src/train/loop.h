@@ -117,7 +117,7 @@ typedef struct {
 ///   CLASS, and TOKENS over counted tokens   accuracy, macro_f1, mcc
 ///   FLAGS   micro_f1, macro_f1, exact_match (all labels of a row right), by logits above 0
 ///   VALUES  mse, mae, r2, pearson: means over the values of a row (pearson with a constant: 0)
-///   SPANS   exact_match (the first largest of both ends right), start_accuracy, end_accuracy
+///   SPANS   exact_match (the first largest of both ends right; of all rows, also those that do not hold their span), start_accuracy, end_accuracy
 ///   TOKENS by choice (a masked language model)   accuracy, perplexity
 tn_status tn_train_evaluate(const tn_learner *l, const tn_examples *x, int32_t batch_size, const tn_evaluator *by,
                             tn_scores *out, tn_err *err);

@@ -121,13 +121,14 @@ static void add_values(evaluation *e, const float *logits, const float *value)
     e->n_counted++;
 }
 
-/* One end of a span: the logits of the row's tokens in column `end`. True when it is right or not counted. */
+/* One end of a span: the logits of the row's tokens in column `end`. True when it is right; an end that the row does not
+ * hold is not counted as one, and a span with it is never right: SQuAD counts every question. */
 static bool add_end(evaluation *e, const float *logits, int32_t n, int end, int32_t target)
 {
     for (int32_t t = 0; t < n; t++)
         e->row[t] = logits[2 * t + end];
     if (target >= n)
-        return true;
+        return false;
     target = target < 0 ? 0 : target;
     bool right = tn_argmax(e->row, n) == target;
     *(end ? &e->end_loss : &e->loss) += cross_entropy(e->row, n, target);

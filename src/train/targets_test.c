@@ -224,7 +224,7 @@ static void evaluations_score_what_they_say(void **state)
 
         x.target.kind = TN_TARGET_SPANS;
         s = scores_of(TN_TARGET_SPANS, 2, &x, ends, batch);
-        near(score(&s, "start_accuracy"), 0.5), near(score(&s, "end_accuracy"), 2.0 / 3), near(score(&s, "exact_match"), 2.0 / 3);
+        near(score(&s, "start_accuracy"), 0.5), near(score(&s, "end_accuracy"), 2.0 / 3), near(score(&s, "exact_match"), 1.0 / 3); /* the last row does not hold its start */
         double starts = log(1 + exp(-1)) + log(exp(1) + exp(3) + 1) - 1, lasts = log(1 + exp(-2)) + 0 + log(3);
         near(s.loss, (starts / 2 + lasts / 3) / 2);
     }
