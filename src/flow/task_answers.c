@@ -295,6 +295,9 @@ static tn_status windows(const tn_flow *f, const tn_model *m, uint32_t row, tn_a
     int64_t max, stride;
     TN_TRY(tn_plan_i64(f->plan, "recipe/max_tokens", 8, 8192, &max, err));
     TN_TRY(tn_plan_i64(f->plan, "recipe/stride", 0, 4096, &stride, err));
+    if (stride > max / 2 && tn_str_is(tn_plan_origin(f->plan, "recipe/stride"), "stated"))
+        return tn_fail(err, TN_EINVALID, "plan: recipe/stride: windows of %lld tokens (recipe/max_tokens) can share %lld at most, half of them, not %lld",
+                       (long long)max, (long long)(max / 2), (long long)stride);
     stride = stride < max / 2 ? stride : max / 2;
     return tn_model_windows(m, own_of(f)->question[row], passage_of(f, row), (int32_t)max, (int32_t)(stride ? stride : 1), a, out, err);
 }

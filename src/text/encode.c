@@ -438,6 +438,10 @@ typedef struct {
     size_t n, n_tokens;
 } cutting;
 
+/* Tokens in all windows of a text. A stride of all but one token makes a window of each token: a passage of a few megabytes
+ * would become gigabytes. At 384 and 128 this is a passage of 11 million tokens. */
+enum { MAX_WINDOW_TOKENS = 1 << 24 };
+
 static tn_status plan_windows(const tn_template_row *row, const tn_window_options *o, tokens text[2], cutting *c,
                               size_t *n_cut, tn_err *err)
 {
@@ -460,6 +464,9 @@ static tn_status plan_windows(const tn_template_row *row, const tn_window_option
             c->n = 1 + (text[1].len - c->room + c->step - 1) / c->step;
         }
     }
+    if (c->n > MAX_WINDOW_TOKENS / o->max_length + 1 && c->n > 1)
+        return tn_fail(err, TN_ELIMIT, "%zu tokens would become %zu windows of %u tokens, each %zu behind the one before it; a smaller stride, a longer window or a shorter first text (%zu tokens) makes fewer",
+                       text[1].len, c->n, o->max_length, c->step, text[0].len);
     for (size_t w = 0; w < c->n; w++) {
         size_t left = text[1].len - w * c->step;
         c->n_tokens += row->n_special + text[0].len + (left < c->room ? left : c->room);

@@ -89,7 +89,7 @@ typedef struct {
 /// the first token of a later window is never part of it (RoBERTa). Where that panics or fails,
 /// because the first text leaves no more than `stride` tokens to the second, the first is cut to half of the room and the
 /// stride to half of the rest. TN_EINVALID when max_length leaves room for fewer than two tokens; otherwise fails as
-/// tn_tokenizer_encode does.
+/// tn_tokenizer_encode does. TN_ELIMIT for windows of more than 16 million tokens in all.
 tn_status tn_tokenizer_encode_windows(const tn_tokenizer *t, tn_str first, tn_str second, const tn_window_options *o,
                                       tn_arena *arena, tn_windows *out, tn_err *err);
 

@@ -604,7 +604,15 @@ static void windows_overlap_and_are_whole_pairs(void **state)
             assert_int_equal(w.type_ids[w.at[k + 1] - 1], 1);
         }
     }
+    /* A window a token: what is many times the text is refused before it is made; a stride that is none of those is not. */
+    tn_buf passage = TN_BUF_INIT;
+    for (int i = 0; i < 100000; i++)
+        tn_buf_c(&passage, "ban ");
     tn_windows w;
+    ASSERT_OK(tn_tokenizer_encode_windows(t, TN_STR("ban"), tn_buf_view(&passage), &(tn_window_options){.max_length = 384, .stride = 128}, a, &w, &err), &err);
+    ASSERT_FAILS(tn_tokenizer_encode_windows(t, TN_STR("ban"), tn_buf_view(&passage), &(tn_window_options){.max_length = 384, .stride = 379}, a, &w, &err), TN_ELIMIT, &err);
+    ASSERT_OK(tn_tokenizer_encode_windows(t, TN_STR("ban"), tn_buf_view(&passage), &(tn_window_options){.max_length = 384, .stride = UINT32_MAX}, a, &w, &err), &err);
+    tn_buf_free(&passage);
     ASSERT_FAILS(tn_tokenizer_encode_windows(t, TN_STR("a"), TN_STR("b"), &(tn_window_options){.max_length = 4}, a, &w, &err),
                  TN_EINVALID, &err);
     ASSERT_FAILS(tn_tokenizer_encode_windows(t, TN_STR("a"), TN_STR("\xff"), &(tn_window_options){.max_length = 9}, a, &w,

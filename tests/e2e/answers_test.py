@@ -57,6 +57,9 @@ class Answers(unittest.TestCase):
         (self.dir / "README.md").write_text("---\nlicense: cc0-1.0\n---\n")
         (self.dir / "brief.md").write_text(BRIEF)
         write_tiny_model(self.dir / "tiny", [p["context"] for a in data["data"] for p in a["paragraphs"]])
+        for stride in ("40", "5000", "-1"): # windows of 64 tokens share 32 at most
+            (self.dir / "hostile.md").write_text(BRIEF.replace("batch_size: 8", f"batch_size: 8, max_tokens: 64, stride: {stride}"))
+            self.assertIn("recipe/stride", subprocess.run([TENET, "run", "hostile.md", "--out", f"hostile{stride}", "--quiet"], cwd=self.dir, capture_output=True, text=True).stderr)
         self.tenet("run", "brief.md", "--out", "run", "--quiet")
         self.tenet("verify", "run")
         split = dict(line.split(",") for line in (self.dir / "run/data/split.csv").read_text().split()[1:])
