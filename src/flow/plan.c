@@ -348,7 +348,7 @@ static void make_data(maker *m)
                 put_text(m, s, column[i][1], tn_json_str(tn_json_get(source, column[i][0])), "stated", "the brief's front matter", NULL);
         return;
     }
-    bool by_label = d->n_labels > 0; /* numbers have nothing to be even in */
+    const char *even = d->n_labels > 0 ? "stratified by label" : m->task == &tn_task_regression ? "stratified by tenths of the numbers' order" : "drawn by chance";
     put_text(m, s, "text_column", tn_str_of(d->text_column), "inferred", d->text_reason, NULL);
     put_text(m, s, "label_column", tn_str_of(d->label_column), "inferred", d->label_reason, NULL);
     if (d->id_column[0])
@@ -357,9 +357,9 @@ static void make_data(maker *m)
     put(m, s, "near_duplicate_similarity", tn_json_new_f64(m->a, 0.8), "assumed",
         "Jaccard similarity of character 5-grams above which two texts count as copies; copies leave the training side", NULL);
     put(m, s, "validation_share", tn_json_new_f64(m->a, d->has_validation ? 0 : TN_PLAN_VALIDATION_SHARE), d->has_validation ? "stated" : "assumed",
-        d->has_validation ? "a validation split is given" : by_label ? "stratified by label" : "drawn by chance", NULL);
+        d->has_validation ? "a validation split is given" : even, NULL);
     put(m, s, "test_share", tn_json_new_f64(m->a, d->has_test ? 0 : TN_PLAN_TEST_SHARE), d->has_test ? "stated" : "assumed",
-        d->has_test ? "a test split is given and is kept as it is" : by_label ? "stratified by label; opened once" : "drawn by chance; opened once", NULL);
+        d->has_test ? "a test split is given and is kept as it is" : even, NULL);
     put(m, s, "split_seed", tn_json_new_i64(m->a, 0), "assumed", "any fixed number", NULL);
 }
 

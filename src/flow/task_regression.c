@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The metrics are tn_number_metric's, in its order. */
@@ -45,6 +46,44 @@ static tn_status load(tn_flow *f, const tn_json *source, const tn_data_source *g
     f->label = &x->name;
     f->n_labels = 1;
     return TN_OK;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const tn_row *x = *(const tn_row *const *)a, *y = *(const tn_row *const *)b;
+    return x->value != y->value ? (x->value > y->value) - (x->value < y->value) : (x > y) - (x < y);
+}
+
+/* Numbers have no classes to be even in; tenths of their order do: each split gets its share of the high and of the low ones.
+ * Equal numbers are of one tenth; with fewer rows there are fewer parts, of 20 rows at least. The labels are for the split alone. */
+static tn_status split(tn_flow *f, const tn_split_options *o, tn_err *err)
+{
+    static const tn_str tenth[] = {TN_STR("tenth 1"), TN_STR("tenth 2"), TN_STR("tenth 3"), TN_STR("tenth 4"), TN_STR("tenth 5"),
+                                   TN_STR("tenth 6"), TN_STR("tenth 7"), TN_STR("tenth 8"), TN_STR("tenth 9"), TN_STR("tenth 10")};
+    tn_dataset *d = &f->data;
+    size_t n = d->n_rows, parts = n / 20 > TN_COUNT(tenth) ? TN_COUNT(tenth) : n / 20 > 0 ? n / 20 : 1, from = 0;
+    const tn_row **row = tn_mem_alloc(n * sizeof *row);
+    tn_str *label = d->label;
+    size_t n_labels = d->n_labels;
+    if (!row)
+        return tn_fail_nomem(err, n * sizeof *row);
+    for (size_t i = 0; i < n; i++)
+        row[i] = &d->row[i];
+    qsort(row, n, sizeof *row, by_value);
+    for (size_t i = 0, part = 0; i < n; i++) {
+        if (i > from && i >= (part + 1) * n / parts && row[i]->value != row[i - 1]->value && part + 1 < parts && n - i >= n / parts / 2)
+            part++, from = i;
+        d->row[row[i] - d->row].label = (int32_t)part;
+    }
+    tn_mem_free(row);
+    d->label = (tn_str *)(uintptr_t)tenth;
+    d->n_labels = parts;
+    tn_status st = tn_data_prepare(d, o, &f->duplicates, &f->out->findings, err);
+    d->label = label;
+    d->n_labels = n_labels;
+    for (size_t i = 0; i < n; i++)
+        d->row[i].label = -1;
+    return st;
 }
 
 /* Known once the rows are split. */
@@ -328,6 +367,7 @@ const tn_flow_task tn_task_regression = {
     .baseline_reason = "the cheapest answer, ridge regression on word and character n-grams, the untouched encoder",
     .row_test = "sign",
     .load = load,
+    .split = split,
     .describe = tn_texts_describe,
     .probe = probe,
     .answer_baseline = answer_baseline,
