@@ -25,7 +25,7 @@ static void write_table(const tn_json *v, tn_buf *out)
 static tn_status run(cli *c, tn_err *err)
 {
     tn_measure_options o = {.data = c->arg[1], .text = cli_get(c, "text-column"), .label = cli_get(c, "label-column"), .id = cli_get(c, "id-column"),
-                            .pair = cli_get(c, "pair-column"), .separator = cli_get(c, "separator"), .progress = &c->progress};
+                            .pair = cli_get(c, "pair-column"), .separator = cli_get(c, "separator"), .label_columns = cli_get(c, "label-columns") != NULL, .progress = &c->progress};
     tn_findings findings = {0};
     tn_buf predictions = TN_BUF_INIT, out = TN_BUF_INIT;
     const char *file = cli_get(c, "output");
@@ -63,6 +63,7 @@ done:
 static const cli_option options[] = {
     {"text-column", 0, "NAME", "the column with the texts; default: found by name"},
     {"label-column", 0, "NAME", "the column with what is right; default: found by name"},
+    {"label-columns", 0, NULL, "several labels a text: each of the model's labels has a column of its name, with 0 or 1"},
     {"id-column", 0, "NAME", "the column with the ids; default: found, else rows are numbered"},
     {"pair-column", 0, "NAME", "the column with the second texts, for a model of pairs"},
     {"separator", 0, "TEXT", "between several labels in a cell; default: found"},

@@ -51,6 +51,16 @@ static tn_status load_rows(tn_flow *f, const tn_measure_options *o, const tn_con
     bool labels = f->task != &tn_task_regression && (c->task == TN_TASK_SEQUENCE || c->task == TN_TASK_OF_FOLDER);
     tn_data_source s = {.path = o->data, .text = o->text, .label = o->label, .id = o->id, .pair = o->pair, .use = TN_DATA_EVAL,
                         .labels = labels ? c->label : NULL, .n_labels = labels ? (size_t)c->n_labels : 0};
+    if (source && o->label_columns) {
+        tn_json *columns = tn_json_new_array(f->arena);
+        bool ok = columns != NULL;
+        if (f->task != &tn_task_multi_label)
+            return tn_fail(err, TN_EINVALID, "--label-columns is for a model of several labels a text; %s is of %s", o->model, f->task->name);
+        for (int32_t i = 0; ok && i < c->n_labels; i++)
+            ok = tn_json_push(columns, tn_json_new_str(f->arena, c->label[i]));
+        if (!ok || !tn_json_set(f->arena, source, "labels", columns))
+            return tn_fail_nomem(err, 64);
+    }
     if (!source || (o->separator && !tn_json_set(f->arena, source, "separator", tn_json_new_str(f->arena, tn_str_of(o->separator)))))
         return tn_fail_nomem(err, 64);
     TN_TRY(f->task->load(f, source, &s, err));

@@ -11,6 +11,7 @@ typedef struct {
     const char *model;  /* folder */
     const char *data;   /* file or folder; of several parts the test part alone */
     const char *text, *label, *id, *pair, *separator; /* columns; NULL: found. pair: needed where rows are pairs */
+    bool label_columns; /* of several labels: each of the model's has a column of its name, 0 or 1 */
     int32_t n_resamples; /* 0 = 10000 */
     uint64_t seed;
     tn_engine *engine;

@@ -68,6 +68,24 @@ for name, metric in [("sets", "macro_f1"), ("numbers", "mae"), ("likeness", "spe
     want = json.loads((work / name / "eval/metrics.json").read_text())["test"]
     assert got["test"] == want, (name, got["test"], want)
     assert len(list(csv.DictReader(open(work / "p.csv")))) == len(held)
+# A column a label is the same data; a model of numbers has no such columns.
+rows = {r["text"]: r for r in csv.DictReader(open(work / "flags.csv", encoding="utf-8"))}
+with open(work / "flags-test.csv", "w", newline="", encoding="utf-8") as f:
+    w = csv.DictWriter(f, next(iter(rows.values())))
+    w.writeheader()
+    w.writerows(rows[r["text"]] for r in csv.DictReader(open(work / "sets-test.csv", encoding="utf-8")))
+got = json.loads(run("eval", work / "sets", work / "flags-test.csv", "--label-columns", "--json").stdout)
+assert got["test"] == json.loads((work / "sets/eval/metrics.json").read_text())["test"]
+assert "several labels" in run("eval", work / "numbers", work / "numbers-test.csv", "--label-columns", check=False).stderr
+
+# Numbers are split by tenths of their order: each split has low, middle and high ones, in their shares.
+value = [float(r["score"]) for r in csv.DictReader(open(work / "numbers.csv", encoding="utf-8"))]
+split = [r["split"] for r in csv.DictReader(open(work / "numbers/data/split.csv"))]
+third = sorted(value)[len(value) * 2 // 3]
+shares = {s: sum(v > third for v, t in zip(value, split) if t == s) / split.count(s) for s in ("train", "validation", "test")}
+assert max(shares.values()) - min(shares.values()) < 0.08, shares
+assert "tenths" in (work / "numbers/plan.yaml").read_text() and not json.loads((work / "numbers/data/profile.json").read_text()).get("classes")
+
 run("train", briefs["numbers"], "--out", work / "trained")
 assert (work / "trained/tune/model/model.safetensors").read_bytes() == (work / "numbers/deploy/model/model.safetensors").read_bytes()
 assert not (work / "trained/eval/openings.log").exists()
