@@ -39,6 +39,34 @@ for n in (2, 4):
 said = ranks(3, "run", brief, "--out", work / "n3", "--yes", wanted=(2,))
 assert "power of two" in said.stderr, said.stderr
 
+# The other heads: sets of labels, numbers, tagged words, spans.
+def write_tasks(where):
+    from answers_test import BRIEF, questions
+    from small_tasks import write_jobs
+    from tiny import write_tiny_model
+    from tokens_test import write_job
+    jobs = {name: b for name, b in write_jobs(where, n=90).items() if name in ("sets", "numbers")}
+    (where / "tags").mkdir()
+    write_job(where / "tags")
+    (where / "answers").mkdir()
+    data = questions(True)
+    (where / "answers/questions.json").write_text(json.dumps(data))
+    (where / "answers/README.md").write_text("---\nlicense: cc0-1.0\n---\n")
+    (where / "answers/brief.md").write_text(BRIEF)
+    write_tiny_model(where / "answers/tiny", [p["context"] for a in data["data"] for p in a["paragraphs"]])
+    return {**jobs, "tags": where / "tags/brief.md", "answers": where / "answers/brief.md"}
+
+
+tasks = work / "tasks"
+tasks.mkdir()
+for name, job in write_tasks(tasks).items():
+    assert run("run", job, "--out", tasks / f"{name}-1", "--yes", "--threads", "2", check=False).returncode in (0, 1), name
+    more = [x for x in ("deploy/model/thresholds.json", "deploy/model/question_answering.json") if (tasks / f"{name}-1" / x).exists()]
+    for n in (2, 4):
+        ranks(n, "run", job, "--out", tasks / f"{name}-{n}", "--yes")
+        for file in SAME + more:
+            assert (tasks / f"{name}-1" / file).read_bytes() == (tasks / f"{name}-{n}" / file).read_bytes(), f"{name}: {file} differs on {n} ranks"
+
 # Prediction: the same file, with any number of processes.
 for n in (1, 2, 3):
     out = work / f"predicted{n}.csv"
