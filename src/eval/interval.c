@@ -24,6 +24,7 @@
 
 enum {
     CHUNK = 32, /* resamples a task: 0.3 ms on a test set of 3,000 rows */
+    JACK_GROUPS = 2000, /* samples of a jackknife over weighted rows: a fifth of the resamples */
     LANES = 4,  /* independent sums of losses: four times shorter a chain of additions */
 };
 
@@ -365,7 +366,7 @@ static tn_status counted_jackknife(const void *self, void *scratch_, int32_t met
 typedef struct {
     const tn_weighted *w[2];
     int n_models;
-    double *jack; /* [n, n_metrics], made by the first that asks: the jackknife runs on one thread */
+    double *jack; /* [groups, n_metrics], made by the first that asks: the jackknife runs on one thread */
     bool made;
 } weighted;
 
@@ -399,26 +400,36 @@ static void weighted_values(const void *self, void *scratch_, const uint32_t *ti
         value[k] -= x->value[k];
 }
 
+/* Of n rows in groups, one group is left out at a time: the rows themselves up to JACK_GROUPS of them. A group's influence
+ * is the sum of those of its rows, and squares and cubes of sums of independent numbers add up as their own do; so the
+ * acceleration is the same but for a noise of about 0.65 / groups, 3e-4, and the time is that of so many samples at most. */
+static int32_t n_groups_of(int32_t n)
+{
+    return n < JACK_GROUPS ? n : JACK_GROUPS;
+}
+
 static tn_status weighted_jackknife(const void *self, void *scratch_, int32_t metric, double value, moments *out, tn_err *err)
 {
     weighted *s = (weighted *)self; /* ours: the statistic's own state */
     weighted_scratch *x = scratch_;
-    int32_t n = s->w[0]->n, n_metrics = s->w[0]->n_metrics;
-    double *of = tn_mem_alloc((size_t)n * sizeof *of);
+    int32_t n = s->w[0]->n, n_metrics = s->w[0]->n_metrics, n_groups = n_groups_of(n);
+    double *of = tn_mem_alloc((size_t)n_groups * sizeof *of);
     (void)value;
     if (!of)
-        return tn_fail_nomem(err, (size_t)n * sizeof *of);
+        return tn_fail_nomem(err, (size_t)n_groups * sizeof *of);
     for (int32_t i = 0; i < n && !s->made; i++)
         x->times[i] = 1;
-    for (int32_t i = 0; i < n && !s->made; i++) {
-        x->times[i] = 0;
-        weighted_values(s, x, x->times, s->jack + (size_t)i * (size_t)n_metrics);
-        x->times[i] = 1;
+    for (int32_t g = 0; g < n_groups && !s->made; g++) {
+        for (int32_t i = g; i < n; i += n_groups)
+            x->times[i] = 0;
+        weighted_values(s, x, x->times, s->jack + (size_t)g * (size_t)n_metrics);
+        for (int32_t i = g; i < n; i += n_groups)
+            x->times[i] = 1;
     }
     s->made = true;
-    for (int32_t i = 0; i < n; i++)
-        of[i] = s->jack[(size_t)i * (size_t)n_metrics + (size_t)metric];
-    *out = moments_of(of, NULL, (size_t)n, n);
+    for (int32_t g = 0; g < n_groups; g++)
+        of[g] = s->jack[(size_t)g * (size_t)n_metrics + (size_t)metric];
+    *out = moments_of(of, NULL, (size_t)n_groups, n_groups);
     tn_mem_free(of);
     return TN_OK;
 }
@@ -673,7 +684,7 @@ static tn_status weighted_intervals(const tn_weighted *const *w, int n_models, c
     if (w[0]->n < 1 || w[0]->n_metrics < 1)
         return tn_fail(err, TN_EINVALID, "an interval needs rows and metrics: there are %" PRId32 " and %" PRId32, w[0]->n,
                        w[0]->n_metrics);
-    if (!tn_size_mul((size_t)w[0]->n, (size_t)w[0]->n_metrics, &n_jack))
+    if (!tn_size_mul((size_t)n_groups_of(w[0]->n), (size_t)w[0]->n_metrics, &n_jack))
         return tn_fail_nomem(err, SIZE_MAX);
     tn_arena *a = tn_arena_new(0);
     weighted s = {.w = {w[0], w[n_models - 1]}, .n_models = n_models, .jack = a ? TN_ARENA_ARRAY(a, double, n_jack) : NULL};

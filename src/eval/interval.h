@@ -81,7 +81,8 @@ typedef struct {
     const void *self;
 } tn_weighted;
 
-/// As tn_interval_counts and its difference. The jackknife calls `values` once a row: n times the cost of one sample.
+/// As tn_interval_counts and its difference. The jackknife calls `values` once a row, or once a group of rows where
+/// there are more than 2,000: the acceleration is then known to about 3e-4, and the time stays linear in n.
 tn_status tn_interval_weights(const tn_weighted *s, const tn_interval_options *options, tn_interval *out, tn_err *err);
 tn_status tn_interval_weights_difference(const tn_weighted *a, const tn_weighted *b, const tn_interval_options *options,
                                          tn_interval *out, tn_err *err);

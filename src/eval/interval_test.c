@@ -282,6 +282,42 @@ static void weighted_rows_give_what_counted_rows_give(void **state)
     FOR_EACH_FAILED_ALLOCATION(st, st = tn_interval_weights(&w, &o, got, &err));
 }
 
+enum { MANY = 6000, FEW_RESAMPLES = 300 };
+typedef struct {
+    double x[MANY];
+    int n_calls;
+} many;
+
+static void mean_of_many(const void *self, void *scratch, const uint32_t *times, double *value)
+{
+    many *m = (many *)(uintptr_t)self;
+    double sum = 0, n = 0;
+    for (int i = 0; i < MANY; i++)
+        sum += times[i] * m->x[i], n += times[i];
+    value[0] = sum / n;
+    m->n_calls++;
+}
+
+/* Beyond 2,000 rows they leave in groups: the interval stays, and the time is no longer that of rows times rows. */
+static void many_weighted_rows_are_left_out_in_groups(void **state)
+{
+    static many m;
+    static const tn_counted_metric metric = {"mean", false, false};
+    tn_err err = TN_ERR_INIT;
+    tn_interval got, want;
+    tn_interval_options o = {.n_resamples = FEW_RESAMPLES, .seed = 1};
+    tn_rng r = tn_rng_init(4, 4);
+    for (int i = 0; i < MANY; i++)
+        m.x[i] = 1 / (0.01 + tn_rng_f64(&r)); /* skewed, so that the acceleration matters */
+    tn_counted c = {MANY, 1, m.x, 1, &metric, mean_of_sum, NULL};
+    tn_weighted w = {MANY, 1, &metric, 0, mean_of_many, &m};
+    ASSERT_OK(tn_interval_counts(&c, &o, &want, &err), &err);
+    ASSERT_OK(tn_interval_weights(&w, &o, &got, &err), &err);
+    assert_string_equal(got.method, "BCa");
+    assert_true(m.n_calls == FEW_RESAMPLES + 1 + 2000);
+    assert_true(fabs(got.low - want.low) < 0.01 * (want.high - want.low) && fabs(got.high - want.high) < 0.01 * (want.high - want.low));
+}
+
 static void counted_rows_are_checked(void **state)
 {
     static double count[4] = {1, 0, 3, 0.5};
@@ -389,6 +425,7 @@ int main(void)
         cmocka_unit_test(counted_rows_give_what_labels_give),
         cmocka_unit_test(counted_rows_are_checked),
         cmocka_unit_test(weighted_rows_give_what_counted_rows_give),
+        cmocka_unit_test(many_weighted_rows_are_left_out_in_groups),
         cmocka_unit_test(mcnemar_table),
         cmocka_unit_test(holm_table),
         cmocka_unit_test(survives_failed_allocations),
