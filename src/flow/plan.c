@@ -432,6 +432,7 @@ static void make_approach(maker *m, const tn_plan_candidate *c)
     put_recipe(m, r, "dropout", tn_json_new_bool(m->a, true), "as the checkpoint's config says");
     put_recipe(m, r, "label_smoothing", tn_json_new_f64(m->a, 0), "the Trainer's default");
     put_recipe(m, r, "class_weights", tn_json_new_str(m->a, TN_STR("none")), "each text counts the same; balanced gives rare classes the weight of frequent ones");
+    put_recipe(m, r, "pos_weight", tn_json_new_str(m->a, TN_STR("none")), "of several labels a text, one that is given counts as one that is not; balanced makes up for rare labels");
     put_recipe(m, r, "lora", tn_json_new_str(m->a, TN_STR("none")), "all weights are trained; {rank: 8, alpha: 16} trains adapters on the frozen encoder, and the head");
     put_recipe(m, r, "max_tokens", tn_json_new_i64(m->a, c && c->max_tokens < 256 ? c->max_tokens : 256), "the share of texts it cuts is in data/profile.json");
     const tn_json *passes = tn_brief_front(m->in->brief, "recipe", "accumulation", NULL);

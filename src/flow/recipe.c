@@ -104,16 +104,16 @@ static tn_status read_seeds(const tn_flow *f, const tn_json *plan, tn_flow_recip
     return TN_OK;
 }
 
-static tn_status read_class_weights(const tn_json *plan, tn_flow_recipe *r, tn_err *err)
+static tn_status read_weights(const tn_json *plan, const char *key, const tn_json **out, tn_err *err)
 {
-    const tn_json *v = at(plan, "class_weights");
+    const tn_json *v = at(plan, key);
     double w;
     bool ok = !v || tn_json_is_str(v, "none") || tn_json_is_str(v, "balanced") || tn_json_type(v) == TN_JSON_OBJECT;
     for (const tn_json *c = tn_json_type(v) == TN_JSON_OBJECT ? tn_json_first(v) : NULL; c && ok; c = tn_json_next(c))
         ok = tn_json_f64(c, &w) && w >= 0 && w <= 1e6;
     if (!ok)
-        return tn_fail(err, TN_EINVALID, "plan: recipe/class_weights is none, balanced, or a mapping of labels to weights from 0");
-    r->class_weights = v;
+        return tn_fail(err, TN_EINVALID, "plan: recipe/%s is none, balanced, or a mapping of labels to weights from 0 to a million", key);
+    *out = tn_json_is_str(v, "none") ? NULL : v;
     return TN_OK;
 }
 
@@ -152,7 +152,8 @@ tn_status tn_flow_recipe_read(const tn_flow *f, const tn_json *plan, tn_flow_rec
     if (out->lora && out->freeze)
         return tn_fail(err, TN_EINVALID, "plan: recipe/lora trains adapters and the head alone; recipe/freeze has no part in that: leave one of them out");
     TN_TRY(read_seeds(f, plan, out, err));
-    TN_TRY(read_class_weights(plan, out, err));
+    TN_TRY(read_weights(plan, "class_weights", &out->class_weights, err));
+    TN_TRY(read_weights(plan, "pos_weight", &out->pos_weight, err));
     TN_TRY(tn_flow_metric(f, &metric, err));
     r->best_by = f->task->metric[tn_task_metric(f->task, metric)];
     tn_status st = tn_recipe_check(r, err);
@@ -163,39 +164,51 @@ tn_status tn_flow_recipe_read(const tn_flow *f, const tn_json *plan, tn_flow_rec
 
 /* ---- class weights ---- */
 
-static void count_classes(const tn_examples *x, int64_t *count, int32_t n_labels)
+/* How often each label is there; of how many. */
+static int64_t count_labels(const tn_examples *x, int64_t *count, size_t n_labels)
 {
     size_t n = x->target.kind == TN_TARGET_TOKENS ? x->start[x->n_rows] : (size_t)x->n_rows;
+    int64_t total = 0;
+    if (x->target.kind == TN_TARGET_FLAGS) {
+        for (size_t i = 0; i < n * n_labels; i++)
+            count[i % n_labels] += x->target.value[i] > 0.5f;
+        return (int64_t)n;
+    }
     for (size_t i = 0; i < n; i++)
-        if (x->target.label[i] >= 0 && x->target.label[i] < n_labels)
-            count[x->target.label[i]]++;
+        if (x->target.label[i] >= 0 && (size_t)x->target.label[i] < n_labels)
+            count[x->target.label[i]]++, total++;
+    return total;
 }
 
 tn_status tn_flow_class_weights(const tn_flow *f, const tn_model *m, const tn_examples *train, tn_flow_recipe *r, tn_err *err)
 {
     const tn_config *c = tn_model_config(m);
-    const tn_json *v = r->class_weights;
-    if (!v || tn_json_is_str(v, "none"))
+    bool classes = (train->target.kind == TN_TARGET_CLASS || train->target.kind == TN_TARGET_TOKENS) && !train->masking;
+    bool sets = train->target.kind == TN_TARGET_FLAGS;
+    const tn_json *v = sets ? r->pos_weight : r->class_weights;
+    if (r->class_weights && !classes)
+        return tn_fail(err, TN_EINVALID, "plan: recipe/class_weights is for one class a row or a token; %s", sets ? "for several labels a row there is pos_weight" : "this task has none");
+    if (r->pos_weight && !sets)
+        return tn_fail(err, TN_EINVALID, "plan: recipe/pos_weight is for several labels a row; %s", classes ? "for one class a row or a token there is class_weights" : "this task has none");
+    if (!v)
         return TN_OK;
-    if ((train->target.kind != TN_TARGET_CLASS && train->target.kind != TN_TARGET_TOKENS) || train->masking)
-        return tn_fail(err, TN_EINVALID, "plan: recipe/class_weights is for one class a row or a token; this task has none");
     size_t n = (size_t)c->n_labels;
     float *weight = TN_ARENA_ARRAY(f->arena, float, n);
-    int64_t *count = tn_arena_calloc(f->arena, n * sizeof *count), total = 0;
+    int64_t *count = tn_arena_calloc(f->arena, n * sizeof *count);
     if (!weight || !count)
         return tn_fail_nomem(err, n * sizeof *count);
-    count_classes(train, count, c->n_labels);
-    for (size_t i = 0; i < n; i++)
-        total += count[i];
-    for (size_t i = 0; i < n; i++)
-        weight[i] = tn_json_is_str(v, "balanced") && count[i] ? (float)((double)total / ((double)n * (double)count[i])) : 1;
+    int64_t total = count_labels(train, count, n);
+    for (size_t i = 0; i < n; i++) {
+        double have = (double)count[i], balanced = sets ? ((double)total - have) / have : (double)total / ((double)n * have);
+        weight[i] = tn_json_is_str(v, "balanced") && count[i] ? (float)balanced : 1;
+    }
     for (const tn_json *w = tn_json_type(v) == TN_JSON_OBJECT ? tn_json_first(v) : NULL; w; w = tn_json_next(w)) {
         size_t i = 0;
         double x = 1;
         while (i < n && !tn_str_eq(c->label[i], tn_json_key(w)))
             i++;
         if (i == n)
-            return tn_fail(err, TN_EINVALID, "plan: recipe/class_weights names \"%.*s\", which is no label of the data", TN_ARG(tn_json_key(w)));
+            return tn_fail(err, TN_EINVALID, "plan: recipe/%s names \"%.*s\", which is no label of the data", sets ? "pos_weight" : "class_weights", TN_ARG(tn_json_key(w)));
         tn_json_f64(w, &x);
         weight[i] = (float)x;
     }

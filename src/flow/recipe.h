@@ -3,7 +3,7 @@
 /// The plan's recipe as the trainer takes it, and the search for a better one. Private to src/flow.
 ///
 /// Keys that a plan may lack, with what stands for them then: accumulation 1, layer_decay 1, freeze none, label_smoothing 0,
-/// class_weights none, lora none, search none. The form of each is in the plan's own reasons (flow/plan.c), and in README.
+/// class_weights none, pos_weight none, lora none, search none. The form of each is in the plan's own reasons (flow/plan.c), and in README.
 
 #include "flow/task.h"
 #include "model/lora.h"
@@ -14,13 +14,14 @@ typedef struct {
     const tn_lora_options *lora; /* NULL: none */
     const uint64_t *seed;
     size_t n_seeds;
-    const tn_json *class_weights; /* "none", "balanced", or a mapping of labels; see tn_flow_class_weights */
+    const tn_json *class_weights, *pos_weight; /* "none", "balanced", or a mapping of labels; see tn_flow_class_weights */
 } tn_flow_recipe;
 
 /// Reads `plan` (f->plan, or a trial's copy of it); memory from f->arena. TN_EINVALID names the value.
 tn_status tn_flow_recipe_read(const tn_flow *f, const tn_json *plan, tn_flow_recipe *out, tn_err *err);
 /// Sets r->train.class_weight from the training rows: balanced is n / (classes * n of the class), as scikit-learn has it;
-/// what a mapping leaves out has weight 1. TN_EINVALID for targets that are no classes, and for unknown labels.
+/// what a mapping leaves out has weight 1. Of sets of labels, from pos_weight: balanced is rows without the label / rows with it, 1
+/// where nobody has it. TN_EINVALID for targets that the setting is not for, and for unknown labels.
 tn_status tn_flow_class_weights(const tn_flow *f, const tn_model *m, const tn_examples *train, tn_flow_recipe *r, tn_err *err);
 
 /// Trains once: opens the chosen encoder for the recipe's first seed, and leaves the best weights in *m (closed by the

@@ -58,7 +58,7 @@ static const tn_json *described(const tn_flow *f)
 static bool may_change(tn_str key)
 {
     static const char *const of_training[] = {"epochs", "batch_size", "learning_rate", "warmup_ratio", "weight_decay", "max_grad_norm", "schedule", "accumulation", "layer_decay",
-                                              "label_smoothing", "class_weights", "freeze", "lora", "dropout", "patience"};
+                                              "label_smoothing", "class_weights", "pos_weight", "freeze", "lora", "dropout", "patience"};
     for (size_t i = 0; i < TN_COUNT(of_training); i++)
         if (tn_str_is(key, of_training[i]))
             return true;

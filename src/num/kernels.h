@@ -85,6 +85,8 @@ typedef struct {
 /// ---- losses of L outputs a row that stand alone: of flags and of values ----
 /// Flags, y from 0 to 1: e = exp(-|x|), u = 1 + e; a row's loss is the sum by lanes of fma(-x, y, x > 0 ? x : 0) + l,
 /// l = u = 1 ? e : log(u) * (e / (u - 1)), which is log(1 + e); doutputs = ((x < 0 ? e : 1) / u - y) * weight.
+/// With weights p of a flag that is set (positive), torch's pos_weight: k = (p - 1) y, and with the loss l1 and slope s1 that y = 1
+/// has, the loss is fma(k, l1, loss) and the slope fma(k, s1, slope).
 /// Values: d = x - y; the sum by lanes of d d; doutputs = (d + d) * weight.
 typedef struct {
     size_t n_rows, L;
@@ -92,6 +94,7 @@ typedef struct {
     float weight;
     float *loss;     /* [n] */
     float *doutputs; /* [n,L], or NULL; may be outputs */
+    const float *positive; /* flags only: [L], or NULL: 1 */
 } tn_single_losses;
 
 /// ---- embeddings ----

@@ -24,6 +24,16 @@ static inline float tn_flag_loss(float x, float y, float *slope)
     return fm_fma(-x, y, x > 0 ? x : 0) + l;
 }
 
+static inline float tn_weighted_flag_loss(float x, float y, float positive, float *slope)
+{
+    float loss = tn_flag_loss(x, y, slope), k = (positive - 1) * y, set_slope;
+    if (k == 0)
+        return loss;
+    float set = tn_flag_loss(x, 1, &set_slope);
+    *slope = fm_fma(k, set_slope, *slope);
+    return fm_fma(k, set, loss);
+}
+
 static inline void tn_single_losses_of(const tn_single_losses *a, bool flags)
 {
     for (size_t r = 0; r < a->n_rows; r++) {
@@ -34,7 +44,7 @@ static inline void tn_single_losses_of(const tn_single_losses *a, bool flags)
             for (size_t i = first; i < end; i++) {
                 size_t at = r * a->L + i;
                 float x = a->outputs[at], y = a->target[at], *sum = &lane[i % 16], slope = (x - y) + (x - y);
-                *sum = flags ? *sum + tn_flag_loss(x, y, &slope) : fm_fma(x - y, x - y, *sum);
+                *sum = flags ? *sum + tn_weighted_flag_loss(x, y, a->positive ? a->positive[i] : 1, &slope) : fm_fma(x - y, x - y, *sum);
                 if (a->doutputs)
                     a->doutputs[at] = slope * a->weight;
             }

@@ -206,6 +206,8 @@ static void run_single_losses(const tn_kernels *k, set *c)
     k->flag_losses(&a);
     a.loss = zone(c, 2), a.doutputs = zone(c, 3);
     k->value_losses(&a);
+    a.loss += c->rows, a.doutputs = zone(c, 3) + c->rows * c->d, a.positive = in(c, 2);
+    k->flag_losses(&a);
 }
 static void run_column_sums(const tn_kernels *k, set *c)
 {
@@ -388,7 +390,7 @@ static void compare(const char *name, const char *isa, const set *c, const float
 
 /* The digest of what ref writes in every_row_has_the_bits_of_ref, NaN written as 0x7fc00000: the numbers of the
  * contract themselves. It changes only when a kernel's definition does, never with the compiler or the CPU. */
-static const char golden[] = "da169e2f5bd3c5611b9f4a660a841d3ee1f7f4b1e6631c318511b7c3e8d35905";
+static const char golden[] = "55e0ef09675e633eaf48dd4bb0a9d89d273a168cd1777f5a693eb533ff5220b3";
 
 static void digest_add(tn_digest *d, const float *out)
 {
@@ -614,6 +616,18 @@ static void losses_of_flags_and_values(void **state)
         NEAR(loss[i], want, 1e-7 * (1 + want));
         NEAR(loss[i] / want, 1, 1e-5); /* small ones too */
         NEAR(dx[i], 2 * (1 / (1 + exp(-(double)x[i])) - y[i]), 1e-6);
+    }
+    /* torch's BCEWithLogitsLoss(pos_weight=p): p y softplus(-x) + (1 - y) softplus(x). */
+    static const float positive[] = {0, 0.5f, 1, 7.25f};
+    for (size_t w = 0; w < TN_COUNT(positive); w++) {
+        double p = (double)positive[w];
+        k->flag_losses(&(tn_single_losses){9, 1, x, y, 2, loss, dx, &positive[w]});
+        for (int i = 0; i < 9; i++) {
+            double l = log1p(exp(-fabs(x[i]))), up = l + (x[i] > 0 ? (double)x[i] : 0), down = l + (x[i] < 0 ? -(double)x[i] : 0), s = 1 / (1 + exp(-(double)x[i]));
+            double wanted = p * y[i] * down + (1 - (double)y[i]) * up;
+            NEAR(loss[i], wanted, 2e-7 * (1 + wanted));
+            NEAR(dx[i], 2 * ((1 - (double)y[i]) * s - p * y[i] * (1 - s)), 2e-6 * (1 + p));
+        }
     }
     k->value_losses(&(tn_single_losses){1, 9, x, y, 0.5f, loss, dx});
     double want = 0;

@@ -877,7 +877,7 @@ tn_status tn_op_cross_entropy(tn_engine *e, const tn_loss_args *a, const int32_t
 }
 
 /* Flags and values: B rows of a few labels, so one task. */
-static tn_status single_losses(const tn_loss_args *a, const float *target, void (*kernel)(const tn_single_losses *),
+static tn_status single_losses(const tn_loss_args *a, const float *target, const float *positive, void (*kernel)(const tn_single_losses *),
                                tn_err *err)
 {
     if (!is_matrix(a->outputs) || (a->gradient && !same_shape(a->outputs, a->gradient)))
@@ -888,14 +888,15 @@ static tn_status single_losses(const tn_loss_args *a, const float *target, void 
                                .target = target,
                                .weight = a->weight,
                                .loss = a->loss,
-                               .doutputs = a->gradient ? a->gradient->data : NULL});
+                               .doutputs = a->gradient ? a->gradient->data : NULL,
+                               .positive = positive});
     return TN_OK;
 }
 
-tn_status tn_op_flag_losses(tn_engine *e, const tn_loss_args *a, const float *target, tn_err *err)
+tn_status tn_op_flag_losses(tn_engine *e, const tn_loss_args *a, const float *target, const float *positive, tn_err *err)
 {
     int64_t n = a->outputs->dim[0], width = a->outputs->dim[1];
-    TN_TRY(single_losses(a, target, tn_engine_kernels(e)->flag_losses, err));
+    TN_TRY(single_losses(a, target, positive, tn_engine_kernels(e)->flag_losses, err));
     for (int64_t b = 0; b < n; b++) {
         a->right[b] = 1;
         for (int64_t i = b * width; i < (b + 1) * width; i++)
@@ -907,7 +908,7 @@ tn_status tn_op_flag_losses(tn_engine *e, const tn_loss_args *a, const float *ta
 tn_status tn_op_value_losses(tn_engine *e, const tn_loss_args *a, const float *target, tn_err *err)
 {
     memset(a->right, 0, (size_t)a->outputs->dim[0]);
-    return single_losses(a, target, tn_engine_kernels(e)->value_losses, err);
+    return single_losses(a, target, NULL, tn_engine_kernels(e)->value_losses, err);
 }
 
 tn_status tn_op_span_end(tn_engine *e, const tn_loss_args *a, const tn_rows *rows, int end, const int32_t *position,

@@ -127,8 +127,9 @@ typedef struct {
 /// Right: the first largest output is the label's.
 tn_status tn_op_cross_entropy(tn_engine *e, const tn_loss_args *a, const int32_t *label, const float *own, const float *soft,
                               float soft_sum, tn_err *err);
-/// target [n,L]. Right: all outputs are on their flag's side of 0 (flags), never (values).
-tn_status tn_op_flag_losses(tn_engine *e, const tn_loss_args *a, const float *target, tn_err *err);
+/// target [n,L]. Right: all outputs are on their flag's side of 0 (flags), never (values). positive [L]: what a flag that is
+/// set weighs (torch's pos_weight); NULL: 1.
+tn_status tn_op_flag_losses(tn_engine *e, const tn_loss_args *a, const float *target, const float *positive, tn_err *err);
 tn_status tn_op_value_losses(tn_engine *e, const tn_loss_args *a, const float *target, tn_err *err);
 /// One end of spans: cross-entropy over the tokens of a row, of column `end` of outputs [N,2]. position [B]: a token of
 /// its row; below 0 counts as 0, beyond the row does not count. loss, right [B]; the gradient's column alone is written.

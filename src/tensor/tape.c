@@ -1164,7 +1164,7 @@ static void single_loss(tn_tape *t, tn_loss_args *a, const tn_shards *shards, co
     bool flags = target->kind == TN_TARGET_FLAGS;
     double divisor = o->divisor[0] > 0 ? o->divisor[0] : (double)tn_tensor_size(a->outputs);
     a->weight = weight_of(divisor);
-    DO(t, (flags ? tn_op_flag_losses : tn_op_value_losses)(t->engine, a, target->value, &t->err));
+    DO(t, flags ? tn_op_flag_losses(t->engine, a, target->value, o->class_weight, &t->err) : tn_op_value_losses(t->engine, a, target->value, &t->err));
     out->loss = mean_of(t, a->loss, shards, divisor, &out->sum[0]);
     count_lines(a->right, a->outputs->dim[0], out);
 }

@@ -227,6 +227,7 @@ static const struct head {
     {"smoothing", TN_TARGET_CLASS, false, 0.2},
     {"weights, smoothing", TN_TARGET_CLASS, true, 0.3},
     {"flags", TN_TARGET_FLAGS},
+    {"flags, weights", TN_TARGET_FLAGS, true},
     {"values", TN_TARGET_VALUES},
     {"tokens", TN_TARGET_TOKENS},
     {"tokens, weights", TN_TARGET_TOKENS, true, 0.1},

@@ -76,8 +76,8 @@ tn_status tn_targets_check(const tn_targets *t, int32_t n_rows, const int32_t *s
 tn_status tn_loss_options_check(const tn_loss_options *o, tn_target_kind kind, int64_t width, tn_err *err)
 {
     bool of_classes = kind == TN_TARGET_CLASS || kind == TN_TARGET_TOKENS;
-    if (!of_classes && (o->class_weight || o->smoothing > 0))
-        return tn_fail(err, TN_EINVALID, "class weights and label smoothing are for losses over classes alone");
+    if (!of_classes && ((o->class_weight && kind != TN_TARGET_FLAGS) || o->smoothing > 0))
+        return tn_fail(err, TN_EINVALID, "class weights are for losses over classes and sets of labels, label smoothing for classes alone");
     if (!(o->smoothing >= 0 && o->smoothing < 1))
         return tn_fail(err, TN_EINVALID, "label smoothing must be from 0 to below 1");
     for (int64_t i = 0; o->class_weight && i < width; i++)

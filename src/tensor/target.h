@@ -23,8 +23,9 @@ typedef struct {
 } tn_targets;
 
 typedef struct {
-    /// [L], each >= 0 and finite; NULL: ones. CLASS and TOKENS only, as torch.nn.CrossEntropyLoss(weight) has it: a target
-    /// counts by the weight of its class, in the sum and in the divisor.
+    /// [L], each >= 0 and finite; NULL: ones. CLASS and TOKENS, as torch.nn.CrossEntropyLoss(weight) has it: a target
+    /// counts by the weight of its class, in the sum and in the divisor. FLAGS: as torch.nn.BCEWithLogitsLoss(pos_weight) has
+    /// it: what a label weighs where it is given; the divisor stays.
     const float *class_weight;
     double smoothing; /* [0, 1); CLASS and TOKENS only: label_smoothing of the same. 0: off */
     /// What sums are divided by: of the whole global batch where that is cut (ranks, accumulation); 0: of this batch

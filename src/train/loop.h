@@ -41,7 +41,7 @@ typedef struct {
     int64_t checkpoint_every; /* steps, besides each evaluation; 0: only there */
     /// Of the training loss (tn_loss_options); an evaluation's loss has neither.
     double label_smoothing;
-    const float *class_weight; /* [L], or NULL */
+    const float *class_weight; /* [L], or NULL; of sets of labels what a given one weighs */
 } tn_recipe;
 
 /// TrainingArguments' defaults where it has one; 4 shards, best by macro F1, seed 0.

@@ -46,6 +46,7 @@ def write_tasks(where):
     from tiny import write_tiny_model
     from tokens_test import write_job
     jobs = {name: b for name, b in write_jobs(where, n=90).items() if name in ("sets", "numbers")}
+    jobs["sets"].write_text(jobs["sets"].read_text().replace("epochs: 2", "epochs: 2, pos_weight: balanced"))
     (where / "tags").mkdir()
     write_job(where / "tags")
     (where / "answers").mkdir()

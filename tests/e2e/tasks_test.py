@@ -47,6 +47,18 @@ for row in table:
 run("export", work / "sets", "--int8", "--out", work / "sets-int8")
 assert (work / "sets-int8/thresholds.json").read_bytes() == (work / "sets/deploy/model/thresholds.json").read_bytes()
 
+# Labels that weigh more where they are given: other weights, the same bytes on one thread; not for other tasks.
+heavy = work / "sets-heavy.md"
+for value in ("balanced", "{price: 4, speed: 0.5}"):
+    heavy.write_text(briefs["sets"].read_text().replace("epochs: 2", f"epochs: 2, pos_weight: {value}"))
+    run("run", heavy, "--out", work / "sets-heavy", "--yes", "--replace", check=False)
+    assert (work / "sets-heavy/deploy/model/model.safetensors").read_bytes() != (work / "sets/deploy/model/model.safetensors").read_bytes()
+run("reproduce", work / "sets-heavy", "--out", work / "sets-heavy-1", "--threads", "1")
+for name, key, said in (("sets", "pos_weight: {prise: 2}", "prise"), ("sets", "class_weights: balanced", "pos_weight"), ("pairs", "pos_weight: balanced", "class_weights"), ("numbers", "pos_weight: balanced", "several labels"), ("sets", "pos_weight: 3", "balanced")):
+    heavy.write_text(briefs[name].read_text().replace("epochs: 2", f"epochs: 2, {key}"))
+    done = run("run", heavy, "--out", work / "refused", "--yes", "--replace", check=False)
+    assert done.returncode == 2 and said in done.stderr, (name, key, done.stderr)
+
 # And so does what is merged from adapters.
 lora = work / "sets-lora.md"
 lora.write_text(briefs["sets"].read_text().replace("epochs: 2", "epochs: 1, lora: {rank: 4}"))
