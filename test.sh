@@ -4,6 +4,7 @@
 #   ./test.sh asan|tsan    unit tests, instrumented (asan includes undefined behaviour)
 #   ./test.sh clang        the same build with clang, warnings are errors
 #   ./test.sh parity [P]   against the Python libraries (P: part of a script's name)
+#   ./test.sh kills [N]    N random kills of training (100) for each head and set of options, minutes
 #   ./test.sh fuzz NAME [SECONDS]   one fuzz target; no NAME lists them
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -50,11 +51,15 @@ parity)
     done
     exit $failed
     ;;
+kills)
+    build_in build
+    TN_KILLS="${2:-100}" meson test -C build --no-rebuild --print-errorlogs -t 40 targets_test options_test
+    ;;
 fuzz)
     exec tools/fuzz.sh "${2:-}" "${3:-600}"
     ;;
 *)
-    sed -n '2,8p' "$0"
+    sed -n '2,9p' "$0"
     exit 2
     ;;
 esac

@@ -6,36 +6,7 @@
 #include <math.h>
 #include <sys/stat.h>
 
-#include "tiny_model.h"
-
-static char root[64];
-static tiny_params params;
-static int32_t ids[TINY_TOKENS], types[TINY_TOKENS];
-
-static const char *in_root(const char *name)
-{
-    static char path[8][160];
-    static int at;
-    at = (at + 1) % 8;
-    snprintf(path[at], sizeof path[at], "%s/%s", root, name);
-    return path[at];
-}
-
-static tn_engine *engine(int n_threads, const char *isa)
-{
-    tn_engine *e = NULL;
-    tn_err err;
-    ASSERT_OK(tn_engine_new(n_threads, isa, &e, &err), &err);
-    return e;
-}
-
-static tn_model *open_model(tn_engine *e, const char *dir, tn_model_options o)
-{
-    tn_model *m = NULL;
-    tn_err err;
-    ASSERT_OK(tn_model_open(e, dir, &o, &m, &err), &err);
-    return m;
-}
+#include "tiny_folder.h"
 
 static const tn_batch all = {.n_rows = TINY_ROWS, .start = tiny_start, .ids = ids, .type_id = types};
 
@@ -263,11 +234,8 @@ static void opening_survives_out_of_memory(void **state)
 
 static int set_up(void **state)
 {
-    snprintf(root, sizeof root, "/tmp/tenet-bytes-XXXXXX");
-    assert_non_null(mkdtemp(root));
-    tiny_params_make(&params);
-    tiny_write(&params, in_root("tiny"), tiny_config, NULL);
-    tiny_batch(ids, types);
+    if (tiny_set_up(state) != 0)
+        return -1;
     tn_engine *e = engine(1, NULL);
     tn_err err;
     tn_model *m = open_model(e, in_root("tiny"), (tn_model_options){0});
@@ -275,12 +243,6 @@ static int set_up(void **state)
     tn_model_close(m);
     tn_engine_free(e);
     return 0;
-}
-
-static int tear_down(void **state)
-{
-    tiny_params_free(&params);
-    return tn_file_remove(root, NULL) == TN_OK ? 0 : -1;
 }
 
 int main(void)
@@ -296,5 +258,5 @@ int main(void)
         cmocka_unit_test(an_encoder_is_saved_too),
         cmocka_unit_test(opening_survives_out_of_memory),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, tiny_tear_down);
 }

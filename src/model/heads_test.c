@@ -5,13 +5,10 @@
 
 #include <math.h>
 
-#include "tiny_model.h"
+#include "tiny_folder.h"
 
 enum { MOST = TINY_TOKENS * TINY_VOCAB };
 
-static char root[64];
-static tiny_params params;
-static int32_t ids[TINY_TOKENS], types[TINY_TOKENS];
 static const tn_str names[] = {TN_STR("p"), TN_STR("q"), TN_STR("r"), TN_STR("s")};
 
 static const struct head {
@@ -24,7 +21,7 @@ static const struct head {
     double smoothing;
 } heads[] = {
     {"one label a row", "BertForSequenceClassification", TN_TASK_SEQUENCE, TN_PROBLEM_UNSET, 4, TN_TARGET_CLASS, true, 0.1},
-    {"flags", "BertForSequenceClassification", TN_TASK_SEQUENCE, TN_PROBLEM_MULTI_LABEL, 3, TN_TARGET_FLAGS, false, 0},
+    {"flags", "BertForSequenceClassification", TN_TASK_SEQUENCE, TN_PROBLEM_MULTI_LABEL, 3, TN_TARGET_FLAGS, true, 0},
     {"one flag", "BertForSequenceClassification", TN_TASK_SEQUENCE, TN_PROBLEM_MULTI_LABEL, 1, TN_TARGET_FLAGS, false, 0},
     {"a value", "BertForSequenceClassification", TN_TASK_SEQUENCE, TN_PROBLEM_REGRESSION, 1, TN_TARGET_VALUES, false, 0},
     {"values", "BertForSequenceClassification", TN_TASK_SEQUENCE, TN_PROBLEM_REGRESSION, 3, TN_TARGET_VALUES, false, 0},
@@ -33,30 +30,9 @@ static const struct head {
     {"hidden words", "BertForMaskedLM", TN_TASK_MASKED, TN_PROBLEM_UNSET, 0, TN_TARGET_TOKENS, false, 0.1},
 };
 
-static const char *in_root(const char *name)
-{
-    static char path[8][160];
-    static int at;
-    at = (at + 1) % 8;
-    snprintf(path[at], sizeof path[at], "%s/%s", root, name);
-    return path[at];
-}
-
-static tn_engine *engine(int n_threads, const char *isa)
-{
-    tn_engine *e = NULL;
-    tn_err err;
-    ASSERT_OK(tn_engine_new(n_threads, isa, &e, &err), &err);
-    return e;
-}
-
 static tn_model *open_head(tn_engine *e, const char *dir, const struct head *h, bool train)
 {
-    tn_model *m = NULL;
-    tn_err err;
-    tn_model_options o = {
-        .train = train, .task = h->task, .problem = h->problem, .n_labels = h->n_labels, .label = names, .seed = 3};
-    ASSERT_OK(tn_model_open(e, dir, &o, &m, &err), &err);
+    tn_model *m = open_model(e, dir, (tn_model_options){.train = train, .task = h->task, .problem = h->problem, .n_labels = h->n_labels, .label = names, .seed = 3});
     assert_int_equal(tn_model_target(m), h->target);
     return m;
 }
@@ -244,6 +220,45 @@ static void what_is_saved_is_the_same_model(void **state)
     tn_engine_free(e);
 }
 
+/* 8-bit weights under any head: the same bits whatever the machine does and whoever the batch mates are, and no allocation in a
+ * steady call. */
+static void a_model_of_bytes_keeps_its_promises(void **state)
+{
+    static const char *const isa[] = {"ref", "avx2", "avx512"};
+    static float first[MOST], got[MOST];
+    tn_err err;
+    for (size_t k = 0; k < TN_COUNT(heads); k++) {
+        tn_engine *e = engine(1, NULL);
+        tn_model *m = open_head(e, in_root("tiny"), &heads[k], false);
+        ASSERT_OK(tn_model_save_in_bytes(m, in_root("bytes"), &err), &err);
+        tn_model_close(m);
+        tn_engine_free(e);
+        size_t n = 0;
+        for (int i = 0; i < 3 * 4; i++) {
+            if (tn_engine_new(i % 4 + 1, isa[i / 4], &e, &err) != TN_OK)
+                continue; /* a CPU without it */
+            m = open_head(e, in_root("bytes"), &heads[k], false);
+            tn_batch b = batch_of(0, TINY_ROWS);
+            n = logits_of(m, &b, i ? got : first);
+            for (int again = 0; again < 3; again++) {
+                uint64_t before = tn_mem_count();
+                logits_of(m, &b, got);
+                assert_true(again < 2 || tn_mem_count() == before);
+                assert_memory_equal(got, first, n);
+            }
+            size_t at = 0;
+            for (int32_t r = 0; r < TINY_ROWS; r++) {
+                tn_batch one = batch_of(r, 1);
+                at += logits_of(m, &one, got + at / sizeof *got);
+            }
+            assert_int_equal(at, n);
+            assert_memory_equal(got, first, n);
+            tn_model_close(m);
+            tn_engine_free(e);
+        }
+    }
+}
+
 static void senseless_heads_and_targets_are_refused(void **state)
 {
     static const struct {
@@ -333,23 +348,6 @@ static void failed_allocations_are_reported(void **state)
     tn_engine_free(e);
 }
 
-static int set_up(void **state)
-{
-    strcpy(root, "/tmp/tn-heads-XXXXXX");
-    if (!mkdtemp(root))
-        return -1;
-    tiny_params_make(&params);
-    tiny_batch(ids, types);
-    tiny_write(&params, in_root("tiny"), tiny_config, NULL);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    tiny_params_free(&params);
-    return tn_file_remove(root, NULL);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,8 +355,9 @@ int main(void)
         cmocka_unit_test(a_row_knows_no_other_row),
         cmocka_unit_test(a_steady_step_allocates_nothing),
         cmocka_unit_test(what_is_saved_is_the_same_model),
+        cmocka_unit_test(a_model_of_bytes_keeps_its_promises),
         cmocka_unit_test(senseless_heads_and_targets_are_refused),
         cmocka_unit_test(failed_allocations_are_reported),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, tiny_set_up, tiny_tear_down);
 }

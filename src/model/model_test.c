@@ -6,20 +6,7 @@
 #include <math.h>
 #include <sys/stat.h>
 
-#include "tiny_model.h"
-
-static char root[64];
-static tiny_params params;
-static int32_t ids[TINY_TOKENS], types[TINY_TOKENS];
-
-static const char *in_root(const char *name)
-{
-    static char path[8][160];
-    static int at;
-    at = (at + 1) % 8;
-    snprintf(path[at], sizeof path[at], "%s/%s", root, name);
-    return path[at];
-}
+#include "tiny_folder.h"
 
 static tn_batch golden_batch(void)
 {
@@ -31,22 +18,6 @@ static tn_train_batch training_batch(void)
     static const int32_t shard[] = {0, 2, 2, 5, 7}; /* one of them is empty */
     return (tn_train_batch){
         .batch = golden_batch(), .target.label = tiny_label, .n_shards = 4, .shard = shard, .seed = 5, .step = 3};
-}
-
-static tn_engine *engine(int n_threads, const char *isa)
-{
-    tn_engine *e = NULL;
-    tn_err err;
-    ASSERT_OK(tn_engine_new(n_threads, isa, &e, &err), &err);
-    return e;
-}
-
-static tn_model *open_model(tn_engine *e, const char *dir, tn_model_options o)
-{
-    tn_model *m = NULL;
-    tn_err err;
-    ASSERT_OK(tn_model_open(e, dir, &o, &m, &err), &err);
-    return m;
 }
 
 /* ---- golden numbers ---- */
@@ -758,23 +729,6 @@ static void texts_are_their_ids(void **state)
     tn_engine_free(e);
 }
 
-static int set_up(void **state)
-{
-    strcpy(root, "/tmp/tn-model-XXXXXX");
-    if (!mkdtemp(root))
-        return -1;
-    tiny_params_make(&params);
-    tiny_batch(ids, types);
-    tiny_write(&params, in_root("tiny"), tiny_config, NULL);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    tiny_params_free(&params);
-    return tn_file_remove(root, NULL);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -793,5 +747,5 @@ int main(void)
         cmocka_unit_test(texts_are_their_ids),
         cmocka_unit_test(pooling_is_what_the_folder_says),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, tiny_set_up, tiny_tear_down);
 }

@@ -2,7 +2,7 @@
  * threads, any instruction set, in one pass or several, and killed at any moment and resumed; steady steps allocate nothing;
  * what is frozen stays as it was, and has neither gradients nor moments.
  *
- * TN_KILLS=100 makes so many kills of each set instead of a few. */
+ * TN_KILLS=100 (`./test.sh kills`) makes so many kills of each set instead of a few. */
 #include "base/file.h"
 #include "codec/safetensors.h"
 #include "model/lora.h"

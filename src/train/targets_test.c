@@ -238,9 +238,11 @@ static const struct {
     tn_problem problem;
     int32_t n_labels;
     const char *best_by;
+    bool weights;
 } heads[] = {
     {"one-label", TN_TASK_SEQUENCE, TN_PROBLEM_SINGLE_LABEL, 3, "macro_f1"},
     {"flags", TN_TASK_SEQUENCE, TN_PROBLEM_MULTI_LABEL, 3, "micro_f1"},
+    {"flags, weights", TN_TASK_SEQUENCE, TN_PROBLEM_MULTI_LABEL, 3, "micro_f1", true},
     {"value", TN_TASK_SEQUENCE, TN_PROBLEM_REGRESSION, 1, "mse"},
     {"tokens", TN_TASK_TOKENS, TN_PROBLEM_UNSET, 4, "accuracy"},
     {"spans", TN_TASK_SPANS, TN_PROBLEM_UNSET, 0, "exact_match"},
@@ -307,8 +309,17 @@ static tn_examples rows_of(const tn_model *m, uint64_t seed)
                          .masking = tn_model_config(m)->task == TN_TASK_MASKED ? &masking : NULL};
 }
 
-static tn_status train(size_t head, const char *name, int n_threads, const char *isa, long kill_at, bool resume, tn_err *err)
+typedef struct {
+    int n_threads;
+    const char *isa;
+    int32_t n_passes; /* 0: 1 */
+    long kill_at;
+    bool resume;
+} how;
+
+static tn_status train(size_t head, const char *name, how h, tn_err *err)
 {
+    static const float weight[] = {2, 0.5f, 3};
     static const tn_str names[] = {TN_STR("p"), TN_STR("q"), TN_STR("r"), TN_STR("s")};
     tn_model_options o = {.train = true, .task = heads[head].task, .problem = heads[head].problem, .n_labels = heads[head].n_labels, .label = names};
     tn_engine *e = NULL;
@@ -317,16 +328,18 @@ static tn_status train(size_t head, const char *name, int n_threads, const char 
     tn_recipe r = TN_RECIPE_INIT;
     tn_status st;
     r.epochs = 2, r.batch_size = 6, r.learning_rate = 1e-3, r.weight_decay = 0.01, r.best_by = heads[head].best_by;
+    r.n_passes = h.n_passes ? h.n_passes : 1;
+    r.class_weight = heads[head].weights ? weight : NULL;
     r.label_smoothing = heads[head].problem == TN_PROBLEM_SINGLE_LABEL || heads[head].task >= TN_TASK_TOKENS ? 0.1 : 0;
     if (heads[head].task == TN_TASK_SPANS)
         r.label_smoothing = 0;
-    TN_GO(tn_engine_new(n_threads, isa, &e, err));
+    TN_GO(tn_engine_new(h.n_threads, h.isa, &e, err));
     TN_GO(tn_model_open(e, in_root("tiny", ""), &o, &m, err));
-    deadly d = {.inner = tn_learner_of(m), .kill_at = kill_at};
+    deadly d = {.inner = tn_learner_of(m), .kill_at = h.kill_at};
     tn_learner l = d.inner;
     l.self = &d, l.backward = deadly_backward, l.logits = deadly_logits, l.params_changed = deadly_changed;
     tn_examples rows = rows_of(m, 0), held = rows_of(m, 1);
-    TN_GO(tn_train_run(&(tn_train_job){.learner = &l, .recipe = &r, .train = &rows, .validation = &held, .dir = in_root(name, ""), .resume = resume}, &out, err));
+    TN_GO(tn_train_run(&(tn_train_job){.learner = &l, .recipe = &r, .train = &rows, .validation = &held, .dir = in_root(name, ""), .resume = h.resume}, &out, err));
     st = tn_model_save(m, in_root(name, "/model"), err);
 done:
     tn_model_close(m);
@@ -346,28 +359,71 @@ static void assert_same_file(const char *a, const char *b, const char *part)
     tn_file_close(&y);
 }
 
-static void a_run_of_any_head_is_always_the_same(void **state)
+static void assert_same_run(const char *a, const char *b)
 {
     static const char *const part[] = {"/steps.jsonl", "/evals.jsonl", "/model/model.safetensors", "/checkpoint/state.safetensors"};
+    for (size_t i = 0; i < TN_COUNT(part); i++)
+        assert_same_file(a, b, part[i]);
+}
+
+/* Threads 1 to 4, three instruction sets, one pass a batch or several. */
+static void a_run_of_any_head_is_always_the_same(void **state)
+{
+    static const how machine[] = {{.n_threads = 4, .isa = "ref"}, {.n_threads = 2, .isa = "avx2"}, {.n_threads = 3, .isa = "avx512", .n_passes = 2}, {.n_threads = 1, .n_passes = 4}};
     tn_err err;
     for (size_t h = 0; h < TN_COUNT(heads); h++) {
-        ASSERT_OK(train(h, heads[h].name, 1, NULL, 0, false, &err), &err);
-        ASSERT_OK(train(h, "other", 4, "ref", 0, false, &err), &err);
-        for (size_t i = 0; i < TN_COUNT(part); i++)
-            assert_same_file(heads[h].name, "other", part[i]);
-        for (int resume = 0; resume < 2; resume++) { /* killed in the first epoch, which leaves nothing, and in the second */
-            pid_t child = fork();
-            if (child == 0) {
-                train(h, "killed", 3, NULL, resume ? 6 : 2, resume, &err);
-                _exit(0);
-            }
-            int status;
-            assert_int_equal(waitpid(child, &status, 0), child);
+        ASSERT_OK(train(h, heads[h].name, (how){.n_threads = 1}, &err), &err);
+        for (size_t k = 0; k < TN_COUNT(machine); k++) {
+            tn_engine *e;
+            if (tn_engine_new(1, machine[k].isa, &e, &err) != TN_OK)
+                continue; /* a CPU without that set */
+            tn_engine_free(e);
+            ASSERT_OK(train(h, "other", machine[k], &err), &err);
+            assert_same_run(heads[h].name, "other");
+        }
+    }
+}
+
+static int killed(size_t head, how h, useconds_t after)
+{
+    tn_err err;
+    int status;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit((int)train(head, "killed", h, &err));
+    if (after) {
+        usleep(after);
+        kill(child, SIGKILL);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+/* At two steps that are known, then wherever a clock falls, in writes and renames too. TN_KILLS=100 makes so many of each head. */
+static void kills_do_not_matter(void **state)
+{
+    const char *wanted = getenv("TN_KILLS");
+    int n = wanted ? atoi(wanted) : 2;
+    tn_rng rng = tn_rng_init(12, 0);
+    tn_err err;
+    for (size_t h = 0; h < TN_COUNT(heads); h++) {
+        int n_killed = 0;
+        for (int resume = 0; resume < 2; resume++) { /* in the first epoch, which leaves nothing, and in the second */
+            int status = killed(h, (how){.n_threads = 3, .kill_at = resume ? 6 : 2, .resume = resume}, 0);
             assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
         }
-        ASSERT_OK(train(h, "killed", 2, NULL, 0, true, &err), &err);
-        for (size_t i = 0; i < TN_COUNT(part); i++)
-            assert_same_file(heads[h].name, "killed", part[i]);
+        for (int round = 0; n_killed < n && round < 10 * n; round++) {
+            int status = killed(h, (how){.n_threads = 1 + round % 2, .n_passes = 1 + round % 2, .resume = true}, (useconds_t)(1 + tn_rng_below(&rng, 40000)));
+            n_killed += WIFSIGNALED(status);
+            if (WIFSIGNALED(status))
+                continue;
+            assert_int_equal(WEXITSTATUS(status), TN_OK); /* it got through: from the beginning again */
+            assert_same_run(heads[h].name, "killed");
+            ASSERT_OK(tn_file_remove(in_root("killed", ""), &err), &err);
+        }
+        ASSERT_OK(train(h, "killed", (how){.n_threads = 2, .resume = true}, &err), &err);
+        assert_same_run(heads[h].name, "killed");
         ASSERT_OK(tn_file_remove(in_root("killed", ""), &err), &err);
     }
 }
@@ -410,6 +466,7 @@ int main(void)
         cmocka_unit_test(evaluations_score_what_they_say),
         cmocka_unit_test(an_unknown_score_is_named),
         cmocka_unit_test(a_run_of_any_head_is_always_the_same),
+        cmocka_unit_test(kills_do_not_matter),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
