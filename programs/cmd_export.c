@@ -58,7 +58,7 @@ done:
 
 static tn_status run(cli *c, tn_err *err)
 {
-    tn_export_options o = {.out = cli_get(c, "out"), .data = cli_get(c, "data"), .text = cli_get(c, "text-column"), .tolerance = 0.01,
+    tn_export_options o = {.out = cli_get(c, "out"), .data = cli_get(c, "data"), .text = cli_get(c, "text-column"), .pair = cli_get(c, "pair-column"), .label_columns = cli_get(c, "label-columns") != NULL, .tolerance = 0.01,
                            .anyway = cli_get(c, "anyway") != NULL, .progress = &c->progress};
     const tn_json *record = NULL;
     const char *tolerance = cli_get(c, "tolerance");
@@ -92,6 +92,8 @@ static const cli_option options[] = {
     {"out", 'o', "DIR", "the folder to write; replaced when it is there"},
     {"data", 'd', "FILE", "rows on which the loss is measured: the validation part, or all where no splits are named"},
     {"text-column", 0, "NAME", "the column with the text"},
+    {"pair-column", 0, "NAME", "the column with the second texts, for a model of pairs"},
+    {"label-columns", 0, NULL, "several labels a text: each of the model's labels has a column of its name, with 0 or 1"},
     {"tolerance", 0, "X", "how much of the metric may be lost (default 0.01)"},
     {"anyway", 0, NULL, "write it although more is lost"},
     {NULL, 0, NULL, NULL},
@@ -99,8 +101,8 @@ static const cli_option options[] = {
 
 const cli_command cmd_export = {
     "export", "MODEL --int8|--merge --out DIR", "a smaller and faster folder of the same model, with what that costs measured; or an adapter merged",
-    "Answers of 8-bit weights are not those of f32. With --data both models answer the same rows, and macro F1 (for an\n"
-    "encoder: the cosine of each text's two vectors) may lose --tolerance at most, or nothing is written. The folder holds\n"
+    "Answers of 8-bit weights are not those of f32. With --data both models answer the same rows, and the task's metric (for\n"
+    "an encoder: the cosine of each text's two vectors) may lose --tolerance at most, or nothing is written. The folder holds\n"
     "the record int8.json; predict, embed and serve take it as any other. transformers reads it with the package\n"
     "compressed-tensors (CompressedTensorsConfig(dequantize=True)), and refuses it without. --merge adds each weight of an adapter once, rounded\n"
     "once, to its base; the base and the adapter themselves stay as they are, which is the way back.",

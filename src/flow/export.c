@@ -7,6 +7,8 @@
 #include "data/dataset.h"
 #include "eval/interval.h"
 #include "eval/record.h"
+#include "flow/measure.h"
+#include "metric/names.h"
 #include "model/model.h"
 #include "record/record.h"
 
@@ -25,22 +27,20 @@ typedef struct {
     tn_dataset data;
     const uint32_t *row; /* [n]: rows that are measured */
     size_t n;
-    double lost; /* of the metric */
+    const char *tag;    /* pipeline tag, when a task was measured */
+    const char *metric; /* to decide by */
+    double lost;        /* of it */
+    tn_findings *findings;
     tn_json_writer w;
 } job;
 
 /* ---- rows ---- */
 
-static tn_status load_rows(job *j, tn_findings *findings, tn_err *err)
+/* Of an encoder; what has a trained head is measured by its task. */
+static tn_status load_texts(job *j, tn_err *err)
 {
-    const tn_config *c = tn_model_config(j->f32);
     tn_data_source source = {.path = j->o->data, .text = j->o->text, .use = TN_DATA_PREDICT};
-    if (!j->is_encoder) {
-        source.use = TN_DATA_EVAL;
-        source.labels = c->label;
-        source.n_labels = (size_t)c->n_labels;
-    }
-    TN_TRY(tn_dataset_load(&source, &j->data, findings, err));
+    TN_TRY(tn_dataset_load(&source, &j->data, j->findings, err));
     bool named = false;
     for (int s = TN_SPLIT_TRAIN; s < TN_N_SPLITS; s++)
         named = named || j->data.given[s];
@@ -80,51 +80,31 @@ static void write_lost(job *j, const char *name, double f32, double int8, const 
     tn_jw_end_object(&j->w);
 }
 
-static tn_status answers_of(job *j, tn_model *m, const tn_str *text, tn_outcomes *out, tn_err *err)
+static void write_rows(job *j, uint64_t n, const char *data_sha256)
 {
-    int32_t n_labels = tn_model_config(m)->n_labels;
-    float *p = tn_arena_array(j->a, j->n * (size_t)n_labels, sizeof *p);
-    int32_t *label = TN_ARENA_ARRAY(j->a, int32_t, j->n), *predicted = TN_ARENA_ARRAY(j->a, int32_t, j->n);
-    if (!p || !label || !predicted)
-        return tn_fail_nomem(err, j->n * (size_t)n_labels * sizeof *p);
-    TN_TRY(tn_model_predict(m, text, j->n, p, NULL, err));
-    for (size_t i = 0; i < j->n; i++) {
-        label[i] = j->data.row[j->row[i]].label;
-        predicted[i] = tn_argmax(p + i * (size_t)n_labels, n_labels);
-    }
-    *out = (tn_outcomes){(int32_t)j->n, n_labels, label, predicted, p};
-    return TN_OK;
+    tn_jw_key(&j->w, "rows");
+    tn_jw_u64(&j->w, n);
+    tn_jw_key(&j->w, "data_sha256");
+    tn_jw_c(&j->w, data_sha256);
 }
 
-static double metric_of(const tn_scores_class *s, tn_metric_id id)
+static tn_status measure_task(job *j, tn_err *err)
 {
-    return id == TN_METRIC_ACCURACY ? s->accuracy : id == TN_METRIC_MACRO_F1 ? s->macro_f1 : s->log_loss;
-}
-
-/* Lost is what gets worse: less of a score, more of a loss. */
-static tn_status measure_classifier(job *j, const tn_str *text, tn_err *err)
-{
-    static const tn_metric_id id[] = {TN_METRIC_MACRO_F1, TN_METRIC_ACCURACY, TN_METRIC_LOG_LOSS};
-    tn_outcomes f32, int8;
-    tn_scores_class of_f32, of_int8;
-    TN_TRY(answers_of(j, j->f32, text, &f32, err));
-    TN_TRY(answers_of(j, j->int8, text, &int8, err));
-    TN_TRY(tn_classification_score(&f32, j->a, &of_f32, err));
-    TN_TRY(tn_classification_score(&int8, j->a, &of_int8, err));
-    int32_t n_same = 0;
-    for (size_t i = 0; i < j->n; i++)
-        n_same += f32.predicted[i] == int8.predicted[i];
-    for (size_t i = 0; i < TN_COUNT(id); i++) {
-        bool less = tn_metric_lower_is_better(id[i]);
-        tn_interval lost;
-        TN_TRY(tn_interval_difference(less ? &int8 : &f32, less ? &f32 : &int8, id[i],
-                                      &(tn_interval_options){.pool = tn_engine_pool(j->o->engine)}, &lost, err));
-        write_lost(j, tn_metric_name(id[i]), metric_of(&of_f32, id[i]), metric_of(&of_int8, id[i]), &lost);
-        if (i == 0)
-            j->lost = lost.value;
-    }
-    tn_jw_key(&j->w, "same_answer");
-    tn_jw_i64(&j->w, n_same);
+    const tn_export_options *o = j->o;
+    tn_measure_options m = {.model = o->model, .data = o->data, .text = o->text, .pair = o->pair, .label_columns = o->label_columns,
+                            .engine = o->engine, .progress = o->progress};
+    tn_measured_loss x;
+    TN_TRY(tn_measure_lost(&m, j->f32, j->dir, j->int8, j->findings, j->a, &x, err));
+    write_rows(j, x.n_rows, x.data_sha256);
+    for (size_t i = 0; i < x.n; i++)
+        write_lost(j, x.metric[i].name, x.metric[i].whole, x.metric[i].other, &x.metric[i].lost);
+    tn_jw_key(&j->w, "rows_worse");
+    tn_jw_u64(&j->w, x.n_worse);
+    tn_jw_key(&j->w, "rows_better");
+    tn_jw_u64(&j->w, x.n_better);
+    j->tag = x.tag;
+    j->metric = x.metric[x.by].name;
+    j->lost = x.metric[x.by].lost.value;
     return TN_OK;
 }
 
@@ -134,8 +114,14 @@ static void mean_of(const void *self, const double *sum, int32_t n, double *valu
 }
 
 /* The vectors need not be of length 1. */
-static tn_status measure_encoder(job *j, const tn_str *text, tn_err *err)
+static tn_status measure_encoder(job *j, tn_err *err)
 {
+    tn_str *text;
+    tn_digest digest;
+    TN_TRY(load_texts(j, err));
+    TN_TRY(row_texts(j, &text, err));
+    TN_TRY(tn_dataset_digest(&j->data, &digest, err));
+    write_rows(j, j->n, digest.hex);
     size_t c = (size_t)tn_model_config(j->f32)->hidden_size;
     float *a = tn_arena_array(j->a, j->n * c, sizeof *a), *b = tn_arena_array(j->a, j->n * c, sizeof *b);
     double *far = TN_ARENA_ARRAY(j->a, double, j->n);
@@ -150,30 +136,18 @@ static tn_status measure_encoder(job *j, const tn_str *text, tn_err *err)
     tn_counted rows = {.n = (int32_t)j->n, .width = 1, .count = far, .n_metrics = 1, .metric = &metric, .values = mean_of};
     TN_TRY(tn_interval_counts(&rows, &(tn_interval_options){.pool = tn_engine_pool(j->o->engine)}, &lost, err));
     write_lost(j, "cosine", 1, 1 - lost.value, &lost);
+    j->metric = metric.name;
     j->lost = lost.value;
     return TN_OK;
 }
 
-static const char *metric_name(const job *j)
-{
-    return j->is_encoder ? "cosine" : "macro_f1";
-}
-
 static tn_status measure(job *j, tn_err *err)
 {
-    tn_str *text;
-    tn_digest digest;
-    TN_TRY(row_texts(j, &text, err));
-    TN_TRY(tn_dataset_digest(&j->data, &digest, err));
     tn_jw_key(&j->w, "measured");
     tn_jw_begin_object(&j->w);
-    tn_jw_key(&j->w, "rows");
-    tn_jw_u64(&j->w, j->n);
-    tn_jw_key(&j->w, "data_sha256");
-    tn_jw_c(&j->w, digest.hex);
-    TN_TRY((j->is_encoder ? measure_encoder : measure_classifier)(j, text, err));
+    TN_TRY((j->is_encoder ? measure_encoder : measure_task)(j, err));
     tn_jw_key(&j->w, "metric");
-    tn_jw_c(&j->w, metric_name(j));
+    tn_jw_c(&j->w, j->metric);
     tn_jw_key(&j->w, "tolerance");
     tn_jw_f64(&j->w, j->o->tolerance);
     tn_jw_key(&j->w, "within");
@@ -239,12 +213,12 @@ static void put(tn_records *r, const char *pointer, tn_show how, tn_arena *a, tn
     }
 }
 
-static void put_metric(tn_records *r, const char *name, const char *title, tn_arena *a, tn_buf *out)
+static void put_metric(tn_records *r, tn_str name, tn_str title, tn_arena *a, tn_buf *out)
 {
     static const char *const part[] = {"f32", "int8", "lost", "intervals/lost/low", "intervals/lost/high"};
-    tn_buf_printf(out, "| %s |", title);
+    tn_buf_printf(out, "| %.*s |", TN_ARG(title));
     for (size_t i = 0; i < TN_COUNT(part); i++) {
-        tn_str at = tn_str_format(a, "measured/%s/%s", name, part[i]);
+        tn_str at = tn_str_format(a, "measured/%.*s/%s", TN_ARG(name), part[i]);
         tn_buf_char(out, ' ');
         put(r, at.ptr ? at.ptr : "", i < 2 ? TN_SHOW_3 : TN_SHOW_SIGNED, a, out);
         tn_buf_c(out, " |");
@@ -269,15 +243,64 @@ static void put_section(const job *j, tn_records *r, tn_buf *out)
     tn_buf_c(out, " validation rows (lost: how much worse; low and high: its 95 % interval, rows in pairs):\n\n"
                   "| metric | f32 | int8 | lost | low | high |\n| --- | --- | --- | --- | --- | --- |\n");
     if (j->is_encoder) {
-        put_metric(r, "cosine", "mean cosine of a text's two vectors", j->a, out);
+        put_metric(r, TN_STR("cosine"), TN_STR("mean cosine of a text's two vectors"), j->a, out);
         return;
     }
-    put_metric(r, "macro_f1", "macro F1", j->a, out);
-    put_metric(r, "accuracy", "accuracy", j->a, out);
-    put_metric(r, "log_loss", "log-loss", j->a, out);
-    tn_buf_c(out, "\nRows with the same answer: ");
-    put(r, "measured/same_answer", TN_SHOW_COUNT, j->a, out);
+    const tn_json *measured = tn_records_at(r, "int8.json#/measured");
+    for (const tn_json *m = tn_json_first(measured); m; m = tn_json_next(m))
+        if (tn_json_get(m, "lost"))
+            put_metric(r, tn_json_key(m), tn_metric_title_of(tn_json_key(m)), j->a, out);
+    tn_buf_c(out, "\nRows answered worse: ");
+    put(r, "measured/rows_worse", TN_SHOW_COUNT, j->a, out);
+    tn_buf_c(out, "; better: ");
+    put(r, "measured/rows_better", TN_SHOW_COUNT, j->a, out);
     tn_buf_c(out, ".\n");
+}
+
+/* Front matter's numbers are read by machines as this folder's own: those of the f32 model leave, and what was measured of the
+ * 8-bit weights takes their place, with its record. */
+static void put_model_index(const job *j, tn_records *r, tn_buf *out)
+{
+    const tn_json *measured = tn_records_at(r, "int8.json#/measured");
+    bool any = false;
+    for (const tn_json *m = tn_json_first(measured); m; m = tn_json_next(m)) {
+        const tn_metric_info *info = tn_metric_find(tn_json_key(m));
+        tn_str at = tn_str_format(j->a, "int8.json#/measured/%.*s/int8", TN_ARG(tn_json_key(m)));
+        double v;
+        if (!info || !info->hub || !at.ptr || !tn_records_number(r, at.ptr, &v))
+            continue;
+        if (!any) {
+            tn_buf_c(out, "model-index:\n- name: ");
+            tn_json_write_str(tn_path_name(tn_str_of(j->o->out)), out);
+            tn_buf_printf(out, "\n  results:\n  - task:\n      type: %s\n    dataset:\n      type: local\n      name: ", j->tag);
+            tn_json_write_str(tn_path_name(tn_str_of(j->o->data)), out);
+            tn_buf_c(out, "\n      split: validation\n    metrics:\n");
+            any = true;
+        }
+        tn_buf_printf(out, "    - type: %s\n      name: %s\n      value: ", info->hub, info->hub_name);
+        tn_show_number(v, tn_records_text(r, at.ptr), TN_SHOW_EXACT, out);
+        tn_buf_printf(out, " # %.*s\n", TN_ARG(at));
+    }
+}
+
+static void put_source(const job *j, tn_records *r, tn_str text, tn_buf *out)
+{
+    tn_str rest = text, line;
+    bool front = false, skip = false;
+    for (size_t n = 0; tn_str_cut(&rest, '\n', &line); n++) {
+        bool fence = tn_str_is(line, "---");
+        if (n == 0)
+            front = fence;
+        if (front && n > 0) {
+            if (fence)
+                put_model_index(j, r, out);
+            front = !fence;
+            bool own = line.len && (line.ptr[0] == ' ' || line.ptr[0] == '-') && !fence; /* a list may stand at its key's own depth */
+            skip = !fence && ((skip && own) || tn_str_starts(line, "model-index:"));
+        }
+        if (!skip)
+            tn_buf_printf(out, "%.*s\n", TN_ARG(line));
+    }
 }
 
 static tn_status write_card(const job *j, tn_err *err)
@@ -291,7 +314,7 @@ static tn_status write_card(const job *j, tn_err *err)
     if (tn_file_exists(from))
         TN_TRY(tn_file_read(from, MAX_README, j->a, &text, err));
     TN_TRY(tn_records_open(j->dir, &r, err));
-    tn_buf_str(&out, tn_str_from_bytes(text));
+    put_source(j, r, tn_str_from_bytes(text), &out);
     put_section(j, r, &out);
     tn_status st = tn_records_status(r, err);
     tn_records_close(r);
@@ -329,10 +352,6 @@ static tn_status open_source(job *j, tn_err *err)
         j->f32 = NULL;
         TN_TRY(tn_model_open(j->o->engine, j->o->model, &(tn_model_options){.encoder_only = true}, &j->f32, err));
     }
-    const tn_config *c = tn_model_config(j->f32);
-    if (j->o->data && !j->is_encoder &&
-        (c->task != TN_TASK_SEQUENCE || tn_config_problem(c) != TN_PROBLEM_SINGLE_LABEL))
-        return tn_fail(err, TN_EINVALID, "%s is no classifier with one label a row; what 8-bit weights lose cannot be measured for other heads yet; leave --data out, and measure it by hand", j->o->model);
     return TN_OK;
 }
 
@@ -351,7 +370,7 @@ static tn_status make(job *j, const tn_json **record, tn_err *err)
         TN_GO(tn_fail_nomem(err, tn_buf_view(&text).len));
     TN_GO(tn_json_parse(kept, j->a, record, err));
     if (j->o->data && !(j->lost <= j->o->tolerance) && !j->o->anyway) {
-        st = tn_fail(err, TN_ERULE, "8-bit weights lose %.4f of %s, and %.4f may be lost: nothing was written; --tolerance X allows more, --anyway any", j->lost, metric_name(j), j->o->tolerance);
+        st = tn_fail(err, TN_ERULE, "8-bit weights lose %.4f of %s, and %.4f may be lost: nothing was written; --tolerance X allows more, --anyway any", j->lost, j->metric, j->o->tolerance);
         goto done;
     }
     TN_GO(tn_file_write(path, tn_str_bytes(kept), err));
@@ -374,9 +393,8 @@ tn_status tn_export_in_bytes(const tn_export_options *o, tn_arena *a, const tn_j
     if (!j.dir)
         return tn_fail_nomem(err, 256);
     TN_GO(tn_findings_init(&findings, err));
+    j.findings = &findings;
     TN_GO(open_source(&j, err));
-    if (o->data)
-        TN_GO(load_rows(&j, &findings, err));
     st = make(&j, record, err);
 done:
     tn_file_remove(j.dir, NULL);

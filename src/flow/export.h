@@ -3,13 +3,13 @@
 /// A model in 8-bit weights, measured against the one it was made from before anybody is given it.
 ///
 /// What is lost: with `data`, both models answer its validation rows (where the data names no splits, all of them; never
-/// rows named test). A classifier with one label a row is measured by the metric (macro F1), accuracy and log-loss, an
-/// encoder by the cosine of each row's two vectors: BCa intervals, rows in pairs. When more than `tolerance` of the
-/// metric is lost, nothing is written, unless `anyway`. Other heads cannot be measured yet: TN_EINVALID with `data`.
+/// rows named test). A model with a trained head is measured by its task, as flow/measure.h says; an encoder by the cosine of
+/// each row's two vectors: BCa intervals, rows in pairs. When more than `tolerance` of the metric is lost, nothing is written,
+/// unless `anyway`.
 ///
 /// The folder: what tn_model_save_in_bytes writes; int8.json, the record (form, digests of both weights and of the
 /// data's rows, what was measured, the tolerance); README.md, the source's with a section whose numbers point to the
-/// record. Without data the record says that the loss was not measured, and so does the card.
+/// record; its model-index has the 8-bit weights' own numbers, or is left out. Without data the record says that the loss was not measured, and so does the card.
 
 #include "base/clock.h"
 #include "codec/json.h"
@@ -21,6 +21,8 @@ typedef struct {
     const char *out;      /* folder to write, replaced when it is there; not `model` */
     const char *data;     /* labelled rows, or texts for an encoder; NULL: not measured */
     const char *text;     /* the text column; NULL: find it */
+    const char *pair;     /* the column of second texts, where rows are pairs */
+    bool label_columns;   /* as in flow/measure.h */
     double tolerance;     /* of the metric; 0: none may be lost */
     bool anyway;
     tn_progress *progress;

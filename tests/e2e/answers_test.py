@@ -77,6 +77,10 @@ class Answers(unittest.TestCase):
         config = json.loads((self.dir / "run/deploy/model/config.json").read_text())
         self.assertEqual(config["architectures"], ["BertForQuestionAnswering"])
 
+        measured = json.loads(self.tenet("export", "run", "--int8", "--out", "small", "--data", "questions.json", "--anyway", "--json", "--quiet"))["measured"]
+        self.assertEqual((measured["rows"], measured["metric"]), (72, "answer_f1"))
+        self.assertEqual(measured["answer_f1"]["f32"] - measured["answer_f1"]["int8"], measured["answer_f1"]["lost"])
+
         passage = "Ann met Bob in Hanoi."
         answers = json.loads(self.tenet("predict", "run", "--json", "--top", 4, "--text", "Who?", "--context", passage))
         for x in answers:

@@ -74,8 +74,13 @@ exact = lines(run("embed", work / "encoder", "--text", texts[0], "--json").stdou
 norm = lambda x: sum(v * v for v in x) ** 0.5
 assert 0.99 < sum(a * b for a, b in zip(vector, exact)) / norm(vector) / norm(exact) < 1
 
-# Without data it says so.
+# Without data it says so; numbers that are the f32 model's are not this folder's.
+index = "model-index:\n- name: x\n  results:\n  - task:\n      type: text-classification\n    metrics:\n    - type: f1\n      value: 0.75 # eval/metrics.json#/test/macro_f1\n"
+before = (work / "model" / "README.md").read_text()
+(work / "model" / "README.md").write_text(before.replace("---\n", "---\n" + index, 1) + "model-index: of prose stays\n")
 done = run("export", work / "model", "--int8", "--out", work / "plain")
+card = (work / "plain" / "README.md").read_text()
+assert "0.75" not in card and "license: cc0-1.0" in card.split("---")[1] and "of prose stays" in card, card
 assert "not measured" in done.stdout and "not measured" in (work / "plain" / "README.md").read_text()
 
 # Bad words.

@@ -98,6 +98,25 @@ shares = {s: sum(v > third for v, t in zip(value, split) if t == s) / split.coun
 assert max(shares.values()) - min(shares.values()) < 0.08, shares
 assert "tenths" in (work / "numbers/plan.yaml").read_text() and not json.loads((work / "numbers/data/profile.json").read_text()).get("classes")
 
+# What 8-bit weights lose is measured by each task, on the validation rows; the card's index has their own numbers.
+for name, metric, more in [("sets", "macro_f1", []), ("flags", "macro_f1", ["--label-columns"]), ("numbers", "r2", []), ("pairs", "macro_f1", ["--text-column", "premise", "--pair-column", "hypothesis"]),
+                           ("likeness", "r2", ["--text-column", "sentence1", "--pair-column", "sentence2"])]:
+    split = {r["id"]: r["split"] for r in csv.DictReader(open(work / name / "data/split.csv"))}
+    rows = [{**r, "split": split[f"row-{i + 2}"]} for i, r in enumerate(csv.DictReader(open(work / f"{name}.csv", encoding="utf-8")))]
+    with open(work / f"{name}-parts.csv", "w", newline="", encoding="utf-8") as f:
+        w = csv.DictWriter(f, rows[0])
+        w.writeheader()
+        w.writerows(r for r in rows if r["split"] in ("train", "validation", "test"))
+    done = run("export", work / name, "--int8", "--out", work / f"{name}-8", "--data", work / f"{name}-parts.csv", "--anyway", *more, "--json", check=False)
+    assert done.returncode == 0, (name, done.stderr)
+    measured, whole = json.loads(done.stdout)["measured"], json.loads((work / name / "eval/metrics.json").read_text())["validation"]
+    assert measured["metric"] == metric and measured["rows"] == whole["n"] and measured[metric]["f32"] == whole[metric], (name, measured, whole)
+    assert all(measured[k]["f32"] == whole[k] for k in measured if isinstance(measured[k], dict)), (name, measured, whole)
+    card = (work / f"{name}-8/README.md").read_text()
+    front, body = card.split("---\n", 2)[1:]
+    assert "eval/metrics.json" not in front and f"int8.json#/measured/{metric}/int8" in body and 'license: "cc0-1.0"' in front, front
+    assert front.count("# int8.json#/measured/") == front.count("value:") > 0 and "split: validation" in front and "split: test" not in front, front
+
 run("train", briefs["numbers"], "--out", work / "trained")
 assert (work / "trained/tune/model/model.safetensors").read_bytes() == (work / "numbers/deploy/model/model.safetensors").read_bytes()
 assert not (work / "trained/eval/openings.log").exists()

@@ -80,6 +80,12 @@ class Tokens(unittest.TestCase):
         for name in ("eval/metrics.json", "tune/steps.jsonl", "tune/evals.jsonl", "eval/errors.csv", "data/split.csv"):
             self.assertEqual((self.folder / "again" / name).read_bytes(), (self.folder / "run" / name).read_bytes(), name)
 
+    def test_eight_bits_are_measured(self):
+        done = tenet(self.folder, "export", "run", "--int8", "--out", "small", "--data", "ner", "--anyway", "--json", "--quiet")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        measured, whole = json.loads(done.stdout)["measured"], json.loads((self.folder / "run/eval/metrics.json").read_text())["validation"]
+        self.assertEqual((measured["rows"], measured["metric"], measured["span_f1"]["f32"]), (whole["n"], "span_f1", whole["span_f1"]))
+
     def test_texts_give_spans(self):
         text = "today Namea Nameb met Placec"
         for how in ("none", "simple", "first", "average", "max"):
