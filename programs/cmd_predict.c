@@ -114,9 +114,7 @@ static tn_status predict_file(cli *c, tn_model *m, const char *dir, const char *
     TN_GO(tn_findings_init(&findings, err));
     TN_GO(tn_dataset_load(&(tn_data_source){.path = path, .text = cli_get(c, "text-column"), .pair = cli_get(c, "pair-column"), .use = TN_DATA_PREDICT}, &d, &findings, err));
     tn_csv_writer_init(&w, &out, ',');
-    tn_csv_put_c(&w, "id");
-    tn_csv_put_c(&w, "predicted");
-    tn_csv_put_c(&w, "score");
+    tn_csv_put_head(&w, "id,predicted,score");
     for (size_t l = 0; l < n_labels; l++) {
         tn_str name = tn_str_format(c->arena, "p_%.*s", TN_ARG(k->label[l]));
         TN_GO(name.ptr ? TN_OK : tn_fail_nomem(err, 64));

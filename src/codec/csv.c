@@ -213,6 +213,13 @@ void tn_csv_put_c(tn_csv_writer *w, const char *field)
     tn_csv_put(w, tn_str_of(field));
 }
 
+void tn_csv_put_head(tn_csv_writer *w, const char *names)
+{
+    tn_str rest = tn_str_of(names), name;
+    while (tn_str_cut(&rest, ',', &name))
+        tn_csv_put(w, name);
+}
+
 void tn_csv_put_i64(tn_csv_writer *w, int64_t v)
 {
     char text[24];

@@ -53,6 +53,8 @@ typedef struct {
 void tn_csv_writer_init(tn_csv_writer *w, tn_buf *buf, char delimiter);
 void tn_csv_put(tn_csv_writer *w, tn_str field);
 void tn_csv_put_c(tn_csv_writer *w, const char *field);
+/// The names of a table's columns: "id,label,predicted", all of them or the first ones; the row stays open.
+void tn_csv_put_head(tn_csv_writer *w, const char *names);
 void tn_csv_put_i64(tn_csv_writer *w, int64_t v);
 /// Empty when not finite.
 void tn_csv_put_f64(tn_csv_writer *w, double v);

@@ -159,6 +159,11 @@ static void numbers_are_written_as_in_json(void **state)
     tn_buf b = TN_BUF_INIT;
     tn_csv_writer w;
     tn_csv_writer_init(&w, &b, 0);
+    tn_csv_put_head(&w, "id,label");
+    tn_csv_put_c(&w, "more");
+    tn_csv_end_row(&w);
+    ASSERT_STR(tn_buf_view(&b), "id,label,more\n");
+    tn_buf_clear(&b);
     tn_csv_put_i64(&w, -5);
     tn_csv_put_f64(&w, 1e-5);
     tn_csv_put_f64(&w, __builtin_nan(""));

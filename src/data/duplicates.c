@@ -543,11 +543,9 @@ tn_status tn_duplicates_remove(tn_dataset *d, const tn_duplicates *dup, tn_findi
 
 tn_status tn_duplicates_write_csv(const tn_dataset *d, const tn_duplicates *dup, tn_buf *out, tn_err *err)
 {
-    static const char *const column[] = {"id", "other_id", "kind", "similarity", "split", "other_split", "action"};
     tn_csv_writer w;
     tn_csv_writer_init(&w, out, ',');
-    for (size_t i = 0; i < TN_COUNT(column); i++)
-        tn_csv_put_c(&w, column[i]);
+    tn_csv_put_head(&w, "id,other_id,kind,similarity,split,other_split,action");
     tn_csv_end_row(&w);
     for (size_t i = 0; i < dup->n_pairs; i++) {
         const tn_duplicate *p = &dup->pair[i];

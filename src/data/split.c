@@ -524,8 +524,7 @@ tn_status tn_split_write_csv(const tn_dataset *d, tn_buf *out, tn_err *err)
 {
     tn_csv_writer w;
     tn_csv_writer_init(&w, out, ',');
-    tn_csv_put_c(&w, "id");
-    tn_csv_put_c(&w, "split");
+    tn_csv_put_head(&w, "id,split");
     tn_csv_end_row(&w);
     for (size_t r = 0; r < d->n_rows; r++) {
         tn_csv_put(&w, d->row[r].id);

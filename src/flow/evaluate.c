@@ -321,9 +321,9 @@ static tn_status write_slices(tn_flow *f, const tn_answers *m, tn_err *err)
     if (!in)
         return tn_fail_nomem(err, n);
     tn_csv_writer_init(&w, &b, ',');
-    const char *const head[] = {"slice", "value", "n", f->task->pair[0], f->task->pair[1]};
-    for (size_t i = 0; i < TN_COUNT(head); i++)
-        tn_csv_put_c(&w, head[i]);
+    tn_csv_put_head(&w, "slice,value,n");
+    for (int k = 0; k < 2; k++)
+        tn_csv_put_c(&w, f->task->pair[k]);
     tn_csv_end_row(&w);
     static const struct {
         const char *name;
@@ -381,9 +381,7 @@ static tn_status write_errors(tn_flow *f, const tn_answers *m, tn_err *err)
         bad[i] = f->task->badness(f, m, i);
     TN_TRY(tn_worst_rows(bad, m->n, N_WORST, f->arena, &worst, &n, err));
     tn_csv_writer_init(&w, &b, ',');
-    static const char *const head[] = {"id", "text", "label", "predicted", "confidence"};
-    for (size_t i = 0; i < TN_COUNT(head); i++)
-        tn_csv_put_c(&w, head[i]);
+    tn_csv_put_head(&w, "id,text,label,predicted,confidence");
     tn_csv_end_row(&w);
     for (size_t i = 0; i < n; i++) {
         const tn_row *row = &f->data.row[m->row[worst[i]]];

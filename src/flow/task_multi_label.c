@@ -423,9 +423,7 @@ static tn_status write_predictions(const tn_flow *f, const tn_answers *a, tn_buf
     tn_csv_writer w;
     tn_buf cell = TN_BUF_INIT;
     tn_csv_writer_init(&w, out, ',');
-    tn_csv_put_c(&w, "id");
-    tn_csv_put_c(&w, "label");
-    tn_csv_put_c(&w, "predicted");
+    tn_csv_put_head(&w, "id,label,predicted");
     for (size_t l = 0; l < f->n_labels; l++)
         tn_csv_put(&w, f->label[l]);
     tn_csv_end_row(&w);

@@ -297,9 +297,7 @@ static tn_status write_predictions(const tn_flow *f, const tn_answers *a, tn_buf
     const tn_numbers *o = a->own;
     tn_csv_writer w;
     tn_csv_writer_init(&w, out, ',');
-    tn_csv_put_c(&w, "id");
-    tn_csv_put_c(&w, "label");
-    tn_csv_put_c(&w, "predicted");
+    tn_csv_put_head(&w, "id,label,predicted");
     tn_csv_end_row(&w);
     for (size_t i = 0; i < a->n; i++) {
         tn_csv_put(&w, f->data.row[a->row[i]].id);
