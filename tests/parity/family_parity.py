@@ -19,20 +19,9 @@ import torch
 import transformers
 
 import random_models
+from parity_rows import check, close, failures
 
 PICKLED = ("bert", "roberta", "distilbert")
-failed = False
-
-
-def check(name, ok, detail):
-    global failed
-    failed |= not ok
-    print(("ok    " if ok else "FAIL  ") + name + ": " + detail, flush=True)
-
-
-def close(name, ours, theirs, bound=1e-5):
-    worst = float(np.abs(ours.astype(np.float64) - theirs).max() / np.abs(theirs).max())
-    check(name, worst <= bound, f"max|a-b|/max|b| = {worst:.2e} over {ours.shape}")
 
 
 def make_rows(config, n=48):
@@ -158,7 +147,7 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         for name in args.names or random_models.SHAPES:
             one(args.cli, name, work)
-    sys.exit(failed)
+    sys.exit(failures())
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import torch
 import transformers
 
 import random_models
+from parity_rows import check, close, failures
 
 # name -> (transformers' class, configuration fields, words for model_cli save)
 HEADS = {
@@ -31,20 +32,6 @@ HEADS = {
     "spans": ("QuestionAnswering", dict(num_labels=2), ["task=spans"]),
     "hidden words": ("MaskedLM", dict(), ["task=masked"]),
 }
-failed = False
-
-
-def check(name, ok, detail):
-    global failed
-    failed |= not ok
-    print(("ok    " if ok else "FAIL  ") + name + ": " + detail, flush=True)
-
-
-def close(name, ours, theirs, bound=1e-5):
-    if ours.shape != theirs.shape:
-        return check(name, False, f"{ours.shape} numbers, {theirs.shape} expected")
-    worst = float(np.abs(ours.astype(np.float64) - theirs).max() / np.abs(theirs).max())
-    check(name, worst <= bound, f"max|a-b|/max|b| = {worst:.2e} over {ours.shape}")
 
 
 def make_rows(head, config, n=16):
@@ -208,7 +195,7 @@ def main():
         with tempfile.TemporaryDirectory() as work:
             for head in args.heads.split(","):
                 one(args.cli, shape, head, work)
-    sys.exit(failed)
+    sys.exit(failures())
 
 
 if __name__ == "__main__":

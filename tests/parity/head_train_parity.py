@@ -20,16 +20,10 @@ from safetensors.torch import load_file
 
 import head_parity
 import random_models
+from parity_rows import check, failures, farthest, root_mean_square
 
 STEPS, BATCH = 50, 8
 SHAPES = ("bert", "roberta")
-failed = False
-
-
-def check(name, ok, detail):
-    global failed
-    failed |= not ok
-    print(("ok    " if ok else "FAIL  ") + name + ": " + detail, flush=True)
 
 
 def make_rows(head, config):
@@ -59,7 +53,7 @@ def make_rows(head, config):
     return rows
 
 
-def loss_of_batch(head, model, rows, batch):
+def loss_of_batch(head, model, rows, batch, weights):
     longs = {"input_ids": torch.tensor([rows[i]["ids"] for i in batch])}
     longs["attention_mask"] = torch.ones_like(longs["input_ids"])
     if "types" in rows[0]:
@@ -67,11 +61,14 @@ def loss_of_batch(head, model, rows, batch):
     target = torch.tensor([rows[i]["target"] for i in batch])
     if head == "spans":
         return model(**longs, start_positions=target[:, 0], end_positions=target[:, 1]).loss
+    if weights:
+        logits = model(**longs).logits
+        return torch.nn.functional.binary_cross_entropy_with_logits(logits, target.to(model.dtype), pos_weight=torch.tensor(weights, dtype=model.dtype))
     real = head in ("several labels", "one label", "number", "numbers")
     return model(**longs, labels=target.to(model.dtype) if real else target).loss
 
 
-def torch_run(kind, head, folder, rows, order, lr, decay, dtype, attention="eager"):
+def torch_run(kind, head, folder, rows, order, lr, decay, dtype, attention="eager", weights=None):
     model = kind.from_pretrained(folder, dtype=dtype, attn_implementation=attention).eval()
     plain = [p for n, p in model.named_parameters() if "bias" in n or "norm" in n.lower()]
     decays = [p for n, p in model.named_parameters() if not ("bias" in n or "norm" in n.lower())]
@@ -79,7 +76,7 @@ def torch_run(kind, head, folder, rows, order, lr, decay, dtype, attention="eage
     schedule = transformers.get_linear_schedule_with_warmup(opt, int(np.ceil(STEPS * 0.1)), STEPS)
     losses = []
     for batch in order:
-        loss = loss_of_batch(head, model, rows, batch)
+        loss = loss_of_batch(head, model, rows, batch, weights)
         opt.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -89,16 +86,8 @@ def torch_run(kind, head, folder, rows, order, lr, decay, dtype, attention="eage
     return np.array(losses), {n: p.detach().double().numpy() for n, p in model.named_parameters()}
 
 
-def farthest(a, b):
-    return max(float(np.abs(a[n] - b[n]).max()) for n in b)
-
-
-def root_mean_square(a, b):
-    return float(np.sqrt(sum(((a[n] - b[n]) ** 2).sum() for n in b) / sum(b[n].size for n in b)))
-
-
-def one(cli, shape, head, work, lr, decay):
-    name = f"{shape}, {head}, decay {decay}"
+def one(cli, shape, head, work, lr, decay, weights=None):
+    name = f"{shape}, {head}, decay {decay}" + (", pos_weight" if weights else "")
     kind_name, fields, _ = head_parity.HEADS[head]
     kind = getattr(transformers, "AutoModelFor" + kind_name)
     folder, out = (os.path.join(work, f"{shape}-{head}{x}".replace(" ", "-")) for x in ("", "-out"))
@@ -112,14 +101,15 @@ def one(cli, shape, head, work, lr, decay):
         f.writelines(json.dumps(r) + "\n" for r in rows)
     with open(os.path.join(work, "order"), "w") as f:
         f.writelines(" ".join(map(str, b)) + "\n" for b in order)
-    subprocess.run([cli, "train", folder, os.path.join(work, "rows"), out, f"steps={STEPS}", f"lr={lr}", "warmup=0.1", f"decay={decay}", "dropout=0", f"order={os.path.join(work, 'order')}"],
+    subprocess.run([cli, "train", folder, os.path.join(work, "rows"), out, f"steps={STEPS}", f"lr={lr}", "warmup=0.1", f"decay={decay}", "dropout=0", f"order={os.path.join(work, 'order')}",
+                    *(["weights=" + ",".join(map(str, weights))] if weights else [])],
                    check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with open(os.path.join(out, "steps.jsonl")) as f:
         our_loss = np.array([json.loads(line)["loss"] for line in f])
     ours = {n: t.double().numpy() for n, t in load_file(os.path.join(out, "model", "model.safetensors")).items()}
-    loss32, torch32 = torch_run(kind, head, folder, rows, order, lr, decay, torch.float32)
-    loss64, torch64 = torch_run(kind, head, folder, rows, order, lr, decay, torch.float64)
-    _, other = torch_run(kind, head, folder, rows, order, lr, decay, torch.float32, "sdpa")
+    loss32, torch32 = torch_run(kind, head, folder, rows, order, lr, decay, torch.float32, weights=weights)
+    loss64, torch64 = torch_run(kind, head, folder, rows, order, lr, decay, torch.float64, weights=weights)
+    _, other = torch_run(kind, head, folder, rows, order, lr, decay, torch.float32, "sdpa", weights)
     check(f"{name} tensors", set(ours) == set(torch32), f"{len(ours)} of {len(torch32)}")
     worst = float(np.abs(our_loss - loss32).max())
     check(f"{name} loss", worst <= 5e-6 * max(1, loss32[0]), f"max|ours - torch| = {worst:.2e} over {STEPS} steps ({loss32[0]:.3f} to {loss32[-1]:.3f})")
@@ -151,7 +141,9 @@ def main():
         with tempfile.TemporaryDirectory() as work:
             for head in args.heads.split(","):
                 one(args.cli, shape, head, work, 1e-4, 0.01)
-    sys.exit(failed)
+                if head == "several labels":
+                    one(args.cli, shape, head, work, 1e-4, 0.01, [4.0, 0.5, 2.0])
+    sys.exit(failures())
 
 
 if __name__ == "__main__":

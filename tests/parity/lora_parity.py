@@ -21,12 +21,7 @@ import transformers
 from transformers import AutoModelForSequenceClassification
 
 import random_models
-from parity_rows import check, failures, make_rows
-
-
-def close(name, ours, theirs, tolerance=1e-5):
-    worst = float(np.abs(ours.astype(np.float64) - theirs).max() / np.abs(theirs).max())
-    check(name, worst <= tolerance, f"max|a-b|/max|b| = {worst:.2e}")
+from parity_rows import check, close, failures, make_rows
 
 
 def our_logits(cli, folder, rows, work):

@@ -18,6 +18,7 @@ import tempfile
 import numpy as np
 import torch
 import transformers
+from parity_rows import check, close, failures
 
 EN = "the quick delivery was surprisingly good but packaging felt cheap and I would not buy this phone case again".split()
 VI = "giao hàng nhanh nhưng chất lượng sản phẩm không như mô tả shop tư vấn nhiệt tình sẽ ủng hộ lần sau".split()
@@ -32,20 +33,6 @@ def texts(n=240):
         out.append(" ".join(rng.choice(words, int(rng.integers(1, 90)))))
     out.append(" ".join(rng.choice(VI, 900)))
     return out
-
-
-failed = 0
-
-
-def check(name, ok, detail):
-    global failed
-    failed += not ok
-    print(("ok    " if ok else "FAIL  ") + name + ": " + detail, flush=True)
-
-
-def close(name, ours, theirs, tolerance=1e-5):
-    worst = float(np.abs(ours.astype(np.float64) - theirs).max() / np.abs(theirs).max())
-    check(name, worst <= tolerance, f"max|a-b|/max|b| = {worst:.2e} over {ours.shape}")
 
 
 def run(cli, *args):
@@ -152,7 +139,7 @@ def main():
     for folder in a.folder:
         with tempfile.TemporaryDirectory() as work:
             one(os.path.abspath(a.cli), os.path.abspath(folder), work, a.ids)
-    sys.exit(1 if failed else 0)
+    sys.exit(failures())
 
 
 main()

@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification
 
 import random_models
-from parity_rows import check, failures, is_norm, loss_of_batch, make_rows
+from parity_rows import check, failures, farthest, is_norm, loss_of_batch, make_rows, root_mean_square
 
 STEPS, BATCH, WARMUP, RATE = 50, 8, 0.1, 5e-4
 
@@ -100,14 +100,6 @@ def torch_run(folder, first, rows, order, o, dtype):
     else:
         names = {n: p.detach().double() for n, p in model.named_parameters()}
     return np.array(losses), {n: p.detach().numpy() for n, p in names.items()}
-
-
-def farthest(a, b):
-    return max((float(np.abs(a[n] - b[n]).max()) for n in b), default=0.0)
-
-
-def root_mean_square(a, b):
-    return float(np.sqrt(sum(((a[n] - b[n]) ** 2).sum() for n in b) / sum(b[n].size for n in b)))
 
 
 def one(cli, family, option, work):

@@ -1,4 +1,4 @@
-"""Rows, batches and checks that the training comparisons share."""
+"""Rows, batches and checks that the comparisons share."""
 import numpy as np
 import torch
 
@@ -15,6 +15,21 @@ def check(name, ok, detail):
 
 def failures():
     return count > 0
+
+
+def close(name, ours, theirs, bound=1e-5):
+    if ours.shape != theirs.shape:
+        return check(name, False, f"{ours.shape} numbers, {theirs.shape} expected")
+    worst = float(np.abs(ours.astype(np.float64) - theirs).max() / np.abs(theirs).max())
+    check(name, worst <= bound, f"max|a-b|/max|b| = {worst:.2e} over {ours.shape}")
+
+
+def farthest(a, b):
+    return max((float(np.abs(a[n] - b[n]).max()) for n in b), default=0.0)
+
+
+def root_mean_square(a, b):
+    return float(np.sqrt(sum(((a[n] - b[n]) ** 2).sum() for n in b) / sum(b[n].size for n in b)))
 
 
 def make_rows(vocab, longest, n=120):

@@ -224,6 +224,14 @@ static tn_status set(settings *s, const char *text, tn_err *err)
         r->seed = strtoull(value, NULL, 10);
         return TN_OK;
     }
+    if (tn_str_is(key, "weights")) { /* of labels: 2,0.5,3 */
+        static float weight[64];
+        tn_str rest = tn_str_of(value), one;
+        for (size_t i = 0; i < TN_COUNT(weight) && tn_str_cut(&rest, ',', &one); i++)
+            weight[i] = strtof(one.ptr, NULL);
+        r->class_weight = weight;
+        return TN_OK;
+    }
     if (tn_str_is(key, "schedule"))
         return tn_schedule_parse(tn_str_of(value), &r->schedule) ? TN_OK
                                                                  : tn_fail(err, TN_EINVALID, "no schedule %s", value);

@@ -23,7 +23,7 @@ from transformers import AutoModelForSequenceClassification, get_linear_schedule
 from transformers.models.modernbert import modeling_modernbert
 
 import random_models
-from parity_rows import check, failures, is_norm, loss_of_batch, make_rows
+from parity_rows import check, failures, farthest, is_norm, loss_of_batch, make_rows, root_mean_square
 
 STEPS, BATCH, LABELS = 50, 8, random_models.LABELS
 
@@ -60,14 +60,6 @@ def torch_run(folder, rows, order, lr, decay, dtype):
     if modern:
         modeling_modernbert.apply_rotary_pos_emb = rotation
     return np.array(losses), {n: p.detach().double().numpy() for n, p in model.named_parameters()}
-
-
-def farthest(a, b):
-    return max((float(np.abs(a[n] - b[n]).max()) for n in b), default=0.0)
-
-
-def root_mean_square(a, b):
-    return float(np.sqrt(sum(((a[n] - b[n]) ** 2).sum() for n in b) / sum(b[n].size for n in b)))
 
 
 def one(cli, name, folder, longest, work, lr, decay):
