@@ -69,6 +69,8 @@ static void openings_are_counted_and_told(void **state)
         tn_buf_c(&b, row[i].log ? row[i].log : "");
         if (row[i].log)
             ASSERT_OK(tn_folder_write(&f, "eval/openings.log", &b, &err), &err);
+        else
+            tn_buf_free(&b);
         ASSERT_OK(tn_records_open(dir, &r, &err), &err);
         assert_int_equal(tn_records_openings(r, "model"), row[i].n);
         tn_records_say_openings(r, &measured, &said);

@@ -68,6 +68,13 @@ for name, job in write_tasks(tasks).items():
         for file in SAME + more:
             assert (tasks / f"{name}-1" / file).read_bytes() == (tasks / f"{name}-{n}" / file).read_bytes(), f"{name}: {file} differs on {n} ranks"
 
+# Prediction by the other heads.
+for name, data in (("sets", "sets.csv"), ("numbers", "numbers.csv"), ("tags", "tags/ner/test.conll"), ("answers", "answers/questions.json")):
+    outs = [tasks / f"{name}-{n}.out{pathlib.Path(data).suffix}" for n in (1, 3)]
+    run("predict", tasks / f"{name}-1", tasks / data, "-o", outs[0], "--threads", "2")
+    ranks(3, "predict", tasks / f"{name}-1", tasks / data, "-o", outs[1], wanted=(0,))
+    assert outs[0].read_bytes() == outs[1].read_bytes(), name
+
 # Prediction: the same file, with any number of processes.
 for n in (1, 2, 3):
     out = work / f"predicted{n}.csv"
