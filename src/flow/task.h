@@ -80,6 +80,8 @@ typedef struct tn_flow_task {
     /// "sign" (the sign test over rows of unequal goodness). Both are tn_mcnemar_test's.
     const char *row_test;
 
+    /// Values of the plan that make no sense together, before any work: TN_EINVALID names them. NULL: none.
+    tn_status (*check)(const tn_flow *f, tn_err *err);
     /// Prepare. Fills f->data with rows: id, text (what is read, searched for copies and personal data), label (what the
     /// split is stratified by, an index into data.label, or -1), other columns; f->label and f->n_labels (the model's, may be
     /// none); and what the task needs beside them, by row, in f->own. `s` has the common places and columns; `source` is the

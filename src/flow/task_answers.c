@@ -290,15 +290,27 @@ static tn_status head(tn_flow *f, tn_model_options *o, tn_err *err)
     return TN_OK;
 }
 
-static tn_status windows(const tn_flow *f, const tn_model *m, uint32_t row, tn_arena *a, tn_windows *out, tn_err *err)
+static tn_status windows_of_plan(const tn_flow *f, int64_t *max, int64_t *stride, tn_err *err)
+{
+    TN_TRY(tn_plan_i64(f->plan, "recipe/max_tokens", 8, 8192, max, err));
+    return tn_plan_i64(f->plan, "recipe/stride", 0, 4096, stride, err);
+}
+
+static tn_status check(const tn_flow *f, tn_err *err)
 {
     int64_t max, stride;
-    TN_TRY(tn_plan_i64(f->plan, "recipe/max_tokens", 8, 8192, &max, err));
-    TN_TRY(tn_plan_i64(f->plan, "recipe/stride", 0, 4096, &stride, err));
+    TN_TRY(windows_of_plan(f, &max, &stride, err));
     if (stride > max / 2 && tn_str_is(tn_plan_origin(f->plan, "recipe/stride"), "stated"))
         return tn_fail(err, TN_EINVALID, "plan: recipe/stride: windows of %lld tokens (recipe/max_tokens) can share %lld at most, half of them, not %lld",
                        (long long)max, (long long)(max / 2), (long long)stride);
-    stride = stride < max / 2 ? stride : max / 2;
+    return TN_OK;
+}
+
+static tn_status windows(const tn_flow *f, const tn_model *m, uint32_t row, tn_arena *a, tn_windows *out, tn_err *err)
+{
+    int64_t max, stride;
+    TN_TRY(windows_of_plan(f, &max, &stride, err));
+    stride = stride < max / 2 ? stride : max / 2; /* one that is assumed gives way */
     return tn_model_windows(m, own_of(f)->question[row], passage_of(f, row), (int32_t)max, (int32_t)(stride ? stride : 1), a, out, err);
 }
 
@@ -864,6 +876,7 @@ const tn_flow_task tn_task_answers = {
     .baseline_reason = "saying nothing, words in common, the untouched encoder",
     .setting = setting,
     .row_test = "sign",
+    .check = check,
     .load = load,
     .split = split,
     .probe = probe,

@@ -135,6 +135,8 @@ tn_status tn_stage_check(tn_flow *f, tn_err *err)
         return tn_fail(err, TN_EINVALID, "plan: evaluation/not_judged: the brief asks for %.*s: %.*s", TN_ARG(asked), TN_ARG(why));
     TN_TRY(tn_plan_i64(f->plan, "evaluation/bootstrap_resamples", 100, 1000000, &v, err));
     TN_TRY(tn_plan_i64(f->plan, "evaluation/bootstrap_seed", 0, INT64_MAX, &v, err));
+    if (f->task->check)
+        TN_TRY(f->task->check(f, err));
     TN_TRY(tn_plan_str(f->plan, "brief/use", &text, err));
     if (!tn_str_is(text, "commercial") && !tn_str_is(text, "research"))
         return tn_fail(err, TN_EINVALID, "plan: brief/use is commercial or research, not \"%.*s\"", TN_ARG(text));

@@ -60,6 +60,7 @@ class Answers(unittest.TestCase):
         for stride in ("40", "5000", "-1"): # windows of 64 tokens share 32 at most
             (self.dir / "hostile.md").write_text(BRIEF.replace("batch_size: 8", f"batch_size: 8, max_tokens: 64, stride: {stride}"))
             self.assertIn("recipe/stride", subprocess.run([TENET, "run", "hostile.md", "--out", f"hostile{stride}", "--quiet"], cwd=self.dir, capture_output=True, text=True).stderr)
+            self.assertFalse((self.dir / f"hostile{stride}/experiment/candidates.csv").exists())
         self.tenet("run", "brief.md", "--out", "run", "--quiet")
         self.tenet("verify", "run")
         split = dict(line.split(",") for line in (self.dir / "run/data/split.csv").read_text().split()[1:])
