@@ -110,3 +110,20 @@ for number, (recipe, said) in enumerate([("{lora: {rank: 0}}", "recipe/lora"), (
     done = run("run", job(f"bad{number}", recipe), "--out", work / f"bad{number}/run", "--yes", check=False)
     assert done.returncode == 2 and said in done.stderr, (recipe, done.stderr)
     assert not (work / f"bad{number}/run/tune/steps.jsonl").exists()
+
+# A bar that the task is not judged by is not passed over: refused before the work, with what there is; taken out of the plan, the run goes on.
+brief = job("asked", "{epochs: 1, batch_size: 8}")
+brief.write_text(brief.read_text().replace("Task:\n", "Task:\nReach a recall of at least 0.8. ", 1))
+done = run("run", brief, "--out", brief.parent / "run", "--yes", check=False)
+assert done.returncode == 2 and "recall >= 0.8" in done.stderr and "macro_f1" in done.stderr and not (brief.parent / "run/experiment/candidates.csv").exists(), done.stderr
+plan = brief.parent / "plan.yaml"
+plan.write_text(run("plan", brief).stdout)
+text = plan.read_text()
+assert "not_judged:" in text, text
+rest, skip = [], False
+for line in text.split("\n"):
+    skip = line.startswith("  not_judged:") or (skip and (line.startswith("   ") or not line.strip()))
+    rest += [] if skip else [line]
+plan.write_text("\n".join(rest))
+done = run("run", plan, "--out", brief.parent / "run2", "--yes", check=False)
+assert done.returncode in (0, 1) and (brief.parent / "run2/lock.json").exists(), done.stderr
