@@ -132,6 +132,15 @@ tn_status tn_op_linear_grad(tn_engine *e, const tn_tensor *dy, const tn_tensor *
     return TN_OK;
 }
 
+tn_status tn_op_linear_grad_lines(tn_engine *e, const tn_tensor *dy, const tn_tensor *x, size_t first, size_t n, float *dw, tn_err *err)
+{
+    size_t rows = (size_t)dy->dim[0], o = (size_t)dy->dim[1], i = (size_t)x->dim[1];
+    if (!is_matrix(dy) || !is_matrix(x) || dy->dim[0] != x->dim[0] || first + n > o)
+        return disagree(err, "linear gradient", dy, x);
+    tn_gemm_grad(tn_engine_gemm(e), n, i, dy->data + first, o, x->data, i, &(tn_shards){1, (const size_t[]){0, rows}}, dw, i, false);
+    return TN_OK;
+}
+
 /* ---- elementwise ---- */
 
 static float sigmoid(float x)

@@ -19,6 +19,8 @@ tn_status tn_op_linear8(tn_engine *e, const tn_tensor *x, const tn_gemm8_packed 
 /// there, one addition an element.
 tn_status tn_op_linear_grad(tn_engine *e, const tn_tensor *dy, const tn_tensor *x, const tn_shards *shards,
                             bool accumulate, float *dw, float *db, tn_err *err);
+/// Lines [first, first + n) of that dw, of one shard, into dw [n,I]: for a matrix too large for a copy a shard.
+tn_status tn_op_linear_grad_lines(tn_engine *e, const tn_tensor *dy, const tn_tensor *x, size_t first, size_t n, float *dw, tn_err *err);
 
 /// ---- activations ----
 /// y = f(x), in place or not; dx = dy f'(x), dx may be dy.

@@ -17,6 +17,7 @@
 enum {
     ALIGN = 64,
     BUFFERS = 16, /* gradients alive at once: two in a post-norm encoder, and a few while a node works */
+    TIED_LINES = 1024, /* of a table's gradient: 1.5 MB a shard at 384 columns, and products of a good size */
 };
 
 struct node {
@@ -37,6 +38,13 @@ struct node {
     tn_weight *position, *type;
 };
 
+/* A table that is also the matrix of the outputs: its decoder's gradient waits for that of the look-ups. */
+struct tied {
+    const tn_weight *w; /* NULL: the step has none */
+    const struct node *decoder;
+    tn_tensor dy; /* of the decoder */
+};
+
 struct buffer {
     float *data;
     size_t cap;
@@ -55,6 +63,7 @@ struct tn_tape {
     struct buffer buffer[BUFFERS];
     float *pack; /* room for one packed matrix; lives as long as the tape */
     size_t pack_cap;
+    struct tied tied;
     int32_t *token_row, *token_position, *row_number, *row_zero, *copy_zero, *copy_line, *choice_row, *choice_position;
     size_t token_start[TN_SHARDS_MAX + 1], row_start[TN_SHARDS_MAX + 1], copy_start[TN_SHARDS_MAX + 1],
         choice_start[TN_SHARDS_MAX + 1];
@@ -294,7 +303,8 @@ static void grad_move(tn_tape *t, tn_var *v, float *buffer)
  *
  * The sum of a weight's gradient over a shard has to be whole before shards are folded, or ranks that hold some of the
  * shards could not give the same bits. So such a weight keeps a sum a shard until the last of its uses, of shards that
- * have rows. A weight that is used once needs none: its fold happens inside the product. */
+ * have rows. A weight that is used once needs none: its fold happens inside the product. Nor does a table of words that
+ * decodes too (tied_grad): its lines are made a few at a time, when both of its uses are known, by the same additions. */
 
 static tn_weight *const *weights_of(const struct node *n, tn_weight *out[4])
 {
@@ -312,6 +322,19 @@ static void count_uses(tn_tape *t)
                     w[i]->n_uses = count ? w[i]->n_uses + 1 : 0;
                     w[i]->parts = NULL;
                 }
+}
+
+static void linear_backward(tn_tape *t, struct node *n);
+static void embed_backward(tn_tape *t, struct node *n);
+
+/* A matrix that is used twice, the second time as the table of words: nodes are listed last use first. */
+static void find_tied(tn_tape *t)
+{
+    t->tied = (struct tied){0};
+    for (struct node *table = t->last; table; table = table->before)
+        for (struct node *n = t->last; table->backward == embed_backward && n != table && !t->tied.w; n = n->before)
+            if (n->backward == linear_backward && n->w == table->w && n->w->n_uses == 2 && n->w->trained && !n->residual && !n->has_dropout && n->act == TN_ACT_NONE)
+                t->tied = (struct tied){.w = n->w, .decoder = n};
 }
 
 static bool has_rows(const tn_tape *t, size_t shard)
@@ -460,8 +483,7 @@ static void linear_input_grad(tn_tape *t, struct node *n, const tn_tensor *d)
     DO(t, tn_op_linear(t->engine, d, &w, tail.derivative ? &tail : NULL, accumulate, &dx, &t->err));
 }
 
-/* Where the weight keeps parts, its bias does too, though it may be used once: a decoder's is its own while the matrix
- * is the table of words. */
+/* Where the weight keeps parts, its bias does too. */
 static void linear_weight_grad(tn_tape *t, struct node *n, const tn_tensor *d)
 {
     tn_weight *w = n->w->trained ? n->w : NULL, *bias = n->bias && n->bias->trained ? n->bias : NULL;
@@ -469,6 +491,10 @@ static void linear_weight_grad(tn_tape *t, struct node *n, const tn_tensor *d)
     bool again = false, bias_again = false;
     if (!w && !bias)
         return;
+    if (n == t->tied.decoder) {
+        t->tied.dy = *d;
+        w = NULL;
+    }
     if (!needs_parts(t, w, &again)) {
         TN_ASSERT(!bias || bias->n_uses == 1);
         DO(t, tn_op_linear_grad(t->engine, d, &n->x->value, &shards, false, w ? w->grad : NULL, bias ? bias->grad : NULL,
@@ -545,6 +571,8 @@ static void linear_backward(tn_tape *t, struct node *n)
     adapters_grad(t, n, &d);
     if (n->x->wanted)
         linear_input_grad(t, n, &d);
+    if (n == t->tied.decoder)
+        return; /* tied_grad reads dy */
     if (inner != dy)
         buffer_give(t, inner);
     if (n->residual)
@@ -964,6 +992,44 @@ static bool look_back(tn_tape *t, const tn_weight *w, const tn_shards *shards, l
     return true;
 }
 
+/* A table that decodes too, TIED_LINES lines at a time: a shard's products first, then its look-ups, then the fold over
+ * shards. A copy of the table a shard would be gigabytes for a vocabulary of 250,000. */
+static void tied_grad(tn_tape *t, tn_weight *w, const int32_t *ids, const tn_tensor *dy, const tn_shards *shards)
+{
+    size_t c = (size_t)dy->dim[1], wide = (size_t)w->value.dim[0], n = 0;
+    const tn_shards outputs = shards_of(t, t->tied.decoder->out);
+    tn_tensor d = t->tied.dy, x = t->tied.decoder->x->value;
+    lookups look[TN_SHARDS_MAX];
+    size_t at[TN_SHARDS_MAX], next[TN_SHARDS_MAX] = {0}, start[TN_SHARDS_MAX + 1] = {0};
+    for (size_t s = 0; s < shards->n; s++) {
+        size_t from = shards->start[s], end = shards->start[s + 1];
+        start[s + 1] = start[s] + has_rows(t, s);
+        if (!has_rows(t, s))
+            continue;
+        look[n] = (lookups){.ids = ids + from, .dy = lines_of(dy, from, end)};
+        if (!look_back(t, w, &(tn_shards){1, (const size_t[]){0, end - from}}, &look[n]))
+            return;
+        at[n++] = s;
+    }
+    float *part = buffer_take(t, n * TIED_LINES * c);
+    for (size_t first = 0; first < wide && t->status == TN_OK; first += TIED_LINES) {
+        size_t lines = wide - first < TIED_LINES ? wide - first : TIED_LINES;
+        for (size_t i = 0; i < n; i++) {
+            const lookups *l = &look[i];
+            size_t from = outputs.start[at[i]], end = outputs.start[at[i] + 1];
+            tn_tensor dy_of = lines_of(&d, from, end), x_of = lines_of(&x, from, end);
+            DO(t, tn_op_linear_grad_lines(t->engine, &dy_of, &x_of, first, lines, part + i * lines * c, &t->err));
+            for (; next[i] < l->work.n_unique && (size_t)l->work.unique[next[i]] < first + lines; next[i]++) {
+                float *line = part + (i * lines + (size_t)l->work.unique[next[i]] - first) * c;
+                tn_engine_kernels(t->engine)->add(line, l->rows + next[i] * c, line, c);
+            }
+        }
+        DO(t, tn_op_fold(t->engine, part, &(tn_shards){shards->n, start}, lines * c, w->grad + first * c, &t->err));
+    }
+    buffer_give(t, part);
+    buffer_give(t, d.data);
+}
+
 /* A table that is a matrix of the step too. */
 static void table_grad_by_parts(tn_tape *t, tn_weight *w, const int32_t *ids, const tn_tensor *dy, const tn_shards *shards,
                                 bool again)
@@ -993,6 +1059,10 @@ static void table_grad(tn_tape *t, tn_weight *w, const int32_t *ids, const tn_te
     bool again;
     if (!w->trained)
         return;
+    if (w == t->tied.w) {
+        tied_grad(t, w, ids, dy, shards);
+        return;
+    }
     if (needs_parts(t, w, &again)) {
         table_grad_by_parts(t, w, ids, dy, shards, again);
         return;
@@ -1201,8 +1271,9 @@ void tn_tape_loss(tn_tape *t, tn_var *outputs, const tn_targets *target, const t
         return;
     size_t lines = (size_t)outputs->value.dim[0];
     tn_loss_args a = {.outputs = &outputs->value, .loss = take(t, lines, sizeof *a.loss), .right = take(t, lines, sizeof *a.right)};
+    /* Of chosen tokens a line is as wide as the vocabulary, and nobody reads it again: the gradient takes its place. */
     if (t->step.record)
-        outputs->grad = buffer_take(t, tn_tensor_size(&outputs->value));
+        outputs->grad = outputs->line == TN_OF_CHOICE ? outputs->value.data : buffer_take(t, tn_tensor_size(&outputs->value));
     if (t->status != TN_OK)
         return;
     tn_tensor gradient = grad_view(outputs, outputs->grad);
@@ -1221,6 +1292,7 @@ void tn_tape_loss(tn_tape *t, tn_var *outputs, const tn_targets *target, const t
 tn_status tn_tape_backward(tn_tape *t, tn_err *err)
 {
     count_uses(t);
+    find_tied(t);
     for (struct node *n = t->last; n && t->status == TN_OK; n = n->before) {
         if (!n->out->wanted)
             continue;
